@@ -1,0 +1,172 @@
+/**
+ * Layouts as bytes, on disk and between nodes, and their hash.
+ *
+ * ```
+ * layout  = 01 · content · hash u32
+ * content = version varint · previous hash u32 · log2 of partitions u8 · replicas u8
+ *           · number of roles varint · role … · replica set …    one for each partition
+ * role    = node id (8 bytes) · zone (text) · weight varint
+ * set     = index into the roles, varint …         min(replicas, roles with weight) of them
+ *
+ * state   = 01 · layout (current) · 00
+ *         | 01 · layout (current) · 01 · layout (previous) · synced
+ * synced  = number varint · node id (8 bytes) …
+ * ```
+ * The hash is the CRC-32 of the content. A layout has one encoding only, so equal hashes mean equal
+ * layouts to everybody who compares them (short of a collision, which is an accident and not an
+ * attack: peers of a cluster trust each other's layouts).
+ */
+import { assert } from '../std/assert.ts'
+import type { ByteReader } from '../std/bytes.ts'
+import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
+import { crc32 } from '../std/crc32.ts'
+import type { NodeId } from '../std/ids.ts'
+import { NODES_MAX } from '../std/limits.ts'
+import type { Layout, LayoutState, Role } from './layout.ts'
+import type { LayoutContent } from './layout-structure.ts'
+import {
+  checkStructure,
+  checkSuccession,
+  replicaSetSize,
+  ZONE_BYTES_MAX,
+} from './layout-structure.ts'
+
+const FORMAT = 1
+const NODE_ID_BYTES = 8
+const PARTITION_BITS_MAX = 12
+/** Shortest role: id, empty zone, weight. */
+const ROLE_BYTES_MIN = NODE_ID_BYTES + 2
+
+/** What a failed reader's decoder returns: nobody may use it, and it is safe to. */
+const NO_LAYOUT: Layout = {
+  version: 0,
+  previousHash: 0,
+  partitions: 1,
+  replicas: 1,
+  roles: [],
+  table: [[]],
+  hash: 0,
+}
+const NO_STATE: LayoutState = { current: NO_LAYOUT, previous: undefined, synced: [] }
+
+export function encodeLayout(writer: ByteWriter, layout: Layout): void {
+  writer.u8(FORMAT)
+  writeContent(writer, layout)
+  writer.u32(layout.hash)
+}
+
+/** Marks the reader failed unless the bytes are a layout that passes `checkLayout`. */
+export function decodeLayout(reader: ByteReader): Layout {
+  if (reader.u8() !== FORMAT) return reject(reader, NO_LAYOUT)
+  const content = readContent(reader)
+  const hash = reader.u32()
+  if (!reader.ok || checkStructure(content) !== undefined || hashLayout(content) !== hash)
+    return reject(reader, NO_LAYOUT)
+  return { ...content, hash }
+}
+
+/** The hash that belongs to a layout of this content. */
+export function hashLayout(content: LayoutContent): number {
+  const writer = new ByteWriter(1024)
+  writeContent(writer, content)
+  return crc32(writer.view())
+}
+
+export function encodeLayoutState(writer: ByteWriter, state: LayoutState): void {
+  writer.u8(FORMAT)
+  encodeLayout(writer, state.current)
+  writer.u8(state.previous === undefined ? 0 : 1)
+  if (state.previous === undefined) return
+  encodeLayout(writer, state.previous)
+  writer.varint(state.synced.length)
+  for (const node of state.synced) writeNode(writer, node)
+}
+
+/**
+ * Marks the reader failed unless both layouts are usable, the one succeeds the other, and those
+ * synced are nodes of the current one, sorted, each once.
+ */
+export function decodeLayoutState(reader: ByteReader): LayoutState {
+  if (reader.u8() !== FORMAT) return reject(reader, NO_STATE)
+  const current = decodeLayout(reader)
+  const moving = reader.u8()
+  if (moving > 1) return reject(reader, NO_STATE)
+  if (moving === 0) return reader.ok ? { current, previous: undefined, synced: [] } : NO_STATE
+  const previous = decodeLayout(reader)
+  const synced: NodeId[] = []
+  for (let rest = reader.count(NODES_MAX, NODE_ID_BYTES); rest > 0; rest--)
+    synced.push(readNode(reader))
+  if (
+    !reader.ok ||
+    checkSuccession(previous, current) !== undefined ||
+    !areNodesOf(current, synced)
+  )
+    return reject(reader, NO_STATE)
+  return { current, previous, synced }
+}
+
+function writeContent(writer: ByteWriter, layout: LayoutContent): void {
+  const size = replicaSetSize(layout)
+  writer.varint(layout.version)
+  writer.u32(layout.previousHash)
+  writer.u8(31 - Math.clz32(layout.partitions))
+  writer.u8(layout.replicas)
+  writer.varint(layout.roles.length)
+  for (const role of layout.roles) {
+    writeNode(writer, role.node)
+    writer.text(role.zone)
+    writer.varint(role.weight)
+  }
+  for (const set of layout.table) {
+    assert(set.length === size, `a set of ${set.length} in a layout of ${size}`)
+    for (const index of set) writer.varint(index)
+  }
+}
+
+function readContent(reader: ByteReader): LayoutContent {
+  const version = reader.varint()
+  const previousHash = reader.u32()
+  const bits = reader.u8()
+  const replicas = reader.u8()
+  const roles: Role[] = []
+  for (let rest = reader.count(NODES_MAX, ROLE_BYTES_MIN); rest > 0; rest--) {
+    roles.push({
+      node: readNode(reader),
+      zone: reader.text(ZONE_BYTES_MAX),
+      weight: reader.varint(),
+    })
+  }
+  const size = replicaSetSize({ roles, replicas })
+  // No allocation on the word of a stranger: the table must be there before room is made for it.
+  const partitions = bits <= PARTITION_BITS_MAX ? 1 << bits : 0
+  if (partitions === 0 || partitions * size > reader.remaining) reader.fail()
+  const table: number[][] = []
+  while (reader.ok && table.length < partitions) {
+    const set: number[] = []
+    while (set.length < size) set.push(reader.varint())
+    table.push(set)
+  }
+  return { version, previousHash, partitions, replicas, roles, table }
+}
+
+function writeNode(writer: ByteWriter, node: NodeId): void {
+  const bytes = fromHex(node)
+  assert(bytes?.length === NODE_ID_BYTES, `node id ${node}`)
+  writer.raw(bytes)
+}
+
+function readNode(reader: ByteReader): NodeId {
+  return toHex(reader.raw(NODE_ID_BYTES)) as NodeId
+}
+
+/** Whether `nodes` are nodes of the layout, sorted, each once. */
+function areNodesOf(layout: Layout, nodes: readonly NodeId[]): boolean {
+  let next = 0
+  for (const role of layout.roles) if (role.node === nodes[next]) next++
+  return next === nodes.length
+}
+
+function reject<T>(reader: ByteReader, instead: T): T {
+  reader.fail()
+  return instead
+}

@@ -1,0 +1,127 @@
+/**
+ * Plans the next layout: which node holds which partition, and in which order.
+ *
+ * Hashing nodes onto a ring (Dynamo's strategy 1) leaves the load to chance and derives replicas
+ * from adjacency, which cost riak_core years of claim bugs. Here a partition is assigned a replica
+ * set, and the table is planned from the previous one:
+ *
+ * 1. quotas (`quotas.ts`): how many replicas each node is to hold, by weight, with zones spread;
+ * 2. assignment (`assignment.ts`): from the sets as they are to sets that meet the quotas, moving
+ *    little;
+ * 3. order (`replica-order.ts`): each node first for its share of what it holds.
+ *
+ * One node plans, all others check and store (`layout-check.ts`). The plan depends on the previous
+ * layout and the set of roles alone, by integer arithmetic. The same roles again give the same
+ * table.
+ *
+ * Moves: adding one node to n equal ones moves no more than its quota, `size` × Q / (n + 1), as
+ * long as zones do not force others to move as well. Step 2 is where an optimal planner
+ * (minimum-cost flow) goes.
+ */
+import { assert } from '../std/assert.ts'
+import { utf8Encode } from '../std/bytes.ts'
+import { crc32 } from '../std/crc32.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import { assign, VACANT } from './assignment.ts'
+import type { Layout, Role } from './layout.ts'
+import { hashLayout } from './layout-codec.ts'
+import type { LayoutContent } from './layout-structure.ts'
+import { checkDimensions, checkRoles, replicaSetSize } from './layout-structure.ts'
+import { quotasOf, spreadOverZones } from './quotas.ts'
+import { balanceFirsts } from './replica-order.ts'
+
+export interface LayoutRequest {
+  /** undefined: the cluster's first layout. */
+  readonly previous: Layout | undefined
+  /** In any order; must pass `checkRoles`. */
+  readonly roles: readonly Role[]
+  /** Q and N as at the cluster's birth; must be those of `previous`. */
+  readonly partitions: number
+  readonly replicas: number
+}
+
+export interface LayoutDifference {
+  /** Replicas that have to be copied: pairs of partition and node that are new. */
+  readonly moves: number
+  /**
+   * What each node newly holds, in order of node id and of partition; nodes that gain nothing are
+   * not in it.
+   */
+  readonly gained: Map<NodeId, PartitionId[]>
+}
+
+export function planLayout(request: LayoutRequest): Layout {
+  const { previous, partitions, replicas } = request
+  const problem = checkDimensions(partitions, replicas) ?? checkRoles(request.roles)
+  assert(problem === undefined, `cannot plan a layout: ${problem}`)
+  assert((previous?.partitions ?? partitions) === partitions, `${partitions} partitions`)
+  assert((previous?.replicas ?? replicas) === replicas, `${replicas} replicas`)
+  const roles = request.roles
+    .map(({ node, zone, weight }) => ({ node, zone, weight }))
+    .sort((a, b) => (a.node < b.node ? -1 : 1))
+  const content: LayoutContent = {
+    version: (previous?.version ?? 0) + 1,
+    previousHash: previous?.hash ?? 0,
+    partitions,
+    replicas,
+    roles,
+    table: planTable(previous, roles, partitions, replicaSetSize({ roles, replicas })),
+  }
+  return { ...content, hash: hashLayout(content) }
+}
+
+export function diffLayouts(before: Layout, after: Layout): LayoutDifference {
+  assert(before.partitions === after.partitions, `${before.partitions} and ${after.partitions}`)
+  const gains = after.roles.map((): PartitionId[] => [])
+  let moves = 0
+  for (let p = 0; p < after.partitions; p++) {
+    const owners = before.table[p]!.map((index) => before.roles[index]!.node)
+    for (const index of after.table[p]!) {
+      if (owners.includes(after.roles[index]!.node)) continue
+      gains[index]!.push(p as PartitionId)
+      moves++
+    }
+  }
+  const gained = new Map<NodeId, PartitionId[]>()
+  after.roles.forEach((role, index) => {
+    if (gains[index]!.length > 0) gained.set(role.node, gains[index]!)
+  })
+  return { moves, gained }
+}
+
+function planTable(
+  previous: Layout | undefined,
+  roles: readonly Role[],
+  partitions: number,
+  size: number,
+): number[][] {
+  const start = heldUnder(previous, roles, partitions)
+  const held = roles.map(() => 0)
+  for (const set of start) {
+    for (const node of set) if (node !== VACANT) held[node] = held[node]! + 1
+  }
+  const zones = spreadOverZones(roles, size)
+  const quotas = quotasOf(roles, zones, size, partitions, held)
+  const salts = roles.map((role) => crc32(utf8Encode(role.node)))
+  const sets = assign({ partitions, size, zones, quotas, salts }, start)
+  balanceFirsts(sets, roles.length)
+  return sets
+}
+
+/**
+ * The replica sets of `previous` by the indices of the new roles; the places of those who hold
+ * nothing any more are vacant.
+ */
+function heldUnder(
+  previous: Layout | undefined,
+  roles: readonly Role[],
+  partitions: number,
+): number[][] {
+  if (previous === undefined) return Array.from({ length: partitions }, () => [])
+  const indexOf = new Map<NodeId, number>()
+  roles.forEach((role, index) => {
+    if (role.weight > 0) indexOf.set(role.node, index)
+  })
+  const translated = previous.roles.map((role) => indexOf.get(role.node) ?? VACANT)
+  return previous.table.map((set) => set.map((index) => translated[index]!))
+}
