@@ -1,0 +1,30 @@
+/**
+ * A member and the total order of what is said about it.
+ */
+import type { Address, NodeId } from '../std/ids.ts'
+
+/** Ranks ascend: at equal generation and incarnation the later in this list wins (R1). */
+export type MemberState = 'alive' | 'suspect' | 'dead' | 'left'
+
+/** What a node says of itself; changes only with its generation or incarnation. */
+export interface MemberInfo {
+  readonly id: NodeId
+  /** For people; at most 64 bytes of UTF-8. */
+  readonly name: string
+  /** Cluster traffic, UDP and TCP. */
+  readonly address: Address
+  /** HTTP. */
+  readonly httpAddress: Address
+  readonly zone: string
+  readonly weight: number
+}
+
+/** One claim about a member, ordered by (generation, incarnation, rank of state): the greatest is the truth (R1). */
+export interface MemberRecord {
+  readonly info: MemberInfo
+  /** Persisted, rises at every start of the node: max(persisted + 1, Unix seconds) (R2). */
+  readonly generation: number
+  /** 0 at start; only the member itself raises it, to refute (R2). */
+  readonly incarnation: number
+  readonly state: MemberState
+}

@@ -1,0 +1,66 @@
+/**
+ * What this node says of itself, and how it answers what others say of it.
+ *
+ * Only the node itself raises its incarnation (rule R2), and only to overrule a claim that would
+ * otherwise stand: that it is suspect, dead or gone, or that it is other than it is. It then says
+ * one more than the claim, so that its word is the greater everywhere. Once it is leaving it
+ * overrules nothing.
+ *
+ * A claim with our id and generation, or a later one, but another address is no mistake to be
+ * overruled: somebody runs a copy of our data directory (rule R1). Overruling it would have both
+ * copies outbid each other for ever.
+ */
+import type { Address } from '../std/ids.ts'
+import type { MemberInfo, MemberRecord } from './member.ts'
+import { isPlausible, sameAddress, sameInfo } from './member-order.ts'
+
+export class OwnRecord {
+  #record: MemberRecord
+  #reportedClone: Address | undefined
+
+  constructor(info: MemberInfo, generation: number) {
+    this.#record = { info, generation, incarnation: 0, state: 'alive' }
+  }
+
+  get record(): MemberRecord {
+    return this.#record
+  }
+
+  get isLeaving(): boolean {
+    return this.#record.state === 'left'
+  }
+
+  leave(): void {
+    this.#record = { ...this.#record, state: 'left' }
+  }
+
+  /**
+   * Whether `claim` shows another node with our identity; the same address is reported once in a
+   * row.
+   */
+  revealsClone(claim: MemberRecord): boolean {
+    const own = this.#record
+    if (claim.generation < own.generation) return false
+    const { address } = claim.info
+    if (claim.generation === own.generation && sameAddress(address, own.info.address)) return false
+    if (this.#reportedClone !== undefined && sameAddress(address, this.#reportedClone)) return false
+    this.#reportedClone = address
+    return true
+  }
+
+  /** Raises the incarnation above `claim` if it must be overruled. */
+  refute(claim: MemberRecord): boolean {
+    if (!this.#mustRefute(claim)) return false
+    this.#record = { ...this.#record, incarnation: claim.incarnation + 1 }
+    return true
+  }
+
+  #mustRefute(claim: MemberRecord): boolean {
+    const own = this.#record
+    if (this.isLeaving || claim.generation !== own.generation) return false
+    if (claim.incarnation < own.incarnation || !isPlausible(claim, own)) return false
+    if (claim.state !== 'alive') return true
+    if (!sameAddress(claim.info.address, own.info.address)) return false
+    return claim.incarnation > own.incarnation || !sameInfo(claim.info, own.info)
+  }
+}
