@@ -1,0 +1,127 @@
+/**
+ * What nodes say to each other for one client request. `request` is a number that the asking node draws for each message
+ * it wants an answer to and that means nothing to anybody else.
+ *
+ * | message | from → to | answered by |
+ * |---|---|---|
+ * | replicate | coordinator → replica | replicate-reply, when durable |
+ * | read | coordinator → replica | read-reply |
+ * | forward | any node → a replica of the partition | forward-reply |
+ */
+import type { PartitionId } from '../std/ids.ts'
+import type { Context, Value } from '../versions/version.ts'
+
+/** "Merge this into what you hold." Also how read repair mends a stale replica. */
+export interface Replicate {
+  readonly type: 'replicate'
+  readonly request: number
+  /** The sender's layout: a replica that knows a newer one refuses, so that no write slips past a transfer. */
+  readonly layoutVersion: number
+  readonly partition: PartitionId
+  /** Storage key (`storage-keys.ts`). */
+  readonly key: Uint8Array
+  /** Encoded container with its checksum, as stored. */
+  readonly record: Uint8Array
+}
+
+export interface ReplicateReply {
+  readonly type: 'replicate-reply'
+  readonly request: number
+  readonly outcome: ReplicateOutcome
+}
+
+/** `stored`: durable here. All others: nothing was stored. */
+export type ReplicateOutcome =
+  | 'stored'
+  | 'stale-layout'
+  | 'not-replica'
+  | 'malformed'
+  | 'store-failed'
+
+export interface Read {
+  readonly type: 'read'
+  readonly request: number
+  readonly layoutVersion: number
+  readonly partition: PartitionId
+  readonly key: Uint8Array
+}
+
+export interface ReadReply {
+  readonly type: 'read-reply'
+  readonly request: number
+  readonly outcome: ReadOutcome
+  /** The encoded container when `found`, else empty. */
+  readonly record: Uint8Array
+}
+
+/** `unreadable`: a record is there, and it fails its checksum (V9); never told as `absent`. */
+export type ReadOutcome = 'found' | 'absent' | 'unreadable' | 'stale-layout' | 'not-replica'
+
+/** A put or delete on its way to a replica that may coordinate it. */
+export interface WriteOperation {
+  readonly bucket: string
+  readonly key: Uint8Array
+  /** undefined: no sort key. */
+  readonly sort: Uint8Array | undefined
+  /** undefined: delete. */
+  readonly value: Value | undefined
+  readonly context: Context | undefined
+  /** undefined: as the bucket says. */
+  readonly w: number | undefined
+  /** What is left of the client's patience, milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** "Coordinate this for me." A replica answers a repeated `request` of the same sender from memory (V2). */
+export interface Forward {
+  readonly type: 'forward'
+  readonly request: number
+  readonly layoutVersion: number
+  readonly operation: WriteOperation
+}
+
+export interface ForwardReply {
+  readonly type: 'forward-reply'
+  readonly request: number
+  readonly result: WriteResult
+}
+
+/** Why a request failed; the codes are those of `errors.ts`. */
+export interface Failure {
+  readonly ok: false
+  readonly code: FailureCode
+  /** `rejected`: nothing was stored. `unknown`: it may be stored somewhere and may surface later. */
+  readonly outcome: 'rejected' | 'unknown'
+  /** Answers wanted and had; both 0 where no quorum was asked. */
+  readonly needed: number
+  readonly got: number
+  /** A sentence for people: what happened, and what to do. */
+  readonly message: string
+}
+
+export type FailureCode =
+  | 'DND_ERR_QUORUM_UNAVAILABLE'
+  | 'DND_ERR_TIMEOUT'
+  | 'DND_ERR_OVERLOADED'
+  | 'DND_ERR_BAD_QUORUM'
+  | 'DND_ERR_TOO_MANY_SIBLINGS'
+  | 'DND_ERR_RECORD_TOO_LARGE'
+  | 'DND_ERR_VALUE_TOO_LARGE'
+  | 'DND_ERR_NOT_READY'
+  | 'DND_ERR_STORE_FAILED'
+  | 'DND_ERR_BAD_BUCKET'
+  | 'DND_ERR_BUCKET_NOT_EMPTY'
+  | 'DND_ERR_LAYOUT_CHANGING'
+
+export interface WriteSuccess {
+  readonly ok: true
+  /**
+   * Covers the write: hand it back to supersede it. undefined when the key has siblings that the writer has not seen: a version
+   * vector cannot cover the new dot without them, so whoever wants to supersede its write must read first.
+   */
+  readonly context: Context | undefined
+  /** Replicas that had it durably when this was said. */
+  readonly acks: number
+}
+
+export type WriteResult = WriteSuccess | Failure

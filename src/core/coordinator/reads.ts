@@ -1,0 +1,456 @@
+/**
+ * Coordinating reads: ask R replicas, merge what they hold, answer, and mend who was behind.
+ *
+ * ```
+ *   start ─ own copy, if any ─ read ─▶ as many more as R needs ── R answers: merge, done, read repair
+ *                                        │ an answer is no answer, or its node is lost: ask the next
+ *                                        └ nothing for a while: ask one more (hedge)
+ * ```
+ * Reads merge, they do not choose: containers know which versions supersede which, so the merge of R answers is what the R
+ * replicas know together (Dynamo §4.5, §4.3). Answers that are equal byte for byte, nearly all of them, are decoded once.
+ * Whoever answered with less than the merge gets the merge (read repair), after the client has its answer; an answer that
+ * comes late is compared as well.
+ *
+ * A replica that cannot read its own record says so (V9): it counts as no answer, never as "absent", and is repaired.
+ */
+import { assert } from '../std/assert.ts'
+import { equalBytes } from '../std/bytes.ts'
+import type { Checksum } from '../std/crc32.ts'
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { Duration, Instant } from '../std/instant.ts'
+import { later } from '../std/instant.ts'
+import type { Placement } from '../placement/layout.ts'
+import type { StoreRead } from '../ports.ts'
+import { EMPTY_CONTAINER, sync } from '../versions/container.ts'
+import { decodeRecord, encodeRecord } from '../versions/record.ts'
+import type { Container } from '../versions/version.ts'
+import type { Failure, Read, ReadReply, Replicate } from './messages.ts'
+
+const ABSENT = new Uint8Array(0)
+/** Answered reads that wait for late answers; beyond it they are let go at once. */
+const LATE_MAX = 4096
+
+export interface ReadStart<O> {
+  readonly type: 'start'
+  readonly origin: O
+  readonly key: Uint8Array
+  readonly placement: Placement
+  /** Of the read set, its first n nodes hold the bucket's keys; r of them must answer. */
+  readonly n: number
+  readonly r: number
+  readonly deadline: Instant
+}
+
+export type ReadEvent<O> =
+  | ReadStart<O>
+  | { readonly type: 'replied'; readonly from: NodeId; readonly message: ReadReply }
+  | { readonly type: 'peer-lost'; readonly peer: NodeId }
+  /** The layout changed: reads in flight begin anew. */
+  | { readonly type: 'replan'; readonly placementOf: (partition: PartitionId) => Placement }
+  | { readonly type: 'timer'; readonly timer: ReadTimer }
+
+export interface ReadTimer {
+  readonly request: number
+  readonly reason: 'deadline' | 'hedge'
+}
+
+export type ReadResult =
+  | { readonly ok: true; readonly container: Container; readonly answers: number }
+  | Failure
+
+export type ReadEffect<O> =
+  | { readonly type: 'send'; readonly to: NodeId; readonly message: Read | Replicate }
+  | { readonly type: 'arm'; readonly timer: ReadTimer; readonly at: Instant }
+  /** Exactly once for each start. */
+  | { readonly type: 'done'; readonly origin: O; readonly result: ReadResult }
+  /** Our own copy is behind or broken: merge this into it. */
+  | { readonly type: 'repair-own'; readonly key: Uint8Array; readonly record: Uint8Array }
+  | { readonly type: 'unreadable'; readonly key: Uint8Array }
+  | { readonly type: 'repaired'; readonly replicas: number }
+  | { readonly type: 'hedged' }
+
+interface Answer {
+  readonly node: NodeId
+  /** The record as the replica has it; empty: absent. `unreadable`: no answer, but one to repair. */
+  readonly record: Uint8Array | 'unreadable'
+}
+
+interface ReadState<O> {
+  readonly start: ReadStart<O>
+  placement: Placement
+  /** Who may answer, nearest first. */
+  candidates: readonly NodeId[]
+  needed: number
+  /** How many of the candidates have been asked. */
+  asked: number
+  /** Asked, and neither answered nor lost. Bounded by: candidates. */
+  waiting: NodeId[]
+  answers: Answer[]
+  good: number
+  /** What was answered to the client, with its encoding; kept while late answers may come. */
+  merged: { container: Container; record: Uint8Array } | undefined
+  /** Whether it is answered and kept for late answers. */
+  late: boolean
+}
+
+export class Reads<O> {
+  readonly #self: NodeId
+  readonly #isUp: (node: NodeId) => boolean
+  readonly #ownRecord: (key: Uint8Array) => StoreRead
+  readonly #nextRequest: () => number
+  readonly #checksum: Checksum
+  readonly #hedgeAfter: Duration
+  // Bounded by: the node's requestsInFlightMax, checked before a start, and LATE_MAX; each lives to its deadline at most.
+  readonly #reads = new Map<number, ReadState<O>>()
+  #late = 0
+
+  constructor(options: {
+    readonly self: NodeId
+    readonly isUp: (node: NodeId) => boolean
+    readonly ownRecord: (key: Uint8Array) => StoreRead
+    readonly nextRequest: () => number
+    readonly checksum: Checksum
+    readonly hedgeAfter: Duration
+  }) {
+    this.#self = options.self
+    this.#isUp = options.isUp
+    this.#ownRecord = options.ownRecord
+    this.#nextRequest = options.nextRequest
+    this.#checksum = options.checksum
+    this.#hedgeAfter = options.hedgeAfter
+  }
+
+  /** Reads that somebody waits for. One slow replica must not fill the node with reads that are answered. */
+  get size(): number {
+    return this.#reads.size - this.#late
+  }
+
+  step(event: ReadEvent<O>, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    switch (event.type) {
+      case 'start':
+        return this.#enter(this.#begin(event), now, effects)
+      case 'replied':
+        return this.#onReply(event.from, event.message, now, effects)
+      case 'peer-lost':
+        return this.#onPeerLost(event.peer, now, effects)
+      case 'replan':
+        return this.#replan(event.placementOf, now, effects)
+      case 'timer':
+        return this.#onTimer(event.timer, now, effects)
+    }
+  }
+
+  check(): void {
+    let late = 0
+    for (const read of this.#reads.values()) {
+      if (read.late) late++
+      assert(read.late === (read.merged !== undefined), 'answered, and not kept as such')
+      assert(read.asked <= read.candidates.length, 'asked more than there are')
+      assert(read.good <= read.answers.length, 'more good answers than answers')
+      assert(
+        read.merged !== undefined || read.waiting.length > 0,
+        'an unanswered read waits for nobody',
+      )
+    }
+    assert(late === this.#late && late <= LATE_MAX, `${late} late reads, ${this.#late} counted`)
+  }
+
+  #enter(read: ReadState<O>, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    const request = this.#nextRequest()
+    this.#reads.set(request, read)
+    effects.push({ type: 'arm', timer: { request, reason: 'deadline' }, at: read.start.deadline })
+    this.#ask(request, read, now, effects)
+  }
+
+  #begin(start: ReadStart<O>): ReadState<O> {
+    return {
+      start,
+      ...this.#target(start, start.placement),
+      answers: [],
+      good: 0,
+      merged: undefined,
+      late: false,
+    }
+  }
+
+  /** Ourselves first, then who is up, then, as a last resort, who is said to be down. */
+  #target(
+    start: ReadStart<O>,
+    placement: Placement,
+  ): {
+    placement: Placement
+    candidates: readonly NodeId[]
+    needed: number
+    asked: number
+    waiting: NodeId[]
+  } {
+    const set =
+      placement.readSet.length <= start.n ? placement.readSet : placement.readSet.slice(0, start.n)
+    const candidates: NodeId[] = []
+    if (set.includes(this.#self)) candidates.push(this.#self)
+    for (const node of set) if (node !== this.#self && this.#isUp(node)) candidates.push(node)
+    for (const node of set) if (!candidates.includes(node)) candidates.push(node)
+    return { placement, candidates, needed: Math.min(start.r, set.length), asked: 0, waiting: [] }
+  }
+
+  /** Asks on until enough have answered or are being waited for; ends the read when that cannot be. */
+  #ask(request: number, read: ReadState<O>, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    while (read.good + read.waiting.length < read.needed && read.asked < read.candidates.length)
+      this.#askNext(request, read, effects)
+    if (read.merged !== undefined) return
+    if (read.good >= read.needed) return this.#answer(request, read, now, effects)
+    if (read.good + read.waiting.length < read.needed) return this.#fail(request, read, effects)
+    if (read.asked < read.candidates.length)
+      effects.push({
+        type: 'arm',
+        timer: { request, reason: 'hedge' },
+        at: later(now, this.#hedgeAfter),
+      })
+  }
+
+  #askNext(request: number, read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
+    const node = read.candidates[read.asked++]!
+    const { key } = read.start
+    if (node !== this.#self) {
+      const { layoutVersion, partition } = read.placement
+      read.waiting.push(node)
+      effects.push({
+        type: 'send',
+        to: node,
+        message: { type: 'read', request, layoutVersion, partition, key },
+      })
+      return
+    }
+    const own = this.#ownRecord(key)
+    if (own !== 'unreadable') return accept(read, node, own ?? ABSENT)
+    read.answers.push({ node, record: own })
+    effects.push({ type: 'unreadable', key })
+  }
+
+  #onReply(from: NodeId, message: ReadReply, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    const read = this.#reads.get(message.request)
+    if (read === undefined || !drop(read.waiting, from)) return
+    switch (message.outcome) {
+      case 'found':
+        accept(read, from, message.record)
+        break
+      case 'absent':
+        accept(read, from, ABSENT)
+        break
+      case 'unreadable':
+        read.answers.push({ node: from, record: 'unreadable' })
+        break
+      // It is ahead of us and has sent its layout before this answer, or it knows nothing of the partition: ask another.
+      case 'stale-layout':
+      case 'not-replica':
+        break
+    }
+    this.#proceed(message.request, read, now, effects)
+  }
+
+  #onPeerLost(peer: NodeId, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    for (const [request, read] of this.#reads)
+      if (drop(read.waiting, peer)) this.#proceed(request, read, now, effects)
+  }
+
+  #proceed(
+    request: number,
+    read: ReadState<O>,
+    now: Instant,
+    effects: Effects<ReadEffect<O>>,
+  ): void {
+    if (read.merged === undefined) this.#ask(request, read, now, effects)
+    else this.#onLate(read, effects)
+    if (read.merged !== undefined && read.waiting.length === 0) this.#forget(request, read)
+  }
+
+  #replan(
+    placementOf: (partition: PartitionId) => Placement,
+    now: Instant,
+    effects: Effects<ReadEffect<O>>,
+  ): void {
+    const restarts: ReadState<O>[] = []
+    for (const [request, read] of this.#reads) {
+      // Answered: only late answers are awaited, and those of the old layout are of no more use.
+      this.#forget(request, read)
+      // A new number, so that an answer under the old layout is not taken for one under the new.
+      if (read.merged === undefined) restarts.push(read)
+    }
+    for (const { start, placement } of restarts) {
+      const fresh = this.#begin({ ...start, placement: placementOf(placement.partition) })
+      this.#enter(fresh, now, effects)
+    }
+  }
+
+  #onTimer(timer: ReadTimer, now: Instant, effects: Effects<ReadEffect<O>>): void {
+    const read = this.#reads.get(timer.request)
+    if (read === undefined) return
+    if (timer.reason === 'deadline') {
+      if (read.merged === undefined) this.#timeOut(timer.request, read, effects)
+      else this.#forget(timer.request, read)
+      return
+    }
+    if (read.merged !== undefined || read.asked >= read.candidates.length) return
+    effects.push({ type: 'hedged' })
+    this.#askNext(timer.request, read, effects)
+    this.#ask(timer.request, read, now, effects)
+  }
+
+  #answer(
+    request: number,
+    read: ReadState<O>,
+    now: Instant,
+    effects: Effects<ReadEffect<O>>,
+  ): void {
+    const { container, record, corrupt } = merge(read.answers, this.#checksum)
+    if (corrupt.length > 0) {
+      this.#discard(read, corrupt, effects)
+      return this.#ask(request, read, now, effects)
+    }
+    read.merged = { container, record }
+    effects.push({
+      type: 'done',
+      origin: read.start.origin,
+      result: { ok: true, container, answers: read.good },
+    })
+    this.#repair(read, effects)
+    read.late = true
+    this.#late++
+    if (read.waiting.length === 0 || this.#late > LATE_MAX) this.#forget(request, read)
+  }
+
+  #forget(request: number, read: ReadState<O>): void {
+    if (this.#reads.delete(request) && read.late) this.#late--
+  }
+
+  /** Records that do not decode are broken where they came from: no answers, but replicas to repair. */
+  #discard(read: ReadState<O>, corrupt: readonly Answer[], effects: Effects<ReadEffect<O>>): void {
+    for (const { node } of corrupt) {
+      read.answers[read.answers.findIndex((answer) => answer.node === node)] = {
+        node,
+        record: 'unreadable',
+      }
+      read.good--
+      if (node === this.#self) effects.push({ type: 'unreadable', key: read.start.key })
+    }
+  }
+
+  /** An answer after the client's: it may know more than the merge, or less. */
+  #onLate(read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
+    const { container, record } = merge(read.answers, this.#checksum)
+    read.merged = { container, record }
+    this.#repair(read, effects)
+  }
+
+  #repair(read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
+    const { record } = read.merged!
+    if (record.length === 0) return
+    let replicas = 0
+    const repaired: Answer[] = []
+    for (const answer of read.answers) {
+      if (answer.record !== 'unreadable' && equalBytes(answer.record, record)) {
+        repaired.push(answer)
+        continue
+      }
+      replicas++
+      repaired.push({ node: answer.node, record })
+      this.#mend(read, answer.node, record, effects)
+    }
+    read.answers = repaired
+    if (replicas > 0) effects.push({ type: 'repaired', replicas })
+  }
+
+  #mend(
+    read: ReadState<O>,
+    node: NodeId,
+    record: Uint8Array,
+    effects: Effects<ReadEffect<O>>,
+  ): void {
+    const { key } = read.start
+    if (node === this.#self) return void effects.push({ type: 'repair-own', key, record })
+    const { layoutVersion, partition } = read.placement
+    effects.push({
+      type: 'send',
+      to: node,
+      // A request number of its own, that nothing waits for: the reply finds no write and is ignored.
+      message: {
+        type: 'replicate',
+        request: this.#nextRequest(),
+        layoutVersion,
+        partition,
+        key,
+        record,
+      },
+    })
+  }
+
+  #fail(request: number, read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
+    this.#reads.delete(request)
+    const message = `${read.good} of the ${read.needed} replicas needed can answer`
+    this.#refuse(read, 'DND_ERR_QUORUM_UNAVAILABLE', message, effects)
+  }
+
+  #timeOut(request: number, read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
+    this.#reads.delete(request)
+    const message = `${read.good} of the ${read.needed} replicas needed answered in time`
+    this.#refuse(read, 'DND_ERR_TIMEOUT', message, effects)
+  }
+
+  #refuse(
+    read: ReadState<O>,
+    code: 'DND_ERR_QUORUM_UNAVAILABLE' | 'DND_ERR_TIMEOUT',
+    message: string,
+    effects: Effects<ReadEffect<O>>,
+  ): void {
+    const failure: Failure = {
+      ok: false,
+      code,
+      outcome: 'rejected',
+      needed: read.needed,
+      got: read.good,
+      message,
+    }
+    effects.push({ type: 'done', origin: read.start.origin, result: failure })
+  }
+}
+
+function accept<O>(read: ReadState<O>, node: NodeId, record: Uint8Array): void {
+  read.answers.push({ node, record })
+  read.good++
+}
+
+function drop(nodes: NodeId[], node: NodeId): boolean {
+  const index = nodes.indexOf(node)
+  if (index < 0) return false
+  nodes.splice(index, 1)
+  return true
+}
+
+/** The containers of all answers as one, its encoding (empty when there is nothing), and the answers that do not decode. */
+function merge(
+  answers: readonly Answer[],
+  checksum: Checksum,
+): { container: Container; record: Uint8Array; corrupt: readonly Answer[] } {
+  const corrupt: Answer[] = []
+  let container: Container = EMPTY_CONTAINER
+  let record: Uint8Array = ABSENT
+  for (const answer of answers) {
+    if (
+      answer.record === 'unreadable' ||
+      answer.record.length === 0 ||
+      equalBytes(answer.record, record)
+    )
+      continue
+    const decoded = decodeRecord(answer.record, checksum)
+    if (decoded === 'corrupt' || decoded === 'unsupported') {
+      corrupt.push(answer)
+      continue
+    }
+    const merged = sync(container, decoded)
+    if (merged === decoded) record = answer.record
+    else if (merged !== container) record = encodeRecord(merged, checksum)
+    container = merged
+  }
+  return { container, record, corrupt }
+}

@@ -1,0 +1,32 @@
+/**
+ * Moving partitions after a layout change. The receiver pulls, so that it sets the pace and a restart goes on from its own
+ * cursor:
+ *
+ * ```
+ *   new owner ──transfer-request(partition, after key)──▶ old owner
+ *   new owner ◀──transfer-chunk(records …, done?)──────── old owner       until done, from enough old owners
+ * ```
+ */
+import type { PartitionId } from '../std/ids.ts'
+
+export interface TransferRequest {
+  readonly type: 'transfer-request'
+  readonly request: number
+  /** The layout for which the data moves: serving it means having adopted that layout first. */
+  readonly layoutVersion: number
+  readonly partition: PartitionId
+  /** Storage key of the last record received, exclusive; empty to begin. */
+  readonly after: Uint8Array
+}
+
+export interface TransferChunk {
+  readonly type: 'transfer-chunk'
+  readonly request: number
+  readonly outcome: 'ok' | 'not-replica' | 'stale-layout' | 'store-failed'
+  /** In order of key. Bounded by: TRANSFER_CHUNK_RECORDS_MAX records and TRANSFER_CHUNK_BYTES_MAX bytes or one record. */
+  readonly entries: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[]
+  readonly done: boolean
+}
+
+export const TRANSFER_CHUNK_RECORDS_MAX: number = 1024
+export const TRANSFER_CHUNK_BYTES_MAX: number = 256 * 1024

@@ -1,0 +1,437 @@
+/**
+ * The taking side of a transfer: after a layout change, this node pulls the partitions that it
+ * newly owns.
+ *
+ * One old owner is not enough. A write is acknowledged when W of the old set have it, so any single
+ * old owner may lack it; out of (size of the set − W + 1) of them at least one has it. So a
+ * partition is pulled completely from `needed` sources, each record merged with what is here (V4),
+ * and is then as good as a read quorum would be.
+ *
+ * ```
+ *   partition ── stream from source A ── request ▶ chunk ▶ merge ▶ store ▶ request … ▶ done
+ *             ├─ stream from source B ── …       complete when `needed` of them are done
+ *             └─ stream from source C     (only when A or B does not answer)
+ * ```
+ * A stream keeps its cursor, the last key that is durable here, for as long as the partition is not
+ * complete: after a lost connection, a silent or a restarted source it goes on from there. A source
+ * that fails rests for a while, longer each time, and its streams give way to those of other
+ * sources; one of which something is here already is preferred when it is back.
+ *
+ * A record that equals what the store holds, as most do from the second source on, is neither
+ * decoded nor stored again. That trusts the store to keep what was handed over: should it fail to,
+ * every stream of that partition begins anew, as another may have skipped a record that is now not
+ * here.
+ *
+ * Invariants: at most PARTITIONS_AT_ONCE partitions with streams in flight, and of each no more
+ * than it still needs, so when the last one is done nothing is in flight; one request or store in
+ * flight for each stream; while something is pending, something is in flight or a resting source
+ * has a timer.
+ */
+import { assert } from '../std/assert.ts'
+import { compareBytes, equalBytes } from '../std/bytes.ts'
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { Instant } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
+import type { Prng } from '../std/prng.ts'
+import type { StoreOperation, StoreReader } from '../ports.ts'
+import type { TransferChunk, TransferRequest } from './messages.ts'
+import { TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
+import { SourceRests } from './source-rests.ts'
+
+/** What to pull of one partition. */
+export interface PartitionTransfer {
+  readonly partition: PartitionId
+  /** Old owners other than this node, nearest first. */
+  readonly sources: readonly NodeId[]
+  /**
+   * How many of them must be pulled completely: all when it says more, and with 0 or less the
+   * partition is complete at once.
+   */
+  readonly needed: number
+}
+
+export type TransferReceiverEvent =
+  /**
+   * Replaces the work in hand. Ignored when the layout is older, or the same with the same
+   * partitions and needs.
+   */
+  | {
+      readonly type: 'begin'
+      readonly layoutVersion: number
+      readonly partitions: readonly PartitionTransfer[]
+    }
+  | { readonly type: 'chunk'; readonly from: NodeId; readonly message: TransferChunk }
+  | { readonly type: 'stored'; readonly token: number }
+  | { readonly type: 'store-failed'; readonly token: number }
+  | { readonly type: 'peer-lost'; readonly peer: NodeId }
+  | { readonly type: 'peer-up'; readonly peer: NodeId }
+  | { readonly type: 'timer'; readonly timer: TransferTimer }
+
+/** `transferred` and `complete` come only when all that they tell of is durable. */
+export type TransferReceiverEffect =
+  | { readonly type: 'send'; readonly to: NodeId; readonly message: TransferRequest }
+  | {
+      readonly type: 'store'
+      readonly token: number
+      readonly operations: readonly StoreOperation[]
+    }
+  | { readonly type: 'arm'; readonly timer: TransferTimer; readonly at: Instant }
+  /** `records`: how many of the partition were new here. */
+  | { readonly type: 'transferred'; readonly partition: PartitionId; readonly records: number }
+  /** Everything of the layout is here; said once for each `begin` that was not ignored. */
+  | { readonly type: 'complete'; readonly layoutVersion: number }
+  /** What this node held under the key cannot be read. */
+  | { readonly type: 'unreadable'; readonly key: Uint8Array }
+
+export type TransferTimer =
+  | { readonly reason: 'silence'; readonly request: number }
+  | { readonly reason: 'rested'; readonly source: NodeId; readonly rest: number }
+
+export interface TransferReceiverOptions {
+  readonly store: StoreReader
+  /**
+   * What the store must hold once `incoming` is known as well; undefined when it holds that already
+   * or when `incoming` is corrupt.
+   */
+  readonly merge: (key: Uint8Array, incoming: Uint8Array) => Uint8Array | undefined
+  /** Where a partition's records begin and end in the store. */
+  readonly rangeOf: (partition: PartitionId) => {
+    readonly from: Uint8Array
+    readonly to: Uint8Array
+  }
+  readonly rng: Prng
+}
+
+export const PARTITIONS_AT_ONCE = 8
+/** A source that has not answered for so long, milliseconds, is asked again or another instead. */
+export const SILENCE_MS = 5_000
+
+interface Stream {
+  readonly work: Work
+  readonly source: NodeId
+  state: 'idle' | 'asked' | 'storing' | 'done'
+  /** Storage key of the last record that is durable here; empty at the beginning. */
+  after: Uint8Array
+  /** What `after` will be, and whether that is the end, when the chunk in hand is durable. */
+  chunk: { readonly last: Uint8Array; readonly done: boolean; readonly changes: number }
+}
+
+interface Work {
+  readonly partition: PartitionId
+  readonly needed: number
+  // Bounded by: the old owners of a partition (7).
+  readonly streams: Stream[]
+  records: number
+}
+
+const START = new Uint8Array(0)
+const NO_CHUNK: Stream['chunk'] = { last: START, done: false, changes: 0 }
+
+export class TransferReceiver {
+  readonly #options: TransferReceiverOptions
+  #layoutVersion = 0
+  #plan: readonly PartitionTransfer[] = []
+  /** What is not complete yet. Bounded by: the partitions of the layout. */
+  readonly #pending = new Map<PartitionId, Work>()
+  /** Those with streams in flight. Bounded by: PARTITIONS_AT_ONCE. */
+  readonly #busy = new Set<Work>()
+  // Both bounded by: PARTITIONS_AT_ONCE times the old owners of a partition.
+  readonly #asked = new Map<number, Stream>()
+  readonly #storing = new Map<number, Stream>()
+  readonly #rests: SourceRests
+  #request: number
+  #token = 0
+  #records = 0
+  #malformed = 0
+
+  constructor(options: TransferReceiverOptions) {
+    this.#options = options
+    this.#rests = new SourceRests(options.rng)
+    // An answer to the request of an earlier run of this node must not pass for one of ours: it
+    // names no partition.
+    this.#request = options.rng.u32()
+  }
+
+  /** Partitions that are not complete. */
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  /** Records that were new here, since the layout changed. */
+  get records(): number {
+    return this.#records
+  }
+
+  /** Chunks dropped because they held what no source may send. */
+  get malformedChunks(): number {
+    return this.#malformed
+  }
+
+  step(event: TransferReceiverEvent, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    switch (event.type) {
+      case 'begin':
+        return this.#onBegin(event.layoutVersion, event.partitions, now, effects)
+      case 'chunk':
+        return this.#onChunk(event.from, event.message, now, effects)
+      case 'stored':
+        return this.#onStored(event.token, now, effects)
+      case 'store-failed':
+        return this.#onStoreFailed(event.token, now, effects)
+      case 'peer-lost':
+        return this.#onPeerLost(event.peer, now, effects)
+      case 'peer-up':
+        return this.#onPeerUp(event.peer, now, effects)
+      case 'timer':
+        return this.#onTimer(event.timer, now, effects)
+    }
+  }
+
+  check(): void {
+    assert(this.#busy.size <= PARTITIONS_AT_ONCE, `${this.#busy.size} partitions at once`)
+    let inFlight = 0
+    for (const work of this.#pending.values()) {
+      const missing = work.needed - countIn(work, 'done')
+      const busy = countIn(work, 'asked') + countIn(work, 'storing')
+      assert(missing > 0, `partition ${work.partition} needs ${missing} more and is pending`)
+      assert(busy <= missing, `partition ${work.partition} has ${busy} streams for ${missing}`)
+      assert(this.#busy.has(work) === busy > 0, `partition ${work.partition} has ${busy} streams`)
+      inFlight += busy
+    }
+    for (const stream of this.#asked.values()) assert(stream.state === 'asked', stream.state)
+    for (const stream of this.#storing.values()) assert(stream.state === 'storing', stream.state)
+    const known = this.#asked.size + this.#storing.size
+    assert(known === inFlight, `${known} answers awaited for ${inFlight} streams`)
+    const moves = this.#pending.size === 0 || inFlight > 0 || this.#rests.anyResting
+    assert(moves, `${this.#pending.size} partitions are pending and nothing moves`)
+  }
+
+  #onBegin(
+    layoutVersion: number,
+    plan: readonly PartitionTransfer[],
+    now: Instant,
+    effects: Effects<TransferReceiverEffect>,
+  ): void {
+    if (layoutVersion < this.#layoutVersion) return
+    if (layoutVersion === this.#layoutVersion && equalPlans(plan, this.#plan)) return
+    this.#layoutVersion = layoutVersion
+    this.#plan = plan
+    this.#records = 0
+    this.#pending.clear()
+    this.#busy.clear()
+    this.#asked.clear()
+    this.#storing.clear()
+    this.#rests.clear()
+    for (const { partition, sources, needed } of plan) {
+      const least = Math.min(needed, sources.length)
+      if (least <= 0) effects.push({ type: 'transferred', partition, records: 0 })
+      else this.#pending.set(partition, workOn(partition, sources, least))
+    }
+    if (this.#pending.size === 0) effects.push({ type: 'complete', layoutVersion })
+    else this.#startMore(now, effects)
+  }
+
+  #onChunk(
+    from: NodeId,
+    message: TransferChunk,
+    now: Instant,
+    effects: Effects<TransferReceiverEffect>,
+  ): void {
+    const stream = this.#asked.get(message.request)
+    if (stream === undefined || stream.source !== from) return
+    this.#asked.delete(message.request)
+    if (message.outcome !== 'ok') return this.#fail(stream, now, effects)
+    if (!this.#isSound(stream, message)) {
+      this.#malformed++
+      return this.#fail(stream, now, effects)
+    }
+    const operations = this.#changes(message, effects)
+    const last = message.entries.at(-1)?.key ?? stream.after
+    stream.chunk = { last, done: message.done, changes: operations.length }
+    if (operations.length === 0) return this.#advance(stream, now, effects)
+    const token = ++this.#token
+    stream.state = 'storing'
+    this.#storing.set(token, stream)
+    effects.push({ type: 'store', token, operations })
+  }
+
+  /** Whether a chunk holds keys of its partition only, ascending from the cursor, and leads on. */
+  #isSound(stream: Stream, message: TransferChunk): boolean {
+    const { entries, done } = message
+    if (entries.length > TRANSFER_CHUNK_RECORDS_MAX) return false
+    if (entries.length === 0) return done
+    const range = this.#options.rangeOf(stream.work.partition)
+    if (compareBytes(entries[0]!.key, range.from) < 0) return false
+    let previous = stream.after
+    for (const { key } of entries) {
+      if (compareBytes(key, previous) <= 0) return false
+      previous = key
+    }
+    return compareBytes(previous, range.to) < 0
+  }
+
+  #changes(message: TransferChunk, effects: Effects<TransferReceiverEffect>): StoreOperation[] {
+    const operations: StoreOperation[] = []
+    for (const { key, record } of message.entries) {
+      const held = this.#options.store.get(key)
+      if (held === 'unreadable') effects.push({ type: 'unreadable', key })
+      else if (held !== undefined && equalBytes(held, record)) continue
+      const value = this.#options.merge(key, record)
+      if (value !== undefined) operations.push({ type: 'put', key, value })
+    }
+    return operations
+  }
+
+  #onStored(token: number, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const stream = this.#storing.get(token)
+    if (stream === undefined) return
+    this.#storing.delete(token)
+    stream.work.records += stream.chunk.changes
+    this.#records += stream.chunk.changes
+    this.#advance(stream, now, effects)
+  }
+
+  #onStoreFailed(token: number, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const stream = this.#storing.get(token)
+    if (stream === undefined) return
+    this.#storing.delete(token)
+    for (const other of stream.work.streams) {
+      // One whose request is under way would get a chunk that does not follow its cursor: it lets
+      // that go as well.
+      if (other.state === 'asked') this.#forget(other)
+      if (other.state !== 'storing') other.state = 'idle'
+      other.after = START
+      other.chunk = { ...other.chunk, last: START, done: false }
+    }
+    this.#fail(stream, now, effects)
+  }
+
+  /** The chunk in hand is durable: on to the next, or to the end. */
+  #advance(stream: Stream, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const { work, source, chunk } = stream
+    this.#rests.succeed(source)
+    stream.after = chunk.last
+    if (!chunk.done) return this.#ask(stream, now, effects)
+    stream.state = 'done'
+    this.#noteIdle(work)
+    if (countIn(work, 'done') === work.needed) {
+      this.#pending.delete(work.partition)
+      const { partition, records } = work
+      effects.push({ type: 'transferred', partition, records })
+      if (this.#pending.size === 0)
+        effects.push({ type: 'complete', layoutVersion: this.#layoutVersion })
+    }
+    this.#startMore(now, effects)
+  }
+
+  /** The source could not serve the stream now. It rests, and others take over. */
+  #fail(stream: Stream, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const { work, source } = stream
+    stream.state = 'idle'
+    this.#noteIdle(work)
+    const rest = this.#rests.fail(source)
+    if (rest !== undefined) {
+      const timer: TransferTimer = { reason: 'rested', source, rest: rest.rest }
+      effects.push({ type: 'arm', timer, at: later(now, rest.time) })
+    }
+    this.#startMore(now, effects)
+  }
+
+  #onPeerLost(peer: NodeId, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    for (const [request, stream] of [...this.#asked]) {
+      if (stream.source !== peer) continue
+      this.#asked.delete(request)
+      this.#fail(stream, now, effects)
+    }
+  }
+
+  #onPeerUp(peer: NodeId, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    this.#rests.succeed(peer)
+    if (this.#rests.wake(peer)) this.#startMore(now, effects)
+  }
+
+  #onTimer(timer: TransferTimer, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    switch (timer.reason) {
+      case 'silence': {
+        const stream = this.#asked.get(timer.request)
+        if (stream === undefined) return
+        this.#asked.delete(timer.request)
+        return this.#fail(stream, now, effects)
+      }
+      case 'rested':
+        if (this.#rests.wake(timer.source, timer.rest)) this.#startMore(now, effects)
+        return
+    }
+  }
+
+  /** Starts what may be started: more streams of the partitions in hand, then more partitions. */
+  #startMore(now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    for (const work of this.#busy) this.#startStreams(work, now, effects)
+    for (const work of this.#pending.values()) {
+      if (this.#busy.size >= PARTITIONS_AT_ONCE) return
+      if (!this.#busy.has(work)) this.#startStreams(work, now, effects)
+    }
+  }
+
+  #startStreams(work: Work, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const running = work.streams.length - countIn(work, 'idle')
+    for (let missing = work.needed - running; missing > 0; missing--) {
+      const ready = work.streams.filter(
+        ({ state, source }) => state === 'idle' && !this.#rests.isResting(source),
+      )
+      const stream = ready.find(({ after }) => after.length > 0) ?? ready[0]
+      if (stream === undefined) return
+      this.#ask(stream, now, effects)
+    }
+  }
+
+  #ask(stream: Stream, now: Instant, effects: Effects<TransferReceiverEffect>): void {
+    const request = ++this.#request
+    const { after, work, source } = stream
+    const { partition } = work
+    stream.state = 'asked'
+    this.#asked.set(request, stream)
+    this.#busy.add(work)
+    const layoutVersion = this.#layoutVersion
+    effects.push({
+      type: 'send',
+      to: source,
+      message: { type: 'transfer-request', request, layoutVersion, partition, after },
+    })
+    const timer: TransferTimer = { reason: 'silence', request }
+    effects.push({ type: 'arm', timer, at: later(now, duration(SILENCE_MS)) })
+  }
+
+  /** Lets the request go that a stream has under way. */
+  #forget(stream: Stream): void {
+    for (const [request, asked] of this.#asked) if (asked === stream) this.#asked.delete(request)
+  }
+
+  #noteIdle(work: Work): void {
+    if (countIn(work, 'asked') + countIn(work, 'storing') === 0) this.#busy.delete(work)
+  }
+}
+
+function workOn(partition: PartitionId, sources: readonly NodeId[], needed: number): Work {
+  const work: Work = { partition, needed, streams: [], records: 0 }
+  for (const source of sources)
+    work.streams.push({ work, source, state: 'idle', after: START, chunk: NO_CHUNK })
+  return work
+}
+
+function countIn(work: Work, state: Stream['state']): number {
+  let count = 0
+  for (const stream of work.streams) if (stream.state === state) count++
+  return count
+}
+
+/**
+ * Whether two plans ask the same of every partition. The order of sources does not count: distances
+ * change by themselves.
+ */
+function equalPlans(a: readonly PartitionTransfer[], b: readonly PartitionTransfer[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((one, i) => one.partition === b[i]!.partition && one.needed === b[i]!.needed)
+  )
+}

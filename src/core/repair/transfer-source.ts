@@ -1,0 +1,173 @@
+/**
+ * The giving side of a transfer: an old owner reads a partition out to a new one, a chunk for each
+ * request.
+ *
+ * It keeps nothing between two requests. The receiver names the last key that it has, so a restart
+ * of either side, a lost connection or a repeated request needs no thought here: the next chunk
+ * begins behind that key, whoever asks.
+ *
+ * Serving is also a promise: this node has adopted the layout for which the data moves. From then
+ * on it refuses writes of older layouts, so what it acknowledged before is in what it reads out,
+ * and what comes later goes to the new owner as well. Hence a request for any other layout than
+ * ours is not served; the one who is behind hears of the newer layout and asks again.
+ *
+ * A scan is bounded by a number of records, a chunk by bytes too. Scanning a full chunk's worth of
+ * large records would hold a gigabyte for nothing, so the number follows the size of the records
+ * last seen: it doubles while chunks come out short of bytes and falls at once when they do not
+ * fit.
+ *
+ * Invariants: at most SCANS_MAX scans in flight; a chunk has at least one record unless the
+ * partition is done.
+ */
+import { assert } from '../std/assert.ts'
+import { compareBytes, concatBytes } from '../std/bytes.ts'
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { ScanRange, StoreEntry } from '../ports.ts'
+import type { TransferChunk, TransferRequest } from './messages.ts'
+import { TRANSFER_CHUNK_BYTES_MAX, TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
+
+export type TransferSourceEvent =
+  | {
+      readonly type: 'request'
+      readonly from: NodeId
+      readonly message: TransferRequest
+      /** The layout that this node has adopted, durably. */
+      readonly layoutVersion: number
+      /** Whether this node holds the partition, under the current layout or the previous one. */
+      readonly replica: boolean
+    }
+  | {
+      readonly type: 'scanned'
+      readonly token: number
+      readonly entries: readonly StoreEntry[]
+    }
+  | { readonly type: 'scan-failed'; readonly token: number }
+
+/**
+ * Each request is answered by one chunk: at once, or in the step that is told how its scan ended.
+ */
+export type TransferSourceEffect =
+  | { readonly type: 'scan'; readonly token: number; readonly range: ScanRange }
+  | { readonly type: 'send'; readonly to: NodeId; readonly message: TransferChunk }
+
+export interface TransferSourceOptions {
+  /** Where a partition's records begin and end in the store. */
+  readonly rangeOf: (partition: PartitionId) => {
+    readonly from: Uint8Array
+    readonly to: Uint8Array
+  }
+}
+
+/** Beyond it a request is refused; the receiver asks again later. */
+export const SCANS_MAX = 32
+const FIRST_SCAN_RECORDS = 32
+
+interface Scan {
+  readonly to: NodeId
+  readonly request: number
+  readonly limit: number
+}
+
+export class TransferSource {
+  readonly #rangeOf: TransferSourceOptions['rangeOf']
+  // Bounded by: SCANS_MAX.
+  readonly #scans = new Map<number, Scan>()
+  #token = 0
+  /** Records of the next scan: 1 … TRANSFER_CHUNK_RECORDS_MAX. */
+  #limit = FIRST_SCAN_RECORDS
+
+  constructor(options: TransferSourceOptions) {
+    this.#rangeOf = options.rangeOf
+  }
+
+  step(event: TransferSourceEvent, effects: Effects<TransferSourceEffect>): void {
+    switch (event.type) {
+      case 'request':
+        return this.#onRequest(event, effects)
+      case 'scanned':
+        return this.#onScanned(event.token, event.entries, effects)
+      case 'scan-failed':
+        return this.#onScanFailed(event.token, effects)
+    }
+  }
+
+  check(): void {
+    assert(this.#scans.size <= SCANS_MAX, `${this.#scans.size} scans in flight`)
+    assert(this.#limit >= 1, `a scan of ${this.#limit} records`)
+    assert(this.#limit <= TRANSFER_CHUNK_RECORDS_MAX, `a scan of ${this.#limit} records`)
+  }
+
+  #onRequest(
+    event: Extract<TransferSourceEvent, { type: 'request' }>,
+    effects: Effects<TransferSourceEffect>,
+  ): void {
+    const { from: to, message } = event
+    const { request, after } = message
+    if (message.layoutVersion !== event.layoutVersion)
+      return refuse(to, request, 'stale-layout', effects)
+    if (!event.replica) return refuse(to, request, 'not-replica', effects)
+    const range = this.#rangeOf(message.partition)
+    // The least key behind `after`. It is a peer's word: outside of the partition it must not open
+    // other keys.
+    const next = after.length === 0 ? range.from : concatBytes(after, Uint8Array.of(0))
+    const from = compareBytes(next, range.from) < 0 ? range.from : next
+    if (compareBytes(from, range.to) >= 0) {
+      return void effects.push({ type: 'send', to, message: answer(request, 'ok', [], true) })
+    }
+    if (this.#scans.size >= SCANS_MAX) return refuse(to, request, 'store-failed', effects)
+    const limit = this.#limit
+    const token = ++this.#token
+    this.#scans.set(token, { to, request, limit })
+    effects.push({ type: 'scan', token, range: { from, to: range.to, limit, reverse: false } })
+  }
+
+  #onScanned(
+    token: number,
+    found: readonly StoreEntry[],
+    effects: Effects<TransferSourceEffect>,
+  ): void {
+    const scan = this.#scans.get(token)
+    if (scan === undefined) return
+    this.#scans.delete(token)
+    const entries: { key: Uint8Array; record: Uint8Array }[] = []
+    let bytes = 0
+    for (const { key, value } of found) {
+      bytes += key.length + value.length
+      if (entries.length > 0 && bytes > TRANSFER_CHUNK_BYTES_MAX) break
+      entries.push({ key, record: value })
+    }
+    const fits = entries.length === found.length
+    if (!fits) this.#limit = entries.length
+    else if (found.length === this.#limit && 2 * bytes <= TRANSFER_CHUNK_BYTES_MAX)
+      this.#limit = Math.min(2 * this.#limit, TRANSFER_CHUNK_RECORDS_MAX)
+    const done = fits && found.length < scan.limit
+    const message = answer(scan.request, 'ok', entries, done)
+    effects.push({ type: 'send', to: scan.to, message })
+  }
+
+  #onScanFailed(token: number, effects: Effects<TransferSourceEffect>): void {
+    const scan = this.#scans.get(token)
+    if (scan === undefined) return
+    this.#scans.delete(token)
+    refuse(scan.to, scan.request, 'store-failed', effects)
+  }
+}
+
+function refuse(
+  to: NodeId,
+  request: number,
+  outcome: TransferChunk['outcome'],
+  effects: Effects<TransferSourceEffect>,
+): void {
+  effects.push({ type: 'send', to, message: answer(request, outcome, [], false) })
+}
+
+function answer(
+  request: number,
+  outcome: TransferChunk['outcome'],
+  entries: TransferChunk['entries'],
+  done: boolean,
+): TransferChunk {
+  return { type: 'transfer-chunk', request, outcome, entries, done }
+}
