@@ -1,0 +1,281 @@
+/** What the tests of this folder generate: every message, within its limits and at them. */
+import fc from 'fast-check'
+import type { Failure, Forward, WriteOperation } from '../coordinator/messages.ts'
+import type { MemberRecord } from '../membership/member.ts'
+import type { SwimPacket } from '../membership/messages.ts'
+import type { BucketRecord, ListEntry, StateSync } from '../node/messages.ts'
+import type { Layout, LayoutState, Role } from '../placement/layout.ts'
+import { hashLayout } from '../placement/layout-codec.ts'
+import type { ClusterId, NodeId, PartitionId } from '../std/ids.ts'
+import { LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
+import { contexts, stamps, values } from '../versions/arbitraries.test.ts'
+import type { LinkMessage, PeerMessage } from './messages.ts'
+
+/** Every run of the suite tries the same cases. */
+export const SEED = 5001
+
+const none = { nil: undefined }
+
+/** What was generated as a decoder builds it: fast-check makes some objects without a prototype. */
+export function plain<T>(generated: T): T {
+  return structuredClone(generated)
+}
+
+export const nodeIds: fc.Arbitrary<NodeId> = fc
+  .stringMatching(/^[0-9a-f]{16}$/)
+  .map((id) => id as NodeId)
+export const clusterIds: fc.Arbitrary<ClusterId> = fc
+  .stringMatching(/^[0-9a-f]{32}$/)
+  .map((id) => id as ClusterId)
+
+const numbers = fc.oneof(fc.nat(300), fc.maxSafeNat())
+const partitions = fc.nat(4095).map((partition) => partition as PartitionId)
+const bytes = fc.uint8Array({ maxLength: 60 })
+const names = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,20}$/)
+const sentences = fc.string({ unit: 'grapheme', maxLength: 40 })
+const zones = fc.string({ unit: 'grapheme-ascii', maxLength: 12 })
+const weights = fc.integer({ min: 0, max: 1000 })
+
+const addresses = fc.record({
+  host: fc.constantFrom('127.0.0.1', 'node1.example.net', '::1'),
+  port: fc.integer({ min: 1, max: 65_535 }),
+})
+
+export const members: fc.Arbitrary<MemberRecord> = fc.record({
+  info: fc.record({
+    id: nodeIds,
+    name: sentences.filter((name) => name.length < 16),
+    address: addresses,
+    httpAddress: addresses,
+    zone: zones,
+    weight: weights,
+  }),
+  generation: fc.maxSafeNat(),
+  incarnation: fc.nat(0xffff),
+  state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
+})
+
+const roles: fc.Arbitrary<Role[]> = fc
+  .uniqueArray(
+    fc.record({ node: nodeIds, zone: zones, weight: fc.integer({ min: 1, max: 1000 }) }),
+    {
+      minLength: 1,
+      maxLength: 5,
+      selector: (role) => role.node,
+    },
+  )
+  .map((list) => list.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
+
+function layoutOf(version: number, previousHash: number, nodes: readonly Role[]): Layout {
+  const size = Math.min(3, nodes.length)
+  const table = Array.from({ length: 8 }, (_, partition) =>
+    Array.from({ length: size }, (_unused, i) => (partition + i) % nodes.length),
+  )
+  const content = { version, previousHash, partitions: 8, replicas: 3, roles: nodes, table }
+  return { ...content, hash: hashLayout(content) }
+}
+
+const layouts: fc.Arbitrary<LayoutState> = fc
+  .tuple(fc.integer({ min: 2, max: 1000 }), roles, roles, fc.boolean())
+  .map(([version, before, after, moving]) => {
+    const previous = layoutOf(version, 7, before)
+    const current = layoutOf(version + 1, previous.hash, after)
+    if (!moving) return { current, previous: undefined, synced: [] }
+    return { current, previous, synced: after.slice(1).map((role) => role.node) }
+  })
+
+export const bucketRecords: fc.Arbitrary<BucketRecord> = fc.record({
+  name: names,
+  stamp: stamps,
+  properties: fc.option(
+    fc
+      .record({
+        n: fc.integer({ min: 1, max: 7 }),
+        r: fc.integer({ min: 1, max: 7 }),
+        w: fc.integer({ min: 1, max: 7 }),
+        conflicts: fc.constantFrom('lww' as const, 'siblings' as const),
+        valueBytesMax: fc.integer({ min: 1, max: VALUE_BYTES_MAX }),
+      })
+      .map((p) => ({ ...p, r: Math.min(p.r, p.n), w: Math.min(p.w, p.n) })),
+    none,
+  ),
+})
+
+const stateSyncs: fc.Arbitrary<StateSync> = fc.record({
+  type: fc.constant('state-sync'),
+  answer: fc.boolean(),
+  members: fc.array(members, { maxLength: 4 }),
+  layout: fc.option(layouts, none),
+  buckets: fc.array(bucketRecords, { maxLength: 4 }),
+})
+
+const operations: fc.Arbitrary<WriteOperation> = fc.record({
+  bucket: names,
+  key: bytes,
+  sort: fc.option(bytes, none),
+  value: fc.option(values, none),
+  context: fc.option(contexts, none),
+  w: fc.option(fc.integer({ min: 1, max: 255 }), none),
+  timeoutMs: fc.nat(0xffff_ffff),
+})
+
+const forwards: fc.Arbitrary<Forward> = fc.record({
+  type: fc.constant('forward'),
+  request: numbers,
+  layoutVersion: numbers,
+  operation: operations,
+})
+
+const failures: fc.Arbitrary<Failure> = fc.record({
+  ok: fc.constant(false),
+  code: fc.constantFrom(
+    'DND_ERR_QUORUM_UNAVAILABLE',
+    'DND_ERR_TIMEOUT',
+    'DND_ERR_LAYOUT_CHANGING',
+    'DND_ERR_STORE_FAILED',
+  ),
+  outcome: fc.constantFrom('rejected', 'unknown'),
+  needed: fc.nat(10),
+  got: fc.nat(10),
+  message: sentences,
+})
+
+const readReplies = fc.oneof(
+  fc.record({
+    type: fc.constant('read-reply' as const),
+    request: numbers,
+    outcome: fc.constant('found' as const),
+    record: bytes,
+  }),
+  fc.record({
+    type: fc.constant('read-reply' as const),
+    request: numbers,
+    outcome: fc.constantFrom('absent', 'unreadable', 'stale-layout', 'not-replica'),
+    record: fc.constant(new Uint8Array(0)),
+  }),
+)
+
+const entries: fc.Arbitrary<ListEntry[]> = fc.array(fc.record({ key: bytes, summary: bytes }), {
+  maxLength: 5,
+})
+
+export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('replicate' as const),
+    request: numbers,
+    layoutVersion: numbers,
+    partition: partitions,
+    key: bytes,
+    record: bytes,
+  }),
+  fc.record({
+    type: fc.constant('replicate-reply' as const),
+    request: numbers,
+    outcome: fc.constantFrom('stored', 'stale-layout', 'not-replica', 'malformed', 'store-failed'),
+  }),
+  fc.record({
+    type: fc.constant('read' as const),
+    request: numbers,
+    layoutVersion: numbers,
+    partition: partitions,
+    key: bytes,
+  }),
+  readReplies,
+  forwards,
+  fc.record({
+    type: fc.constant('forward-reply' as const),
+    request: numbers,
+    result: fc.oneof(
+      failures,
+      fc.record({
+        ok: fc.constant(true as const),
+        context: fc.option(contexts, none),
+        acks: fc.nat(7),
+      }),
+    ),
+  }),
+  stateSyncs,
+  fc.record({
+    type: fc.constant('join-request' as const),
+    role: fc.record({ node: nodeIds, zone: zones, weight: weights }),
+  }),
+  fc.record({
+    type: fc.constant('list-request' as const),
+    request: numbers,
+    layoutVersion: numbers,
+    bucket: names,
+    partitions: fc
+      .uniqueArray(partitions, { maxLength: 8 })
+      .map((list) => list.toSorted((a, b) => a - b)),
+    from: bytes,
+    to: bytes,
+    reverse: fc.boolean(),
+    limit: fc.integer({ min: 1, max: LIST_LIMIT_MAX + 1 }),
+  }),
+  fc.record({
+    type: fc.constant('list-reply' as const),
+    request: numbers,
+    outcome: fc.constantFrom('ok', 'stale-layout', 'not-replica', 'store-failed'),
+    entries,
+    more: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('transfer-request' as const),
+    request: numbers,
+    layoutVersion: numbers,
+    partition: partitions,
+    after: bytes,
+  }),
+  fc.record({
+    type: fc.constant('transfer-chunk' as const),
+    request: numbers,
+    outcome: fc.constantFrom('ok', 'not-replica', 'stale-layout', 'store-failed'),
+    entries: fc.array(fc.record({ key: bytes, record: bytes }), { maxLength: 5 }),
+    done: fc.boolean(),
+  }),
+) as fc.Arbitrary<PeerMessage>
+
+export const linkMessages: fc.Arbitrary<LinkMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('hello' as const),
+    protocol: fc.nat(0xffff),
+    cluster: clusterIds,
+    node: nodeIds,
+    generation: fc.maxSafeNat(),
+  }),
+  fc.record({
+    type: fc.constant('refusal' as const),
+    reason: fc.constantFrom('wrong-cluster', 'unsupported-protocol', 'self', 'malformed'),
+    message: sentences,
+  }),
+)
+
+const gossip = fc.array(members, { maxLength: 6 })
+
+export const packets: fc.Arbitrary<SwimPacket> = fc.oneof(
+  fc.record({
+    type: fc.constant('ping' as const),
+    from: nodeIds,
+    fromGeneration: fc.maxSafeNat(),
+    to: nodeIds,
+    sequence: numbers,
+    gossip,
+  }),
+  fc.record({
+    type: fc.constant('ping-request' as const),
+    from: nodeIds,
+    fromGeneration: fc.maxSafeNat(),
+    target: nodeIds,
+    sequence: numbers,
+    gossip,
+  }),
+  fc.record({
+    type: fc.constant('ack' as const),
+    from: nodeIds,
+    fromGeneration: fc.maxSafeNat(),
+    about: nodeIds,
+    aboutGeneration: fc.maxSafeNat(),
+    sequence: numbers,
+    gossip,
+  }),
+)

@@ -1,0 +1,223 @@
+/**
+ * Messages between nodes as bytes, and back. A message is one type byte and a body; the link puts a
+ * length before it (`adapters/tcp`). Bodies are written by the codec of their family, each with its
+ * grammar at its top:
+ *
+ * ```
+ * 01 hello            protocol u16 · cluster 16 bytes · node 8 bytes · generation u64
+ * 02 refusal          reason code · message text         both fixed for all protocols to come
+ * 10 replicate        11 replicate-reply   12 read       13 read-reply  `coordinator-codec.ts`
+ * 14 forward          15 forward-reply
+ * 20 state-sync       21 join-request                                   `state-codec.ts`
+ * 22 list-request     23 list-reply                                     `list-codec.ts`
+ * 30 transfer-request 31 transfer-chunk                                 `transfer-codec.ts`
+ * ```
+ *
+ * Decoding is total: whatever a peer sends gives a message within all limits or undefined, never an
+ * exception, and every message has exactly one encoding. Decoded byte strings are views into the
+ * input, which must therefore not be reused; whoever keeps one for long copies it, or it keeps the
+ * whole input alive.
+ *
+ * A change of any format raises PROTOCOL_VERSION; the golden bytes in `golden.test.ts` make that a
+ * deliberate act.
+ */
+import { unreachable } from '../std/assert.ts'
+import type { ByteWriter } from '../std/bytes.ts'
+import { ByteReader } from '../std/bytes.ts'
+import type { ClusterId } from '../std/ids.ts'
+import {
+  decodeForward,
+  decodeForwardReply,
+  decodeRead,
+  decodeReadReply,
+  decodeReplicate,
+  decodeReplicateReply,
+  encodeForward,
+  encodeForwardReply,
+  encodeRead,
+  encodeReadReply,
+  encodeReplicate,
+  encodeReplicateReply,
+} from './coordinator-codec.ts'
+import type { Codes } from './fields.ts'
+import {
+  codes,
+  decodeClusterId,
+  decodeNodeId,
+  encodeClusterId,
+  encodeNodeId,
+  encodeSentence,
+} from './fields.ts'
+import {
+  decodeListReply,
+  decodeListRequest,
+  encodeListReply,
+  encodeListRequest,
+} from './list-codec.ts'
+import type { Hello, LinkMessage, PeerMessage, Refusal } from './messages.ts'
+import {
+  decodeJoinRequest,
+  decodeStateSync,
+  encodeJoinRequest,
+  encodeStateSync,
+} from './state-codec.ts'
+import {
+  decodeTransferChunk,
+  decodeTransferRequest,
+  encodeTransferChunk,
+  encodeTransferRequest,
+} from './transfer-codec.ts'
+
+/** Nodes that say another number do not talk to each other. */
+export const PROTOCOL_VERSION: number = 1
+/** What a hello says for "I belong to no cluster yet". */
+export const NO_CLUSTER: ClusterId = '0'.repeat(32) as ClusterId
+/**
+ * Longest hello or refusal: what an unknown caller may make us read, with room for later protocols.
+ */
+export const LINK_MESSAGE_BYTES_MAX: number = 512
+
+const REFUSAL_MESSAGE_BYTES_MAX = 256
+
+const HELLO = 0x01
+const REFUSAL = 0x02
+const REPLICATE = 0x10
+const REPLICATE_REPLY = 0x11
+const READ = 0x12
+const READ_REPLY = 0x13
+const FORWARD = 0x14
+const FORWARD_REPLY = 0x15
+const STATE_SYNC = 0x20
+const JOIN_REQUEST = 0x21
+const LIST_REQUEST = 0x22
+const LIST_REPLY = 0x23
+const TRANSFER_REQUEST = 0x30
+const TRANSFER_CHUNK = 0x31
+
+const REFUSAL_REASON: Codes<Refusal['reason']> = codes<Refusal['reason']>({
+  'wrong-cluster': 1,
+  'unsupported-protocol': 2,
+  self: 3,
+  malformed: 4,
+})
+
+export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
+  switch (message.type) {
+    case 'replicate':
+      writer.u8(REPLICATE)
+      return encodeReplicate(writer, message)
+    case 'replicate-reply':
+      writer.u8(REPLICATE_REPLY)
+      return encodeReplicateReply(writer, message)
+    case 'read':
+      writer.u8(READ)
+      return encodeRead(writer, message)
+    case 'read-reply':
+      writer.u8(READ_REPLY)
+      return encodeReadReply(writer, message)
+    case 'forward':
+      writer.u8(FORWARD)
+      return encodeForward(writer, message)
+    case 'forward-reply':
+      writer.u8(FORWARD_REPLY)
+      return encodeForwardReply(writer, message)
+    case 'state-sync':
+      writer.u8(STATE_SYNC)
+      return encodeStateSync(writer, message)
+    case 'join-request':
+      writer.u8(JOIN_REQUEST)
+      return encodeJoinRequest(writer, message)
+    case 'list-request':
+      writer.u8(LIST_REQUEST)
+      return encodeListRequest(writer, message)
+    case 'list-reply':
+      writer.u8(LIST_REPLY)
+      return encodeListReply(writer, message)
+    case 'transfer-request':
+      writer.u8(TRANSFER_REQUEST)
+      return encodeTransferRequest(writer, message)
+    case 'transfer-chunk':
+      writer.u8(TRANSFER_CHUNK)
+      return encodeTransferChunk(writer, message)
+    default:
+      return unreachable(message)
+  }
+}
+
+/**
+ * undefined: malformed, over a limit, or followed by something. Byte strings are views into
+ * `bytes`.
+ */
+export function decodeMessage(bytes: Uint8Array): PeerMessage | undefined {
+  const reader = new ByteReader(bytes)
+  const message = decodeBody(reader.u8(), reader)
+  return reader.finished ? message : undefined
+}
+
+function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
+  switch (type) {
+    case REPLICATE:
+      return decodeReplicate(reader)
+    case REPLICATE_REPLY:
+      return decodeReplicateReply(reader)
+    case READ:
+      return decodeRead(reader)
+    case READ_REPLY:
+      return decodeReadReply(reader)
+    case FORWARD:
+      return decodeForward(reader)
+    case FORWARD_REPLY:
+      return decodeForwardReply(reader)
+    case STATE_SYNC:
+      return decodeStateSync(reader)
+    case JOIN_REQUEST:
+      return decodeJoinRequest(reader)
+    case LIST_REQUEST:
+      return decodeListRequest(reader)
+    case LIST_REPLY:
+      return decodeListReply(reader)
+    case TRANSFER_REQUEST:
+      return decodeTransferRequest(reader)
+    case TRANSFER_CHUNK:
+      return decodeTransferChunk(reader)
+    default:
+      return undefined
+  }
+}
+
+export function encodeLink(writer: ByteWriter, message: LinkMessage): void {
+  if (message.type === 'hello') {
+    writer.u8(HELLO)
+    writer.u16(message.protocol)
+    encodeClusterId(writer, message.cluster)
+    encodeNodeId(writer, message.node)
+    writer.u64(message.generation)
+  } else {
+    writer.u8(REFUSAL)
+    REFUSAL_REASON.encode(writer, message.reason)
+    encodeSentence(writer, message.message, REFUSAL_MESSAGE_BYTES_MAX)
+  }
+}
+
+export function decodeLink(bytes: Uint8Array): LinkMessage | undefined {
+  const reader = new ByteReader(bytes)
+  const type = reader.u8()
+  if (type === HELLO) return decodeHello(reader)
+  if (type !== REFUSAL) return undefined
+  const reason = REFUSAL_REASON.decode(reader)
+  const message = reader.text(REFUSAL_MESSAGE_BYTES_MAX)
+  return reader.finished ? { type: 'refusal', reason, message } : undefined
+}
+
+/**
+ * Another protocol's hello may go on behind the fields that all share; it is read so far, to be
+ * refused by name.
+ */
+function decodeHello(reader: ByteReader): Hello | undefined {
+  const protocol = reader.u16()
+  const cluster = decodeClusterId(reader)
+  const node = decodeNodeId(reader)
+  const generation = reader.u64()
+  const whole = protocol === PROTOCOL_VERSION ? reader.finished : reader.ok
+  return whole ? { type: 'hello', protocol, cluster, node, generation } : undefined
+}

@@ -1,0 +1,113 @@
+/**
+ * The bytes of one message of each kind, as nodes in the field send them, field by field. When one
+ * of these tests fails, a format has changed: that needs a new PROTOCOL_VERSION, and new bytes here
+ * only then.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
+import {
+  decodeLink,
+  decodeMessage,
+  encodeLink,
+  encodeMessage,
+  NO_CLUSTER,
+  PROTOCOL_VERSION,
+} from './codec.ts'
+import { decodePacket, encodePacket } from './packet-codec.ts'
+import { CLUSTER, LINK_SAMPLES, PACKET_SAMPLES, SAMPLES } from './samples.test.ts'
+
+const ADDRESSES = '093132372e302e302e31 1389 093132372e302e302e31 1771'
+const MEMBER = `a0a1a2a3a4a5a6a7 01 80e2cfaa06 02 056e6f646531 017a 0064 ${ADDRESSES}`
+const LAYOUT = '01 01 00000000 01 01 01 a0a1a2a3a4a5a6a7 017a 64 00 00 42c03e6a'
+const CONTEXT = '01 0000000000000007 ac02 000000000102 0003'
+const VALUE = '00 0a746578742f706c61696e 01 016b 0176 026869'
+const HEADER = 'dd 0001 000102030405060708090a0b0c0d0e0f'
+const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007'
+
+const GOLDEN: Readonly<Record<string, string>> = {
+  replicate: '10 ac02 04 0102 024b31 03525252',
+  'replicate-reply': '11 ac02 02',
+  read: '12 00 01 0102 024b31',
+  'read-reply, found': '13 01 01 03525252',
+  'read-reply, absent': '13 01 02',
+  'forward, put': `14 05 01 07 0764656661756c74 024b31 0153 ${VALUE} ${CONTEXT} 02 8827`,
+  'forward, delete': '14 05 01 00 0162 024b31 00 00',
+  'forward-reply, success': `15 05 01 02 01 ${CONTEXT}`,
+  'forward-reply, success without context': '15 05 01 03 00',
+  'forward-reply, failure': '15 05 00 02 02 02 01 06 7370c3a4c5a5',
+  'state-sync, empty': '20 00 00 00 00',
+  'state-sync': `20 01 01 ${MEMBER} 01 01 ${LAYOUT} 00
+    02 056361727473 000000000009 0001 01 03 02 01 02 00001000 036f6c64 000000000001 0000 00`,
+  'join-request': '21 a0a1a2a3a4a5a6a7 017a 0064',
+  'list-request': '22 01 02 0764656661756c74 04 00 00 07 f51f 024b31 00 01 65',
+  'list-reply': '23 01 01 01 01 024b31 03525252',
+  'transfer-request': '30 01 02 0102 024b31',
+  'transfer-chunk': '31 01 01 00 01 024b31 03525252',
+}
+
+const GOLDEN_LINK: Readonly<Record<string, string>> = {
+  hello: '01 0001 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
+  refusal: '02 01 026e6f',
+}
+
+const GOLDEN_PACKETS: Readonly<Record<string, string>> = {
+  ping: `${HEADER} 01 ${SENDER} b0b1b2b3b4b5b6b7 ac02 01 ${MEMBER}`,
+  'ping-request': `${HEADER} 02 ${SENDER} b0b1b2b3b4b5b6b7 01 00`,
+  ack: `${HEADER} 03 ${SENDER} b0b1b2b3b4b5b6b7 0000000000000008 01 00`,
+}
+
+function hexOf(golden: string): string {
+  return golden.replaceAll(/\s/g, '')
+}
+
+function bytesOf(golden: string): Uint8Array {
+  return fromHex(hexOf(golden))!
+}
+
+function encoded(encode: (writer: ByteWriter) => void): string {
+  const writer = new ByteWriter()
+  encode(writer)
+  return toHex(writer.view())
+}
+
+test('the protocol is version 1', () => {
+  assert.equal(PROTOCOL_VERSION, 1)
+  assert.equal(NO_CLUSTER, '00000000000000000000000000000000')
+})
+
+for (const [name, message] of Object.entries(SAMPLES)) {
+  test(`golden bytes of ${name}`, () => {
+    assert.equal(
+      encoded((writer) => encodeMessage(writer, message)),
+      hexOf(GOLDEN[name]!),
+    )
+    assert.deepEqual(decodeMessage(bytesOf(GOLDEN[name]!)), message)
+  })
+}
+
+for (const [name, message] of Object.entries(LINK_SAMPLES)) {
+  test(`golden bytes of ${name}`, () => {
+    assert.equal(
+      encoded((writer) => encodeLink(writer, message)),
+      hexOf(GOLDEN_LINK[name]!),
+    )
+    assert.deepEqual(decodeLink(bytesOf(GOLDEN_LINK[name]!)), message)
+  })
+}
+
+for (const [name, packet] of Object.entries(PACKET_SAMPLES)) {
+  test(`golden bytes of ${name}`, () => {
+    const golden = GOLDEN_PACKETS[name]!
+    assert.equal(
+      encoded((writer) => encodePacket(writer, packet, CLUSTER)),
+      hexOf(golden),
+    )
+    assert.deepEqual(decodePacket(bytesOf(golden), CLUSTER), packet)
+  })
+}
+
+test('every kind of message has golden bytes', () => {
+  assert.deepEqual(Object.keys(GOLDEN), Object.keys(SAMPLES))
+  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 12)
+})

@@ -1,0 +1,49 @@
+/**
+ * The one union of everything that travels between two nodes over TCP, gathered from the machines that own the parts.
+ */
+import type {
+  Forward,
+  ForwardReply,
+  Read,
+  ReadReply,
+  Replicate,
+  ReplicateReply,
+} from '../coordinator/messages.ts'
+import type { JoinRequest, ListReply, ListRequest, StateSync } from '../node/messages.ts'
+import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
+import type { ClusterId, NodeId } from '../std/ids.ts'
+
+export type PeerMessage =
+  | Replicate
+  | ReplicateReply
+  | Read
+  | ReadReply
+  | Forward
+  | ForwardReply
+  | StateSync
+  | JoinRequest
+  | ListRequest
+  | ListReply
+  | TransferRequest
+  | TransferChunk
+
+/** First frame of a connection, in both directions: who is there. */
+export interface Hello {
+  readonly type: 'hello'
+  /** PROTOCOL_VERSION of the sender. */
+  readonly protocol: number
+  /** All zeros: "I belong to no cluster yet, tell me yours" (only a joining node asks so). */
+  readonly cluster: ClusterId
+  readonly node: NodeId
+  readonly generation: number
+}
+
+/** Said instead of hello before closing: why the connection is refused. */
+export interface Refusal {
+  readonly type: 'refusal'
+  readonly reason: 'wrong-cluster' | 'unsupported-protocol' | 'self' | 'malformed'
+  /** A sentence for the log of the one refused; at most 256 bytes. */
+  readonly message: string
+}
+
+export type LinkMessage = Hello | Refusal

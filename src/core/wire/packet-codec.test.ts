@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import { PACKET_HEADER_BYTES_MAX } from '../membership/gossip-queue.ts'
+import type { SwimPacket } from '../membership/messages.ts'
+import { ByteWriter } from '../std/bytes.ts'
+import type { ClusterId } from '../std/ids.ts'
+import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
+import { clusterIds, packets, plain, SEED } from './arbitraries.test.ts'
+import { decodePacket, encodePacket } from './packet-codec.ts'
+import { CLUSTER, MEMBER, PACKET_SAMPLES } from './samples.test.ts'
+
+function encode(packet: SwimPacket, cluster: ClusterId = CLUSTER): Uint8Array {
+  const writer = new ByteWriter()
+  encodePacket(writer, packet, cluster)
+  return writer.take()
+}
+
+const ping = encode(PACKET_SAMPLES['ping']!)
+
+suite('packets', () => {
+  test('come back as they were sent', () => {
+    fc.assert(
+      fc.property(packets, clusterIds, (packet, cluster) => {
+        assert.deepEqual(decodePacket(encode(packet, cluster), cluster), plain(packet))
+      }),
+      { seed: SEED, numRuns: 1000 },
+    )
+  })
+
+  test('leave to gossip what SWIM reckons with', () => {
+    const largest = Number.MAX_SAFE_INTEGER
+    for (const sample of Object.values(PACKET_SAMPLES)) {
+      const packet = { ...sample, fromGeneration: largest, sequence: largest, gossip: [] }
+      const bytes = encode(packet as SwimPacket)
+      assert.ok(bytes.length + 1 <= PACKET_HEADER_BYTES_MAX, `${packet.type}: ${bytes.length}`)
+    }
+  })
+
+  test('of another cluster are told apart, whatever follows', () => {
+    fc.assert(
+      fc.property(packets, clusterIds, (packet, cluster) => {
+        assert.equal(decodePacket(encode(packet, cluster), CLUSTER), 'wrong-cluster')
+      }),
+      { seed: SEED },
+    )
+  })
+
+  test('of another protocol are told apart, whatever follows', () => {
+    const bytes = ping.slice()
+    bytes[2] = 2
+    assert.equal(decodePacket(bytes, CLUSTER), 'unsupported-protocol')
+    assert.equal(decodePacket(bytes.subarray(0, 30), CLUSTER), 'unsupported-protocol')
+  })
+
+  test('cut short anywhere, or followed by a byte, are malformed', () => {
+    for (let length = 0; length < ping.length; length++) {
+      assert.equal(decodePacket(ping.subarray(0, length), CLUSTER), 'malformed')
+    }
+    assert.equal(decodePacket(Uint8Array.of(...ping, 0), CLUSTER), 'malformed')
+  })
+
+  test('of an unknown kind, or without the first byte that all have, are malformed', () => {
+    for (const [at, value] of [
+      [0, 0xdc],
+      [19, 0],
+      [19, 4],
+    ] as const) {
+      const bytes = ping.slice()
+      bytes[at] = value
+      assert.equal(decodePacket(bytes, CLUSTER), 'malformed')
+    }
+  })
+
+  test('larger than a datagram are malformed', () => {
+    const gossip = new Array<typeof MEMBER>(30).fill(MEMBER)
+    const bytes = encode({ ...PACKET_SAMPLES['ping']!, gossip })
+    assert.ok(bytes.length > DATAGRAM_BYTES_MAX)
+    assert.equal(decodePacket(bytes, CLUSTER), 'malformed')
+  })
+
+  test('that are random bytes are malformed and never throw', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: DATAGRAM_BYTES_MAX + 10 }), (bytes) => {
+        assert.equal(typeof decodePacket(bytes, CLUSTER), 'string')
+      }),
+      { seed: SEED, numRuns: 3000 },
+    )
+  })
+
+  test('that were changed on the way are a fault or the only encoding of another packet', () => {
+    const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(packets, changes, (packet, edits) => {
+        const bytes = encode(packet)
+        for (const [at, value] of edits) bytes[at % bytes.length] = value
+        const decoded = decodePacket(bytes, CLUSTER)
+        if (typeof decoded !== 'string') assert.deepEqual(encode(decoded), bytes)
+      }),
+      { seed: SEED, numRuns: 5000 },
+    )
+  })
+})

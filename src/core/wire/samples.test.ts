@@ -1,0 +1,222 @@
+/** One message of each kind, for golden bytes and for the tests that break messages on purpose. */
+import type { SwimPacket } from '../membership/messages.ts'
+import type { MemberRecord } from '../membership/member.ts'
+import type { BucketRecord } from '../node/messages.ts'
+import type { Layout } from '../placement/layout.ts'
+import { hashLayout } from '../placement/layout-codec.ts'
+import type { ClusterId, NodeId, PartitionId, VnodeId } from '../std/ids.ts'
+import { utf8Encode } from '../std/bytes.ts'
+import type { Context, Value } from '../versions/version.ts'
+import type { LinkMessage, PeerMessage } from './messages.ts'
+
+export const CLUSTER = '000102030405060708090a0b0c0d0e0f' as ClusterId
+export const NODE_A = 'a0a1a2a3a4a5a6a7' as NodeId
+export const NODE_B = 'b0b1b2b3b4b5b6b7' as NodeId
+
+const PARTITION = 0x0102 as PartitionId
+const KEY = Uint8Array.of(0x4b, 0x31)
+const RECORD = Uint8Array.of(0x52, 0x52, 0x52)
+
+export const VALUE: Value = {
+  bytes: utf8Encode('hi'),
+  contentType: 'text/plain',
+  metadata: [['k', 'v']],
+  expiresAtMs: 0,
+}
+export const CONTEXT: Context = {
+  vector: [{ vnode: 7 as VnodeId, counter: 300 }],
+  stamp: { ms: 0x0102, counter: 3 },
+}
+
+export const MEMBER: MemberRecord = {
+  info: {
+    id: NODE_A,
+    name: 'node1',
+    address: { host: '127.0.0.1', port: 5001 },
+    httpAddress: { host: '127.0.0.1', port: 6001 },
+    zone: 'z',
+    weight: 100,
+  },
+  generation: 1_700_000_000,
+  incarnation: 2,
+  state: 'suspect',
+}
+
+const content = {
+  version: 1,
+  previousHash: 0,
+  partitions: 2,
+  replicas: 1,
+  roles: [{ node: NODE_A, zone: 'z', weight: 100 }],
+  table: [[0], [0]],
+}
+export const LAYOUT: Layout = { ...content, hash: hashLayout(content) }
+
+export const BUCKET: BucketRecord = {
+  name: 'carts',
+  stamp: { ms: 9, counter: 1 },
+  properties: { n: 3, r: 2, w: 1, conflicts: 'siblings', valueBytesMax: 4096 },
+}
+
+export const REPLICATE: PeerMessage = {
+  type: 'replicate',
+  request: 300,
+  layoutVersion: 4,
+  partition: PARTITION,
+  key: KEY,
+  record: RECORD,
+}
+
+export const FORWARD_PUT: PeerMessage = {
+  type: 'forward',
+  request: 5,
+  layoutVersion: 1,
+  operation: {
+    bucket: 'default',
+    key: KEY,
+    sort: Uint8Array.of(0x53),
+    value: VALUE,
+    context: CONTEXT,
+    w: 2,
+    timeoutMs: 5000,
+  },
+}
+
+export const LIST_REQUEST: PeerMessage = {
+  type: 'list-request',
+  request: 1,
+  layoutVersion: 2,
+  bucket: 'default',
+  partitions: [0, 1, 9, 4095] as PartitionId[],
+  from: KEY,
+  to: new Uint8Array(0),
+  reverse: true,
+  limit: 101,
+}
+
+/** By name, in the order of their type bytes. */
+export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
+  replicate: REPLICATE,
+  'replicate-reply': { type: 'replicate-reply', request: 300, outcome: 'stale-layout' },
+  read: { type: 'read', request: 0, layoutVersion: 1, partition: PARTITION, key: KEY },
+  'read-reply, found': { type: 'read-reply', request: 1, outcome: 'found', record: RECORD },
+  'read-reply, absent': {
+    type: 'read-reply',
+    request: 1,
+    outcome: 'absent',
+    record: new Uint8Array(0),
+  },
+  'forward, put': FORWARD_PUT,
+  'forward, delete': {
+    type: 'forward',
+    request: 5,
+    layoutVersion: 1,
+    operation: {
+      bucket: 'b',
+      key: KEY,
+      sort: undefined,
+      value: undefined,
+      context: undefined,
+      w: undefined,
+      timeoutMs: 0,
+    },
+  },
+  'forward-reply, success': {
+    type: 'forward-reply',
+    request: 5,
+    result: { ok: true, context: CONTEXT, acks: 2 },
+  },
+  'forward-reply, success without context': {
+    type: 'forward-reply',
+    request: 5,
+    result: { ok: true, context: undefined, acks: 3 },
+  },
+  'forward-reply, failure': {
+    type: 'forward-reply',
+    request: 5,
+    result: {
+      ok: false,
+      code: 'DND_ERR_TIMEOUT',
+      outcome: 'unknown',
+      needed: 2,
+      got: 1,
+      message: 'späť',
+    },
+  },
+  'state-sync, empty': {
+    type: 'state-sync',
+    answer: false,
+    members: [],
+    layout: undefined,
+    buckets: [],
+  },
+  'state-sync': {
+    type: 'state-sync',
+    answer: true,
+    members: [MEMBER],
+    layout: { current: LAYOUT, previous: undefined, synced: [] },
+    buckets: [BUCKET, { name: 'old', stamp: { ms: 1, counter: 0 }, properties: undefined }],
+  },
+  'join-request': { type: 'join-request', role: { node: NODE_A, zone: 'z', weight: 100 } },
+  'list-request': LIST_REQUEST,
+  'list-reply': {
+    type: 'list-reply',
+    request: 1,
+    outcome: 'ok',
+    entries: [{ key: KEY, summary: RECORD }],
+    more: true,
+  },
+  'transfer-request': {
+    type: 'transfer-request',
+    request: 1,
+    layoutVersion: 2,
+    partition: PARTITION,
+    after: KEY,
+  },
+  'transfer-chunk': {
+    type: 'transfer-chunk',
+    request: 1,
+    outcome: 'ok',
+    entries: [{ key: KEY, record: RECORD }],
+    done: false,
+  },
+}
+
+export const LINK_SAMPLES: Readonly<Record<string, LinkMessage>> = {
+  hello: {
+    type: 'hello',
+    protocol: 1,
+    cluster: CLUSTER,
+    node: NODE_A,
+    generation: 1_700_000_000,
+  },
+  refusal: { type: 'refusal', reason: 'wrong-cluster', message: 'no' },
+}
+
+export const PACKET_SAMPLES: Readonly<Record<string, SwimPacket>> = {
+  ping: {
+    type: 'ping',
+    from: NODE_A,
+    fromGeneration: 7,
+    to: NODE_B,
+    sequence: 300,
+    gossip: [MEMBER],
+  },
+  'ping-request': {
+    type: 'ping-request',
+    from: NODE_A,
+    fromGeneration: 7,
+    target: NODE_B,
+    sequence: 1,
+    gossip: [],
+  },
+  ack: {
+    type: 'ack',
+    from: NODE_A,
+    fromGeneration: 7,
+    about: NODE_B,
+    aboutGeneration: 8,
+    sequence: 1,
+    gossip: [],
+  },
+}

@@ -1,0 +1,61 @@
+/**
+ * What nodes tell each other about the cluster as bytes.
+ *
+ * ```
+ * state-sync     answer flag · members · known flag · [layout state] · count varint · (bucket record)*
+ * join-request   node 8 bytes · zone text · weight u16
+ * ```
+ * Members and bucket records: `records.ts`. Layout states: `layout-codec.ts`.
+ */
+import type { BucketRecord, JoinRequest, StateSync } from '../node/messages.ts'
+import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
+import { WEIGHT_MAX, ZONE_BYTES_MAX } from '../placement/layout-structure.ts'
+import { assert } from '../std/assert.ts'
+import type { ByteReader, ByteWriter } from '../std/bytes.ts'
+import { BUCKETS_MAX } from '../std/limits.ts'
+import { decodeFlag, decodeNodeId, encodeFlag, encodeNodeId } from './fields.ts'
+import {
+  decodeBucketRecord,
+  decodeMembersList,
+  encodeBucketRecord,
+  encodeMembersList,
+} from './records.ts'
+
+/**
+ * Less than any bucket record takes: a claimed count is checked against the bytes that are there.
+ */
+const BUCKET_BYTES_MIN = 10
+
+export function encodeStateSync(writer: ByteWriter, message: StateSync): void {
+  assert(message.buckets.length <= BUCKETS_MAX, `${message.buckets.length} buckets to encode`)
+  encodeFlag(writer, message.answer)
+  encodeMembersList(writer, message.members)
+  encodeFlag(writer, message.layout !== undefined)
+  if (message.layout !== undefined) encodeLayoutState(writer, message.layout)
+  writer.varint(message.buckets.length)
+  for (const bucket of message.buckets) encodeBucketRecord(writer, bucket)
+}
+
+export function decodeStateSync(reader: ByteReader): StateSync {
+  const answer = decodeFlag(reader)
+  const members = decodeMembersList(reader)
+  const layout = decodeFlag(reader) ? decodeLayoutState(reader) : undefined
+  const buckets: BucketRecord[] = []
+  const count = reader.count(BUCKETS_MAX, BUCKET_BYTES_MIN)
+  for (let i = 0; i < count && reader.ok; i++) buckets.push(decodeBucketRecord(reader))
+  return { type: 'state-sync', answer, members, layout, buckets }
+}
+
+export function encodeJoinRequest(writer: ByteWriter, message: JoinRequest): void {
+  encodeNodeId(writer, message.role.node)
+  writer.text(message.role.zone)
+  writer.u16(message.role.weight)
+}
+
+export function decodeJoinRequest(reader: ByteReader): JoinRequest {
+  const node = decodeNodeId(reader)
+  const zone = reader.text(ZONE_BYTES_MAX)
+  const weight = reader.u16()
+  if (weight > WEIGHT_MAX) reader.fail()
+  return { type: 'join-request', role: { node, zone, weight } }
+}
