@@ -1,0 +1,102 @@
+/**
+ * What is known of the configured buckets: a small register each, last writer wins by stamp, gossiped whole. Properties are
+ * changed rarely and by people; two changes at once need a rule, not a history.
+ */
+import { ByteReader, ByteWriter, compareBytes } from '../std/bytes.ts'
+import { BUCKETS_MAX } from '../std/limits.ts'
+import { compareStamps } from '../versions/stamp.ts'
+import { decodeBucketRecord, encodeBucketRecord } from '../wire/records.ts'
+import { bucketNameProblem, DEFAULT_PROPERTIES, propertiesProblem } from './buckets.ts'
+import type { BucketProperties, BucketRecord } from './messages.ts'
+
+/** Replicas that any layout may have: what a record that is gossiped must fit. */
+const REPLICAS_MAX = 7
+
+export class BucketRegistry {
+  // Bounded by: BUCKETS_MAX, enforced in `merge`.
+  readonly #records = new Map<string, BucketRecord>()
+
+  /** The properties in force. */
+  of(bucket: string): BucketProperties {
+    return this.#records.get(bucket)?.properties ?? DEFAULT_PROPERTIES
+  }
+
+  record(bucket: string): BucketRecord | undefined {
+    return this.#records.get(bucket)
+  }
+
+  /** Resets included, in order of name. */
+  records(): readonly BucketRecord[] {
+    return [...this.#records.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  configured(): readonly { name: string; properties: BucketProperties }[] {
+    return this.records().flatMap(({ name, properties }) =>
+      properties === undefined ? [] : [{ name, properties }],
+    )
+  }
+
+  get full(): boolean {
+    return this.#records.size >= BUCKETS_MAX
+  }
+
+  /** The least W that any bucket accepts by default: what a transfer must reckon with. */
+  leastW(): number {
+    let least = DEFAULT_PROPERTIES.w
+    for (const { properties } of this.#records.values())
+      least = Math.min(least, properties?.w ?? least)
+    return least
+  }
+
+  /** Takes over what is newer; says whether anything was. Records that no node of ours would make are left out. */
+  merge(records: readonly BucketRecord[]): boolean {
+    let changed = false
+    for (const record of records) {
+      if (!isSound(record)) continue
+      const held = this.#records.get(record.name)
+      if (held === undefined ? this.full : !isNewer(record, held)) continue
+      this.#records.set(record.name, record)
+      changed = true
+    }
+    return changed
+  }
+
+  /** For the disk: a count and the records. */
+  encode(): Uint8Array {
+    const writer = new ByteWriter(256)
+    writer.varint(this.#records.size)
+    for (const record of this.records()) encodeBucketRecord(writer, record)
+    return writer.take()
+  }
+
+  /** Takes over what `encode` wrote; bytes that are not that are left aside: the others will tell us again. */
+  restore(bytes: Uint8Array): void {
+    const reader = new ByteReader(bytes)
+    const records: BucketRecord[] = []
+    for (let count = reader.count(BUCKETS_MAX, 4); count > 0; count--)
+      records.push(decodeBucketRecord(reader))
+    if (reader.finished) this.merge(records)
+  }
+
+  /** Whether `records` know at least what `record` says. */
+  static confirms(records: readonly BucketRecord[], record: BucketRecord): boolean {
+    const told = records.find(({ name }) => name === record.name)
+    return told !== undefined && !isNewer(record, told)
+  }
+}
+
+function isSound({ name, properties }: BucketRecord): boolean {
+  if (bucketNameProblem(name) !== undefined) return false
+  return properties === undefined || propertiesProblem(properties, REPLICAS_MAX) === undefined
+}
+
+function isNewer(record: BucketRecord, held: BucketRecord): boolean {
+  const order = compareStamps(record.stamp, held.stamp)
+  return order !== 0 ? order > 0 : compareBytes(encoded(record), encoded(held)) > 0
+}
+
+function encoded(record: BucketRecord): Uint8Array {
+  const writer = new ByteWriter(64)
+  encodeBucketRecord(writer, record)
+  return writer.take()
+}

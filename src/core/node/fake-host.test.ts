@@ -1,0 +1,164 @@
+/** What the tests of this folder stand on: a host that notes all that it is asked for, and a store that is a map. */
+import { instant } from '../std/instant.ts'
+import type { Instant } from '../std/instant.ts'
+import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
+import { compareBytes } from '../std/bytes.ts'
+import { crc32 } from '../std/crc32.ts'
+import type { Layout, Role } from '../placement/layout.ts'
+import { planLayout } from '../placement/plan-layout.ts'
+import type { ScanRange, StoreEntry, StoreOperation, StoreRead, StoreReader } from '../ports.ts'
+import { EMPTY_CONTAINER, write } from '../versions/container.ts'
+import { encodeRecord } from '../versions/record.ts'
+import type { Container } from '../versions/version.ts'
+import type { PeerMessage } from '../wire/messages.ts'
+import type { ClientReply, Note } from './events.ts'
+import type { Host, NodeTimer, ScanOwner, StoreOwner } from './host.ts'
+import { listingKey, recordKey } from './storage-keys.ts'
+
+export const WALL = 1_700_000_000_000
+
+const node = (digit: string): NodeId => digit.repeat(16) as NodeId
+export const A: NodeId = node('a')
+export const B: NodeId = node('b')
+export const C: NodeId = node('c')
+export const D: NodeId = node('d')
+
+export const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0))
+export const partition = (number: number): PartitionId => number as PartitionId
+
+export class FakeHost implements Host {
+  self: NodeId = A
+  now: Instant = instant(0)
+  wallMs: number = WALL
+  storeBusy = false
+  readonly down: Set<NodeId> = new Set()
+  readonly sent: { readonly to: NodeId; readonly message: PeerMessage }[] = []
+  readonly batches: {
+    readonly owner: StoreOwner
+    readonly token: number
+    readonly operations: readonly StoreOperation[]
+  }[] = []
+  readonly scans: {
+    readonly owner: ScanOwner
+    readonly token: number
+    readonly ranges: readonly ScanRange[]
+  }[] = []
+  readonly timers: { readonly timer: NodeTimer; readonly at: Instant }[] = []
+  readonly replies: { readonly client: number; readonly reply: ClientReply }[] = []
+  readonly notes: Note[] = []
+  #request = 0
+
+  nextRequest(): number {
+    return ++this.#request
+  }
+
+  isUp(node: NodeId): boolean {
+    return !this.down.has(node)
+  }
+
+  send(to: NodeId, message: PeerMessage): void {
+    this.sent.push({ to, message })
+  }
+
+  store(owner: StoreOwner, token: number, operations: readonly StoreOperation[]): void {
+    this.batches.push({ owner, token, operations })
+  }
+
+  scan(owner: ScanOwner, token: number, ranges: readonly ScanRange[]): void {
+    this.scans.push({ owner, token, ranges })
+  }
+
+  arm(timer: NodeTimer, at: Instant): void {
+    this.timers.push({ timer, at })
+  }
+
+  reply(client: number, reply: ClientReply): void {
+    this.replies.push({ client, reply })
+  }
+
+  note(note: Note): void {
+    this.notes.push(note)
+  }
+
+  /** What was sent of one type, in order. */
+  sentOf<T extends PeerMessage['type']>(
+    type: T,
+  ): { readonly to: NodeId; readonly message: Extract<PeerMessage, { type: T }> }[] {
+    return this.sent.flatMap(({ to, message }) =>
+      message.type === type ? [{ to, message: message as Extract<PeerMessage, { type: T }> }] : [],
+    )
+  }
+}
+
+export class FakeStore implements StoreReader {
+  readonly entries: StoreEntry[] = []
+
+  get(key: Uint8Array): StoreRead {
+    return this.entries.find((entry) => compareBytes(entry.key, key) === 0)?.value
+  }
+
+  apply(operations: readonly StoreOperation[]): void {
+    for (const operation of operations) {
+      const { entries } = this
+      if (operation.type === 'clear') {
+        const kept = entries.filter(({ key }) => !isWithin(key, operation.from, operation.to))
+        entries.splice(0, entries.length, ...kept)
+        continue
+      }
+      const place = entries.findIndex(({ key }) => compareBytes(key, operation.key) === 0)
+      if (place >= 0) entries.splice(place, 1)
+      if (operation.type === 'put') entries.push({ key: operation.key, value: operation.value })
+    }
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.apply([{ type: 'put', key, value }])
+  }
+
+  scan({ from, to, limit, reverse }: ScanRange): StoreEntry[] {
+    const found = this.entries.filter(({ key }) => isWithin(key, from, to))
+    found.sort((a, b) => compareBytes(a.key, b.key) * (reverse ? -1 : 1))
+    return found.slice(0, limit)
+  }
+}
+
+function isWithin(key: Uint8Array, from: Uint8Array, to: Uint8Array): boolean {
+  return compareBytes(key, from) >= 0 && compareBytes(key, to) < 0
+}
+
+/** A container with one write more. */
+export function written(
+  vnode: number,
+  counter: number,
+  value: Uint8Array | undefined = Uint8Array.of(counter),
+  local: Container = EMPTY_CONTAINER,
+): Container {
+  return write(local, {
+    dot: { vnode: vnode as VnodeId, counter },
+    stamp: { ms: counter, counter: 0 },
+    value:
+      value === undefined
+        ? undefined
+        : { bytes: value, contentType: 'text/plain', metadata: [], expiresAtMs: 0 },
+    context: local.vector,
+    tombstone: true,
+  })
+}
+
+export const recordOf = (container: Container): Uint8Array => encodeRecord(container, crc32)
+
+/** The storage key of an item of the bucket `default`. */
+export function keyIn(place: number, key: string, bucket = 'default'): Uint8Array {
+  return recordKey(partition(place), bucket, listingKey(bytes(key), undefined))
+}
+
+export const role = (node: NodeId, zone = 'z', weight = 100): Role => ({ node, zone, weight })
+
+/** A layout of these nodes, planned after `previous`. */
+export function layoutOf(
+  nodes: readonly NodeId[],
+  previous: Layout | undefined = undefined,
+  partitions = 8,
+): Layout {
+  return planLayout({ previous, roles: nodes.map((node) => role(node)), partitions, replicas: 3 })
+}

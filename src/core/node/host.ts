@@ -1,0 +1,53 @@
+/**
+ * What the node gives its own rooms: the way out for what they ask, and the few facts that they share. The machines of the
+ * other layers never see it; the node maps their effects into it.
+ */
+import type { TransferTimer } from '../repair/transfer-receiver.ts'
+import type { ReadTimer } from '../coordinator/reads.ts'
+import type { SwimTimer } from '../membership/swim.ts'
+import type { ScanRange, StoreOperation } from '../ports.ts'
+import type { NodeId } from '../std/ids.ts'
+import type { Instant } from '../std/instant.ts'
+import type { PeerMessage } from '../wire/messages.ts'
+import type { ClientReply, Note } from './events.ts'
+
+/** Whose batch it is: told when it is stored, with the owner's own token. */
+export type StoreOwner =
+  | 'writes'
+  | 'replica'
+  | 'receiver'
+  | 'barrier'
+  | 'actors'
+  | 'clock'
+  | 'cluster'
+  | 'drop'
+export type ScanOwner = 'source' | 'listing'
+
+/** All timers of a node, in one heap. */
+export type NodeTimer =
+  | { readonly owner: 'writes'; readonly request: number }
+  | { readonly owner: 'reads'; readonly timer: ReadTimer }
+  | { readonly owner: 'swim'; readonly timer: SwimTimer }
+  | { readonly owner: 'receiver'; readonly timer: TransferTimer }
+  | { readonly owner: 'forwards'; readonly request: number }
+  | { readonly owner: 'listings'; readonly listing: number }
+  | { readonly owner: 'buckets'; readonly change: number }
+  | { readonly owner: 'leases' }
+  | { readonly owner: 'node'; readonly what: 'state-sync' | 'join' | 'plan' | 'grace' | 'persist' }
+
+export interface Host {
+  readonly self: NodeId
+  readonly now: Instant
+  readonly wallMs: number
+  /** A number for one message that wants an answer; never the same again, not even after a restart. */
+  nextRequest(): number
+  isUp(node: NodeId): boolean
+  /** Whether the store is so far behind that it should be given no new work. */
+  readonly storeBusy: boolean
+  send(to: NodeId, message: PeerMessage): void
+  store(owner: StoreOwner, token: number, operations: readonly StoreOperation[]): void
+  scan(owner: ScanOwner, token: number, ranges: readonly ScanRange[]): void
+  arm(timer: NodeTimer, at: Instant): void
+  reply(client: number, reply: ClientReply): void
+  note(note: Note): void
+}

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ByteWriter } from '../std/bytes.ts'
+import type { NodeId } from '../std/ids.ts'
+import { NODES_MAX } from '../std/limits.ts'
+import { Prng } from '../std/prng.ts'
+import { hashLayout, encodeLayoutState } from '../placement/layout-codec.ts'
+import { beginTransition } from '../placement/layout-state.ts'
+import type { Layout, LayoutState } from '../placement/layout.ts'
+import { A, B, C, D, FakeHost, FakeStore, layoutOf, role } from './fake-host.test.ts'
+import { LayoutKeeper } from './layout-keeper.ts'
+import { stateKey } from './storage-keys.ts'
+
+const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+
+class Bench {
+  readonly host = new FakeHost()
+  readonly store: FakeStore
+  readonly keeper: LayoutKeeper
+  #settled = 0
+
+  constructor(state?: LayoutState, self: NodeId = A, zone = 'z', weight = 100) {
+    this.store = new FakeStore()
+    this.host.self = self
+    if (state !== undefined) {
+      const writer = new ByteWriter()
+      encodeLayoutState(writer, state)
+      this.store.put(stateKey('layout'), writer.take())
+    }
+    this.keeper = this.again(zone, weight)
+  }
+
+  again(zone = 'z', weight = 100): LayoutKeeper {
+    const address = { host: '10.0.0.1', port: 1 }
+    const self = { id: this.host.self, name: 'n', address, httpAddress: address, zone, weight }
+    return new LayoutKeeper(this.host, { self, rng: new Prng(1), store: this.store })
+  }
+
+  settle(): void {
+    for (; this.#settled < this.host.batches.length; this.#settled++) {
+      const { token, operations } = this.host.batches[this.#settled]!
+      this.store.apply(operations)
+      this.keeper.stored(token)
+    }
+  }
+
+  plan(): ReturnType<LayoutKeeper['onPlanTimer']> {
+    return this.keeper.onPlanTimer(this.host.now)
+  }
+
+  nodes(): NodeId[] {
+    return this.keeper.state!.current.roles.map(({ node }) => node)
+  }
+}
+
+test('the first layout of a cluster is this node alone', () => {
+  const bench = new Bench()
+  assert.equal(bench.keeper.version, 0)
+  assert.equal(bench.keeper.state, undefined)
+  assert.deepEqual(bench.keeper.held(), [])
+  const { before, after } = bench.keeper.found({ partitions: 4, replicas: 3 })
+  assert.equal(before, undefined)
+  assert.equal(after.current.version, 1)
+  assert.deepEqual(bench.nodes(), [A])
+  assert.deepEqual(bench.keeper.held(), [0, 1, 2, 3])
+  assert.ok(!bench.keeper.moving)
+})
+
+test('a layout counts as durable when the store says so, and comes back with the next start', () => {
+  const bench = new Bench()
+  bench.keeper.found({ partitions: 4, replicas: 3 })
+  assert.equal(bench.keeper.durableVersion, 0)
+  bench.settle()
+  assert.equal(bench.keeper.durableVersion, 1)
+  const again = bench.again()
+  assert.deepEqual(again.state, bench.keeper.state)
+  assert.equal(again.durableVersion, 1)
+})
+
+test('a layout that the disk refused is handed over again as it is then', () => {
+  const bench = new Bench()
+  bench.keeper.persist()
+  assert.deepEqual(bench.host.batches, [], 'there is none')
+  bench.keeper.found({ partitions: 4, replicas: 3 })
+  bench.keeper.persist()
+  assert.equal(bench.host.batches.length, 2)
+  bench.settle()
+  assert.equal(bench.keeper.durableVersion, 1)
+})
+
+test('a damaged layout on disk is none: it is learned again', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  const stored = bench.store.get(stateKey('layout')) as Uint8Array
+  for (let i = 0; i < stored.length; i += 3) {
+    bench.store.put(
+      stateKey('layout'),
+      stored.map((byte, at) => (at === i ? byte ^ 0x11 : byte)),
+    )
+    assert.equal(bench.again().state, undefined, `byte ${i}`)
+  }
+  bench.store.put(stateKey('layout'), Uint8Array.of(...stored, 0))
+  assert.equal(bench.again().state, undefined, 'something behind it')
+})
+
+test('what others know more is taken over, and what they know less is not', () => {
+  const first = layoutOf([A])
+  const second = layoutOf([A, B], first)
+  const bench = new Bench(complete(first))
+  const adoption = bench.keeper.merge(beginTransition(complete(first), second))
+  assert.equal(adoption?.after.current.version, 2)
+  assert.ok(bench.keeper.moving)
+  assert.equal(bench.keeper.merge(complete(first)), undefined)
+  assert.equal(bench.keeper.version, 2)
+})
+
+test('a layout of another number of partitions is of another cluster', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  assert.equal(bench.keeper.merge(complete(layoutOf([A, B], undefined, 16))), undefined)
+  assert.equal(bench.host.batches.length, 0)
+})
+
+test('of two layouts of one version the greater hash wins, whoever hears it first', () => {
+  const first = layoutOf([A])
+  const plans = [layoutOf([A, B], first), layoutOf([A, C], first)].sort((a, b) => a.hash - b.hash)
+  const [lesser, greater] = plans.map((plan) => beginTransition(complete(first), plan))
+  for (const [one, other] of [
+    [lesser!, greater!],
+    [greater!, lesser!],
+  ] as const) {
+    const bench = new Bench(complete(first))
+    bench.keeper.merge(one)
+    bench.keeper.merge(other)
+    assert.equal(bench.keeper.state!.current.hash, greater!.current.hash)
+  }
+})
+
+test('a new owner pulls what it gains, and says so once', () => {
+  const first = layoutOf([A])
+  const second = layoutOf([A, B], first)
+  const bench = new Bench(complete(first), B)
+  bench.keeper.merge(beginTransition(complete(first), second))
+  assert.deepEqual(bench.keeper.gained(), [0, 1, 2, 3, 4, 5, 6, 7])
+  assert.ok(bench.keeper.synced() !== undefined)
+  assert.deepEqual(bench.keeper.gained(), [])
+  assert.equal(bench.keeper.synced(), undefined)
+})
+
+test('a node without a share asks a member that is up for one, again and again', () => {
+  const bench = new Bench(complete(layoutOf([A, B])), C)
+  bench.host.down.add(A)
+  for (let i = 0; i < 3; i++) bench.keeper.onJoinTimer(bench.host.now)
+  assert.deepEqual(
+    bench.host.sent,
+    [1, 2, 3].map(() => ({ to: B, message: { type: 'join-request', role: role(C) } })),
+  )
+  assert.equal(bench.host.timers.length, 3)
+  bench.host.down.add(B)
+  bench.keeper.onJoinTimer(bench.host.now)
+  assert.equal(bench.host.sent.length, 3, 'there is nobody to ask')
+})
+
+test('a node that has its share, or no layout, asks for nothing', () => {
+  for (const bench of [new Bench(complete(layoutOf([A, B]))), new Bench()]) {
+    bench.keeper.onJoinTimer(bench.host.now)
+    assert.deepEqual(bench.host.sent, [])
+    assert.equal(bench.host.timers.length, 1)
+  }
+})
+
+test('a node alone in its layout that wants another weight plans it itself', () => {
+  const bench = new Bench(complete(layoutOf([A])), A, 'z', 300)
+  bench.keeper.onJoinTimer(bench.host.now)
+  assert.deepEqual(bench.host.sent, [], 'there is no connection to oneself')
+  assert.ok(bench.plan() !== undefined)
+  assert.equal(bench.keeper.state!.current.roles[0]!.weight, 300)
+})
+
+test('a request for a share is passed on to the least member that is up', () => {
+  const bench = new Bench(complete(layoutOf([A, B, D])), D)
+  bench.host.down.add(A)
+  bench.keeper.onJoinRequest(role(C), bench.host.now)
+  assert.deepEqual(bench.host.sent, [{ to: B, message: { type: 'join-request', role: role(C) } }])
+})
+
+test('without a majority of the layout nobody plans', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  bench.host.down.add(B).add(C)
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  assert.deepEqual(bench.host.sent, [])
+  assert.deepEqual(bench.host.timers, [])
+  const even = new Bench(complete(layoutOf([A, B])))
+  even.host.down.add(B)
+  even.keeper.onJoinRequest(role(D), even.host.now)
+  assert.deepEqual(even.host.timers, [], 'a half is no majority')
+})
+
+test('the planner gathers those who join together and plans them at once', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  bench.keeper.onJoinRequest(role(C), bench.host.now)
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  assert.deepEqual(bench.host.timers, [{ timer: { owner: 'node', what: 'plan' }, at: 200 }])
+  const adoption = bench.plan()
+  assert.equal(adoption?.after.current.version, 2)
+  assert.deepEqual(bench.nodes(), [A, B, C])
+  assert.equal(bench.plan(), undefined, 'nobody else has asked')
+})
+
+test('while data moves nobody plans, and the request waits', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  bench.plan()
+  assert.ok(bench.keeper.moving)
+  bench.keeper.onJoinRequest(role(C), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.equal(bench.keeper.version, 2)
+  assert.equal(bench.host.timers.filter(({ timer }) => timer.owner === 'node').length, 3)
+  const { current } = bench.keeper.state!
+  bench.keeper.merge(complete(current))
+  assert.ok(bench.plan() !== undefined)
+  assert.deepEqual(bench.nodes(), [A, B, C])
+})
+
+test('who asked and is gone, or has got its share meanwhile, is not planned', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  bench.host.down.add(B)
+  assert.equal(bench.plan(), undefined)
+  assert.deepEqual(bench.nodes(), [A])
+  bench.keeper.onJoinRequest(role(A), bench.host.now)
+  assert.equal(bench.host.timers.length, 1, 'it has that role')
+})
+
+test('a planner that is not the least any more leaves the planning to the other', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])), B)
+  bench.host.down.add(A)
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  bench.host.down.delete(A)
+  assert.equal(bench.plan(), undefined)
+  assert.equal(bench.keeper.version, 1)
+})
+
+test('a role that would leave nobody with data is not planned: a peer can ask for anything', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  bench.keeper.onJoinRequest(role(A, 'z', 0), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  bench.keeper.onJoinRequest(role('0'.repeat(15) as NodeId), bench.host.now)
+  assert.equal(bench.plan(), undefined, 'no node id')
+  assert.equal(bench.keeper.version, 1)
+})
+
+test('behind the last version there is no other', () => {
+  const content = { ...layoutOf([A]), version: Number.MAX_SAFE_INTEGER, previousHash: 1 }
+  const last = { ...content, hash: hashLayout(content) }
+  const bench = new Bench(complete(last))
+  assert.equal(bench.keeper.version, Number.MAX_SAFE_INTEGER)
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+})
+
+test('a full layout admits nobody, and makes no version for it', () => {
+  const nodes = Array.from(
+    { length: NODES_MAX },
+    (_, i) => (0xa000 + i).toString(16).padStart(16, '0') as NodeId,
+  )
+  const bench = new Bench(complete(layoutOf(nodes, undefined, 1)), nodes[0]!)
+  bench.keeper.onJoinRequest(role(A), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.equal(bench.keeper.version, 1)
+})

@@ -1,0 +1,225 @@
+/**
+ * The layout as this node knows it: adopting newer ones, asking for a share, giving shares out, and noticing when a move is
+ * complete.
+ *
+ * Who plans? For a layout change to be chosen exactly once takes consensus, which this store will have; until then one node
+ * plans at a time, by a rule that all apply: the least node id among the layout's members that are up, and only while a
+ * majority of the layout's members is up, so that two sides of a partition never both plan. Two nodes can still disagree for
+ * a moment about who is up; then two layouts of one version meet, and the greater hash wins everywhere. This is the one
+ * place to replace when versions are chosen by a register.
+ *
+ * A node without a share asks for one, any member passes the request on to the planner, and the planner waits a little so that
+ * nodes that join together are planned together. While data moves, nobody plans.
+ */
+import type { Instant } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
+import { ByteReader, ByteWriter } from '../std/bytes.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import { NODES_MAX } from '../std/limits.ts'
+import type { Prng } from '../std/prng.ts'
+import type { MemberInfo } from '../membership/member.ts'
+import type { Layout, LayoutState, Placement, Role } from '../placement/layout.ts'
+import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
+import {
+  beginTransition,
+  gainedBy,
+  isMoving,
+  markSynced,
+  mergeLayoutStates,
+  PlacementTable,
+} from '../placement/layout-state.ts'
+import { checkRoles } from '../placement/layout-structure.ts'
+import { planLayout } from '../placement/plan-layout.ts'
+import type { StoreReader } from '../ports.ts'
+import type { Host } from './host.ts'
+import { stateKey } from './storage-keys.ts'
+
+/** How often a node without a share asks for one. */
+const JOIN_INTERVAL = duration(500)
+/** How long the planner gathers those who join together. */
+const PLAN_DELAY = duration(200)
+
+/** What changed when a layout state was adopted. */
+export interface Adoption {
+  readonly before: LayoutState | undefined
+  readonly after: LayoutState
+}
+
+export class LayoutKeeper {
+  readonly #host: Host
+  readonly #self: MemberInfo
+  readonly #rng: Prng
+  #state: LayoutState | undefined
+  #table: PlacementTable | undefined
+  // Nodes that asked this one for a share. Bounded by: NODES_MAX.
+  readonly #joining = new Map<NodeId, Role>()
+  #planArmed = false
+  /** The greatest version known durable. */
+  #durable = 0
+
+  constructor(host: Host, options: { self: MemberInfo; rng: Prng; store: StoreReader }) {
+    this.#host = host
+    this.#self = options.self
+    this.#rng = options.rng
+    const stored = options.store.get(stateKey('layout'))
+    if (stored === undefined || stored === 'unreadable') return
+    const reader = new ByteReader(stored)
+    const state = decodeLayoutState(reader)
+    // An unreadable layout is learned again from the others, as by a node that joins.
+    if (!reader.finished) return
+    this.#install(state)
+    this.#durable = state.current.version
+  }
+
+  get state(): LayoutState | undefined {
+    return this.#state
+  }
+
+  get version(): number {
+    return this.#state?.current.version ?? 0
+  }
+
+  /** The greatest version whose adoption survives a crash: a transfer is served only under a durable fence. */
+  get durableVersion(): number {
+    return this.#durable
+  }
+
+  get moving(): boolean {
+    return this.#state !== undefined && isMoving(this.#state)
+  }
+
+  placementOf(partition: PartitionId): Placement | undefined {
+    return this.#table?.of(partition)
+  }
+
+  /** Partitions in one of whose write sets this node stands. */
+  held(): readonly PartitionId[] {
+    return this.#table?.replicasOf(this.#host.self) ?? []
+  }
+
+  /** Partitions that this node must pull before the move is complete. */
+  gained(): readonly PartitionId[] {
+    return this.#state === undefined || !this.moving ? [] : gainedBy(this.#state, this.#host.self)
+  }
+
+  /** The first layout of a new cluster: this node alone. */
+  found(birth: { readonly partitions: number; readonly replicas: number }): Adoption {
+    const layout = planLayout({ previous: undefined, roles: [this.#role()], ...birth })
+    return this.#adopt(beginTransition(undefined, layout))
+  }
+
+  /** Takes over what `theirs` knows more; undefined when that is nothing. */
+  merge(theirs: LayoutState): Adoption | undefined {
+    const mine = this.#state
+    if (mine !== undefined && theirs.current.partitions !== mine.current.partitions)
+      return undefined
+    const merged = mergeLayoutStates(mine, theirs)
+    return merged === mine ? undefined : this.#adopt(merged)
+  }
+
+  /** This node has pulled all that it gained. */
+  synced(): Adoption | undefined {
+    if (this.#state === undefined || !this.moving) return undefined
+    const next = markSynced(this.#state, this.#host.self)
+    return next === this.#state ? undefined : this.#adopt(next)
+  }
+
+  stored(token: number): void {
+    this.#durable = Math.max(this.#durable, token)
+  }
+
+  /** Asks for a share now and then until the layout has this node as it wants to be. */
+  onJoinTimer(now: Instant): void {
+    this.#host.arm({ owner: 'node', what: 'join' }, later(now, JOIN_INTERVAL))
+    if (this.#state === undefined || this.#hasRole(this.#role())) return
+    const up = this.#state.current.roles.filter(({ node }) => this.#host.isUp(node))
+    if (up.length === 0) return
+    const { node } = this.#rng.pick(up)
+    // A member that wants another role is among them.
+    if (node === this.#host.self) this.onJoinRequest(this.#role(), now)
+    else this.#host.send(node, { type: 'join-request', role: this.#role() })
+  }
+
+  onJoinRequest(role: Role, now: Instant): void {
+    if (this.#state === undefined || this.#hasRole(role)) return
+    const planner = this.#planner()
+    if (planner === undefined) return
+    if (planner !== this.#host.self) return this.#host.send(planner, { type: 'join-request', role })
+    if (this.#joining.size >= NODES_MAX && !this.#joining.has(role.node)) return
+    this.#joining.set(role.node, role)
+    if (this.#planArmed) return
+    this.#planArmed = true
+    this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
+  }
+
+  /** The gathering is over: plans for all who asked, unless data still moves or somebody else plans now. */
+  onPlanTimer(now: Instant): Adoption | undefined {
+    this.#planArmed = false
+    const state = this.#state
+    // Who asked and is gone would be waited for by everybody until it is back. Who is not known to be up yet asks again.
+    const wanted = [...this.#joining.values()].filter(
+      (role) => !this.#hasRole(role) && this.#host.isUp(role.node),
+    )
+    if (state === undefined || wanted.length === 0 || this.#planner() !== this.#host.self) {
+      this.#joining.clear()
+      return undefined
+    }
+    if (this.moving) {
+      this.#planArmed = true
+      this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
+      return undefined
+    }
+    this.#joining.clear()
+    const layout = nextLayout(state.current, wanted)
+    return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
+  }
+
+  #planner(): NodeId | undefined {
+    const nodes = this.#state?.current.roles.map(({ node }) => node) ?? []
+    const up = nodes.filter((node) => this.#host.isUp(node))
+    return up.length * 2 > nodes.length ? up[0] : undefined
+  }
+
+  #role(): Role {
+    return { node: this.#self.id, zone: this.#self.zone, weight: this.#self.weight }
+  }
+
+  #hasRole({ node, zone, weight }: Role): boolean {
+    const role = this.#state?.current.roles.find((candidate) => candidate.node === node)
+    return role?.zone === zone && role.weight === weight
+  }
+
+  /** Hands the layout to the store; `stored` tells when it is durable. */
+  persist(): void {
+    if (this.#state === undefined) return
+    const writer = new ByteWriter(1024)
+    encodeLayoutState(writer, this.#state)
+    this.#host.store('cluster', this.#state.current.version, [
+      { type: 'put', key: stateKey('layout'), value: writer.take() },
+    ])
+  }
+
+  #adopt(state: LayoutState): Adoption {
+    const before = this.#state
+    this.#install(state)
+    this.persist()
+    return { before, after: state }
+  }
+
+  #install(state: LayoutState): void {
+    this.#state = state
+    this.#table = new PlacementTable(state)
+  }
+}
+
+/** The layout that gives the wanted roles, as far as there is room for them; undefined when there is none to be planned. */
+function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefined {
+  const kept = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
+  const admitted = wanted.slice(0, NODES_MAX - kept.length)
+  const roles = [...kept, ...admitted]
+  // Roles are what peers ask for: a layout in which nobody would hold data is not planned, nor one behind the last version.
+  if (admitted.length === 0 || checkRoles(roles) !== undefined) return undefined
+  if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
+  const { partitions, replicas } = previous
+  return planLayout({ previous, roles, partitions, replicas })
+}

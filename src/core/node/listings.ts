@@ -1,0 +1,284 @@
+/**
+ * Coordinating a listing: the keys of a bucket, in order, complete and without duplicates, a page at a time.
+ *
+ * Keys are spread over all partitions by their hash, so every page asks for all of them: R replicas of each partition, chosen
+ * so that few nodes are asked (ourselves first). R and not one, because one replica may have been down when a key was
+ * written, or deleted: each tells what it holds as a container without values, and the merge tells live from deleted, just
+ * as in a get. What of the nodes' pages is complete is decided by their frontier (`frontier.ts`). A page of nothing but
+ * tombstones leads to another round, so that an empty answer means the end.
+ */
+import { assert } from '../std/assert.ts'
+import { ByteReader, compareBytes, equalBytes } from '../std/bytes.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { Instant } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
+import type { Failure } from '../coordinator/messages.ts'
+import type { Placement } from '../placement/layout.ts'
+import { sync, winner, liveVersions, EMPTY_CONTAINER } from '../versions/container.ts'
+import { decodeContainer } from '../versions/record.ts'
+import type { Container } from '../versions/version.ts'
+import type { ListKeysRequest, ListResult } from './events.ts'
+import { mergePages, successor } from './frontier.ts'
+import type { Host } from './host.ts'
+import type { ListingReplica } from './listing-replica.ts'
+import type { BucketProperties, ListEntry, ListReply } from './messages.ts'
+import { parseListingKey } from './storage-keys.ts'
+
+/** Listings coordinated at once; more are refused. */
+const LISTINGS_MAX = 256
+
+interface Listing {
+  readonly query: ListKeysRequest
+  readonly properties: BucketProperties
+  readonly done: (result: ListResult) => void
+  /** Live keys so far; one more than asked for tells where the next page begins. Bounded by: limit + 1. */
+  readonly keys: Uint8Array[]
+  from: Uint8Array
+  to: Uint8Array
+  /** Who was lost while it was asked: it is left alone for the rest of this listing. Bounded by: the nodes. */
+  readonly lost: Set<NodeId>
+  /** This round's questions and answers. Bounded by: the nodes. */
+  waiting: Map<number, NodeId>
+  pages: { readonly entries: readonly ListEntry[]; readonly more: boolean }[]
+}
+
+export class Listings {
+  readonly #host: Host
+  readonly #own: ListingReplica
+  readonly #placementOf: (partition: PartitionId) => Placement | undefined
+  readonly #partitions: () => number
+  // Bounded by: LISTINGS_MAX.
+  readonly #listings = new Map<number, Listing>()
+  #count = 0
+
+  constructor(
+    host: Host,
+    options: {
+      own: ListingReplica
+      placementOf: (partition: PartitionId) => Placement | undefined
+      partitions: () => number
+    },
+  ) {
+    this.#host = host
+    this.#own = options.own
+    this.#placementOf = options.placementOf
+    this.#partitions = options.partitions
+  }
+
+  get size(): number {
+    return this.#listings.size
+  }
+
+  start(
+    query: ListKeysRequest,
+    properties: BucketProperties,
+    deadline: Instant,
+    done: (result: ListResult) => void,
+  ): void {
+    if (this.#listings.size >= LISTINGS_MAX)
+      return done(failure('DND_ERR_OVERLOADED', 'too many listings at once; try again', 0, 0))
+    const id = ++this.#count
+    const { from, to } = query
+    this.#listings.set(id, {
+      query,
+      properties,
+      done,
+      keys: [],
+      from,
+      to,
+      lost: new Set(),
+      waiting: new Map(),
+      pages: [],
+    })
+    this.#host.arm({ owner: 'listings', listing: id }, deadline)
+    this.#round(id)
+  }
+
+  /** Whether a bucket has no live key; or why that cannot be told. */
+  isEmpty(
+    bucket: string,
+    properties: BucketProperties,
+    timeoutMs: number,
+    done: (result: boolean | Failure) => void,
+  ): void {
+    const everything = { from: new Uint8Array(0), to: new Uint8Array(0), reverse: false, limit: 1 }
+    const query = { type: 'list' as const, bucket, ...everything, timeoutMs: undefined }
+    const deadline = later(this.#host.now, duration(timeoutMs))
+    this.start(query, properties, deadline, (result) =>
+      done(result.ok ? result.keys.length === 0 : result),
+    )
+  }
+
+  replied(from: NodeId, reply: ListReply): void {
+    for (const [id, listing] of this.#listings) {
+      if (listing.waiting.get(reply.request) !== from) continue
+      return this.#onPage(id, listing, reply)
+    }
+  }
+
+  peerLost(peer: NodeId): void {
+    for (const [id, listing] of this.#listings) {
+      if (![...listing.waiting.values()].includes(peer)) continue
+      // Asked again at once it would be lost again at once, and everybody else be asked each time.
+      listing.lost.add(peer)
+      this.#round(id)
+    }
+  }
+
+  /** The layout changed: rounds in flight begin anew; what they listed so far stands. */
+  replan(): void {
+    for (const id of this.#listings.keys()) this.#round(id)
+  }
+
+  onDeadline(id: number): void {
+    const listing = this.#listings.get(id)
+    if (listing === undefined) return
+    const message = `${listing.waiting.size} nodes did not give their part of the listing in time`
+    this.#finish(id, listing, failure('DND_ERR_TIMEOUT', message, listing.waiting.size, 0))
+  }
+
+  check(): void {
+    assert(this.#listings.size <= LISTINGS_MAX, `${this.#listings.size} listings`)
+    for (const { keys, query } of this.#listings.values())
+      assert(keys.length <= query.limit, `${keys.length} keys kept of ${query.limit}`)
+  }
+
+  #round(id: number): void {
+    const listing = this.#listings.get(id)
+    if (listing === undefined) return
+    const cover = this.#cover(listing)
+    if (!(cover instanceof Map)) return this.#finish(id, listing, cover)
+    listing.waiting = new Map()
+    listing.pages = []
+    const requests: [NodeId, number, PartitionId[]][] = []
+    for (const [node, partitions] of cover) {
+      const request = this.#host.nextRequest()
+      listing.waiting.set(request, node)
+      requests.push([node, request, partitions])
+    }
+    for (const [node, request, partitions] of requests)
+      this.#ask(id, listing, node, request, partitions)
+  }
+
+  #ask(
+    id: number,
+    listing: Listing,
+    node: NodeId,
+    request: number,
+    partitions: readonly PartitionId[],
+  ): void {
+    const { query, from, to } = listing
+    const message = {
+      type: 'list-request' as const,
+      request,
+      layoutVersion: this.#placementOf(partitions[0]!)?.layoutVersion ?? 0,
+      bucket: query.bucket,
+      partitions,
+      from,
+      to,
+      reverse: query.reverse,
+      limit: query.limit - listing.keys.length + 1,
+    }
+    if (node !== this.#host.self) return this.#host.send(node, message)
+    this.#own.list(message, (reply) => {
+      const current = this.#listings.get(id)
+      if (current?.waiting.get(reply.request) === node) this.#onPage(id, current, reply)
+    })
+  }
+
+  /** For each partition R replicas that are up, and for each node the partitions that it is asked for. */
+  #cover({ properties, lost }: Listing): Map<NodeId, PartitionId[]> | Failure {
+    const cover = new Map<NodeId, PartitionId[]>()
+    for (let index = 0; index < this.#partitions(); index++) {
+      const partition = index as PartitionId
+      const set = this.#placementOf(partition)?.readSet.slice(0, properties.n) ?? []
+      const needed = Math.min(properties.r, set.length)
+      const chosen = set
+        .filter((node) => this.#host.isUp(node) && !lost.has(node))
+        .sort((a, b) => this.#preference(cover, b) - this.#preference(cover, a))
+      if (chosen.length < needed || needed === 0)
+        return failure(
+          'DND_ERR_QUORUM_UNAVAILABLE',
+          `${chosen.length} of the ${needed} replicas needed of partition ${index} can be reached`,
+          needed,
+          chosen.length,
+        )
+      for (const node of chosen.slice(0, needed)) {
+        const partitions = cover.get(node)
+        if (partitions === undefined) cover.set(node, [partition])
+        else partitions.push(partition)
+      }
+    }
+    return cover
+  }
+
+  /** Ourselves before those who are asked anyway before the rest. */
+  #preference(cover: Map<NodeId, PartitionId[]>, node: NodeId): number {
+    return node === this.#host.self ? 2 : cover.has(node) ? 1 : 0
+  }
+
+  #onPage(id: number, listing: Listing, reply: ListReply): void {
+    // It is ahead of us and has sent its layout before this answer: the replan that follows begins the round anew.
+    if (reply.outcome === 'stale-layout') return
+    listing.waiting.delete(reply.request)
+    if (reply.outcome !== 'ok')
+      return this.#fail(id, listing, 'a replica could not read its part of the listing')
+    listing.pages.push({ entries: reply.entries, more: reply.more })
+    if (listing.waiting.size === 0) this.#merge(id, listing)
+  }
+
+  #merge(id: number, listing: Listing): void {
+    const { query, keys, properties } = listing
+    const { entries, frontier } = mergePages(listing.pages, query.reverse)
+    for (let i = 0; i < entries.length;) {
+      const { key } = entries[i]!
+      let container: Container = EMPTY_CONTAINER
+      for (; i < entries.length && equalBytes(entries[i]!.key, key); i++)
+        container = sync(container, readSummary(entries[i]!.summary))
+      if (!isLive(container, properties)) continue
+      if (keys.length === query.limit)
+        return this.#finish(id, listing, pageOf(keys, nextOf(key, query)))
+      keys.push(key)
+    }
+    if (frontier === undefined) return this.#finish(id, listing, pageOf(keys, undefined))
+    if (query.reverse) listing.to = frontier
+    else listing.from = successor(frontier)
+    if (listing.to.length > 0 && compareBytes(listing.from, listing.to) >= 0)
+      return this.#finish(id, listing, pageOf(keys, undefined))
+    this.#round(id)
+  }
+
+  #fail(id: number, listing: Listing, message: string): void {
+    this.#finish(id, listing, failure('DND_ERR_OVERLOADED', `${message}; try again`, 0, 0))
+  }
+
+  #finish(id: number, listing: Listing, result: ListResult): void {
+    this.#listings.delete(id)
+    listing.done(result)
+  }
+}
+
+function readSummary(summary: Uint8Array): Container {
+  const reader = new ByteReader(summary)
+  const container = decodeContainer(reader)
+  return container !== undefined && reader.finished ? container : EMPTY_CONTAINER
+}
+
+function isLive(container: Container, { conflicts }: BucketProperties): boolean {
+  if (conflicts === 'lww') return winner(container)?.value !== undefined
+  return liveVersions(container).length > 0
+}
+
+/** Ascending, the next page begins with the key; in reverse, it ends just above it. */
+function nextOf(key: Uint8Array, { reverse }: ListKeysRequest): Uint8Array {
+  return reverse ? successor(key) : key
+}
+
+function pageOf(keys: readonly Uint8Array[], next: Uint8Array | undefined): ListResult {
+  // A key that does not parse cannot have come through any door of ours; it is left out rather than shown garbled.
+  return { ok: true, keys: keys.flatMap((key) => parseListingKey(key) ?? []), next }
+}
+
+function failure(code: Failure['code'], message: string, needed: number, got: number): Failure {
+  return { ok: false, code, outcome: 'rejected', needed, got, message }
+}

@@ -1,0 +1,184 @@
+/**
+ * The machines of a node, built from what it is given and what its store remembers, and wired to each other by facts: who is up,
+ * where a partition is, what the node's own copy says. Nothing happens here yet.
+ */
+import { ByteReader } from '../std/bytes.ts'
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import { duration } from '../std/instant.ts'
+import { Reads } from '../coordinator/reads.ts'
+import type { ReadEffect } from '../coordinator/reads.ts'
+import { Replica } from '../coordinator/replica.ts'
+import { Writes } from '../coordinator/writes.ts'
+import type { WriteEffect } from '../coordinator/writes.ts'
+import type { MemberRecord } from '../membership/member.ts'
+import { Swim } from '../membership/swim.ts'
+import type { SwimEffect } from '../membership/swim.ts'
+import type { Placement } from '../placement/layout.ts'
+import type { StoreReader } from '../ports.ts'
+import type { Actor } from '../versions/actor.ts'
+import { HybridClock } from '../versions/hybrid-clock.ts'
+import { decodeMembersList } from '../wire/records.ts'
+import { Actors } from './actors.ts'
+import { BrokenRecords } from './broken-records.ts'
+import { BucketChanges } from './bucket-changes.ts'
+import { BucketRegistry } from './bucket-registry.ts'
+import { decodeClockLease } from './clock-lease.ts'
+import { Cluster } from './cluster.ts'
+import { Forwards } from './forwards.ts'
+import { LayoutKeeper } from './layout-keeper.ts'
+import { ListingReplica } from './listing-replica.ts'
+import { Listings } from './listings.ts'
+import type { StateSync } from './messages.ts'
+import type { NodeOptions } from './options.ts'
+import { Outlet } from './outlet.ts'
+import type { Origin } from './requests.ts'
+import { Requests } from './requests.ts'
+import { stateKey } from './storage-keys.ts'
+import { Transfers } from './transfers.ts'
+
+/** Where the machines' effects go, and what they may ask of the node. */
+export interface Wiring {
+  readonly swimEffects: Effects<SwimEffect>
+  readonly writeEffects: Effects<WriteEffect<Origin>>
+  readonly readEffects: Effects<ReadEffect<Origin>>
+  readonly leaseClock: () => void
+  readonly isLinked: (peer: NodeId) => boolean
+}
+
+export interface Machines {
+  readonly outlet: Outlet
+  readonly swim: Swim
+  readonly clock: HybridClock
+  readonly actors: Actors
+  readonly buckets: BucketRegistry
+  readonly changes: BucketChanges
+  readonly layout: LayoutKeeper
+  readonly replica: Replica
+  readonly writes: Writes<Origin>
+  readonly reads: Reads<Origin>
+  readonly forwards: Forwards
+  readonly ownListings: ListingReplica
+  readonly listings: Listings
+  readonly transfers: Transfers
+  readonly cluster: Cluster
+  readonly requests: Requests
+  readonly broken: BrokenRecords
+}
+
+export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
+  const { config, store, checksum, rng, birth } = options
+  const { writeEffects, readEffects, swimEffects } = wiring
+  const unreadable = (key: Uint8Array): void => broken.found(key)
+  const state = (answer: boolean): StateSync => cluster.state(answer)
+  const base = buildBase(options, state)
+  const { outlet, swim, clock, actors, buckets, layout } = base
+  const coordinators = buildCoordinators(options, base, { ...wiring, unreadable })
+  const { replica, writes, reads, forwards, listings } = coordinators
+  const complete = (): void => cluster.adopted(layout.synced())
+  const transfers = new Transfers(outlet, {
+    ...{ layout, buckets, replica, store, rng: rng.fork(), unreadable, complete },
+  })
+  const changes = new BucketChanges(outlet, {
+    registry: buckets,
+    clock,
+    isEmpty: (bucket, done) =>
+      listings.isEmpty(bucket, buckets.of(bucket), config.requestTimeoutMs, done),
+    replicas: () => layout.state?.current.replicas,
+    others: () => cluster.others(),
+    announce: () => cluster.announce(),
+  })
+  const placementOf = (partition: PartitionId): Placement =>
+    layout.placementOf(partition) ?? nowhere(partition)
+  const replan = (): void => {
+    writes.step({ type: 'replan', placementOf }, writeEffects)
+    reads.step({ type: 'replan', placementOf }, outlet.now, readEffects)
+    listings.replan()
+    transfers.begin()
+  }
+  const { stateSyncIntervalMs } = config
+  const cluster: Cluster = new Cluster(outlet, {
+    ...{ swim, swimEffects, layout, buckets, changes, actors, rng: rng.fork() },
+    ...{ stateSyncIntervalMs, birth, replan },
+  })
+  const { requestTimeoutMs: timeoutMs } = config
+  const broken: BrokenRecords = new BrokenRecords(outlet, {
+    ...{ layout, actors, reads, readEffects, timeoutMs },
+  })
+  const requests = new Requests(outlet, {
+    ...{ config, store, checksum, clock, actors, buckets, layout, writes, reads, forwards },
+    ...{ listings, broken, writeEffects, readEffects },
+    ...{ isReady: () => cluster.ready, leaseClock: wiring.leaseClock },
+  })
+  return { ...base, ...coordinators, changes, transfers, cluster, requests, broken }
+}
+
+type Base = Pick<Machines, 'outlet' | 'swim' | 'clock' | 'actors' | 'buckets' | 'layout'>
+type Coordinators = Pick<
+  Machines,
+  'replica' | 'writes' | 'reads' | 'forwards' | 'ownListings' | 'listings'
+>
+
+/** Who is up, who holds what, who draws which dots, under which rules. */
+function buildBase(options: NodeOptions, state: (answer: boolean) => StateSync): Base {
+  const { self, config, store, checksum, rng, generation } = options
+  const { probeIntervalMs, probeTimeoutMs } = config
+  const known = knownMembers(store)
+  const swim = new Swim({
+    ...{ self, generation, probeIntervalMs, probeTimeoutMs, rng: rng.fork(), known },
+  })
+  const outlet = new Outlet({ self: self.id, generation, isUp: (node) => swim.isUp(node), state })
+  const lease = store.get(stateKey('clock'))
+  const leasedUntilMs = lease instanceof Uint8Array ? decodeClockLease(lease, checksum) : 0
+  const clock = new HybridClock({ skewMaxMs: config.clockSkewMaxMs, leasedUntilMs })
+  const actors = new Actors(outlet, { store, checksum, rng: rng.fork() })
+  const buckets = new BucketRegistry()
+  const stored = store.get(stateKey('buckets'))
+  if (stored instanceof Uint8Array) buckets.restore(stored)
+  const layout = new LayoutKeeper(outlet, { self, rng: rng.fork(), store })
+  return { outlet, swim, clock, actors, buckets, layout }
+}
+
+/** Who does what a client asks, and what other coordinators ask of this replica. */
+function buildCoordinators(
+  options: NodeOptions,
+  base: Base,
+  wiring: Wiring & { readonly unreadable: (key: Uint8Array) => void },
+): Coordinators {
+  const { config, store, checksum } = options
+  const { outlet, swim, clock, actors, layout } = base
+  const { unreadable, isLinked } = wiring
+  const { self } = outlet
+  const isUp = (node: NodeId): boolean => swim.isUp(node)
+  const nextRequest = (): number => outlet.nextRequest()
+  const actorOf = (partition: PartitionId): Actor | undefined => actors.of(partition)
+  const replica = new Replica({ store, checksum, clock, actorOf })
+  const writes = new Writes<Origin>({ self, isUp, nextRequest })
+  const reads = new Reads<Origin>({
+    ...{ self, isUp, nextRequest, checksum },
+    ownRecord: (key) => store.get(key),
+    hedgeAfter: duration(config.hedgeAfterMs),
+  })
+  const forwards = new Forwards(outlet, isLinked)
+  const ownListings = new ListingReplica(outlet, { checksum, unreadable })
+  const listings = new Listings(outlet, {
+    own: ownListings,
+    placementOf: (partition) => layout.placementOf(partition),
+    partitions: () => layout.state?.current.partitions ?? 0,
+  })
+  return { replica, writes, reads, forwards, ownListings, listings }
+}
+
+/** Where a partition is while no layout is known: nobody holds it, so whatever is aimed at it fails. */
+function nowhere(partition: PartitionId): Placement {
+  return { partition, layoutVersion: 0, writeSets: [[]], readSet: [] }
+}
+
+/** The members of the last run; none when they are not there or do not decode: they are learned anew. */
+function knownMembers(store: StoreReader): readonly MemberRecord[] {
+  const bytes = store.get(stateKey('members'))
+  if (!(bytes instanceof Uint8Array)) return []
+  const reader = new ByteReader(bytes)
+  const members = decodeMembersList(reader)
+  return reader.finished ? members : []
+}

@@ -1,0 +1,84 @@
+/**
+ * What nodes tell each other about the cluster itself, and how listings travel.
+ *
+ * | message | from → to | when |
+ * |---|---|---|
+ * | state-sync | any → any | on contact, after a change, and every few seconds with one peer at random; `answer` asks for the other's |
+ * | join-request | node without a role → any node of the layout | until the layout has it |
+ * | list-request | coordinator of a listing → replicas | answered by list-reply |
+ */
+import type { LayoutState, Role } from '../placement/layout.ts'
+import type { MemberRecord } from '../membership/member.ts'
+import type { PartitionId } from '../std/ids.ts'
+import type { Stamp } from '../versions/version.ts'
+
+export type ConflictMode = 'lww' | 'siblings'
+
+/** A namespace's properties. */
+export interface BucketProperties {
+  readonly n: number
+  readonly r: number
+  readonly w: number
+  readonly conflicts: ConflictMode
+  /** Largest value accepted, bytes; at most VALUE_BYTES_MAX. */
+  readonly valueBytesMax: number
+}
+
+/** The newest word on a bucket: by stamp, then by the encoding. `properties` undefined: back to the defaults. */
+export interface BucketRecord {
+  readonly name: string
+  readonly stamp: Stamp
+  readonly properties: BucketProperties | undefined
+}
+
+/** All that a node knows of the cluster. Merging is commutative, associative and idempotent in each part. */
+export interface StateSync {
+  readonly type: 'state-sync'
+  /** Whether the receiver should answer with its own. */
+  readonly answer: boolean
+  /** Bounded by: NODES_MAX. */
+  readonly members: readonly MemberRecord[]
+  /** undefined before the first layout is known. */
+  readonly layout: LayoutState | undefined
+  /** Bounded by: BUCKETS_MAX. */
+  readonly buckets: readonly BucketRecord[]
+}
+
+/** "Give me a share." */
+export interface JoinRequest {
+  readonly type: 'join-request'
+  readonly role: Role
+}
+
+export interface ListRequest {
+  readonly type: 'list-request'
+  readonly request: number
+  readonly layoutVersion: number
+  readonly bucket: string
+  /** Ascending, each once: those that this replica answers for. */
+  readonly partitions: readonly PartitionId[]
+  /** Bounds on the ordered key (`listingKey` of `storage-keys.ts`): from inclusive, to exclusive. Empty `to`: no upper bound. */
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly reverse: boolean
+  /** Most entries wanted, 1 … LIST_LIMIT_MAX + 1. */
+  readonly limit: number
+}
+
+/** One key as a replica sees it: the record without the values' bytes, enough to tell live from deleted when merged. */
+export interface ListEntry {
+  /** The ordered key: storage key without partition and bucket. */
+  readonly key: Uint8Array
+  /** Encoded container whose values are empty. */
+  readonly summary: Uint8Array
+}
+
+export interface ListReply {
+  readonly type: 'list-reply'
+  readonly request: number
+  readonly outcome: 'ok' | 'stale-layout' | 'not-replica' | 'store-failed'
+  /** In the order asked for. */
+  readonly entries: readonly ListEntry[]
+  /** Whether the range holds more beyond the last entry. */
+  readonly more: boolean
+}

@@ -1,0 +1,436 @@
+/**
+ * One node: the machines of all layers, composed. It routes every event to the machine that it concerns and maps what the
+ * machines ask for into effects of its own; it decides nothing that a machine could decide.
+ *
+ * ```
+ *   client ─ Requests ─┬─ Writes ───┐               Swim ── who is up
+ *                      ├─ Reads ────┼─ store, peers Cluster, LayoutKeeper ── who holds what ── Transfers
+ *                      ├─ Forwards ─┤               Actors, HybridClock ── dots and stamps
+ *                      └─ Listings ─┘               BucketRegistry, BucketChanges ── under which rules
+ *   peers ── Replica, ListingReplica
+ * ```
+ * Effects are mapped as they are pushed, so a step allocates no list in between. What one machine asks of another is done when
+ * it asks; no machine is entered a second time while it is in a step.
+ */
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { Duration, Instant, Now } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
+import type { ReadEffect } from '../coordinator/reads.ts'
+import type { ReplicaEffect, ReplicaFacts } from '../coordinator/replica.ts'
+import type { Read, Replicate } from '../coordinator/messages.ts'
+import type { WriteEffect } from '../coordinator/writes.ts'
+import type { SwimEffect } from '../membership/swim.ts'
+import type { PeerMessage } from '../wire/messages.ts'
+import { DEFAULT_PROPERTIES } from './buckets.ts'
+import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
+import type { NodeTimer } from './host.ts'
+import type { Machines } from './machines.ts'
+import { buildMachines } from './machines.ts'
+import type { NodeOptions } from './options.ts'
+import type { Origin } from './requests.ts'
+import { encodeClockLease } from './clock-lease.ts'
+import { isRecordKey, stateKey } from './storage-keys.ts'
+import type { NodeView } from './view.ts'
+import { countPartitions } from './view.ts'
+
+/** How often the leases are looked after; well below the shortest of them. */
+const LEASE_INTERVAL: Duration = duration(500)
+
+export type { NodeOptions } from './options.ts'
+
+export class Node {
+  readonly #options: NodeOptions
+  readonly #machines: Machines
+  // Peers towards which a connection of ours stands. Bounded by: NODES_MAX.
+  readonly #linked = new Set<NodeId>()
+  readonly #swimEffects: Effects<SwimEffect> = { push: (effect) => this.#onSwim(effect) }
+  readonly #writeEffects: Effects<WriteEffect<Origin>> = { push: (effect) => this.#onWrite(effect) }
+  readonly #readEffects: Effects<ReadEffect<Origin>> = { push: (effect) => this.#onRead(effect) }
+  readonly #replicaEffects: Effects<ReplicaEffect> = { push: (effect) => this.#onReplica(effect) }
+
+  constructor(options: NodeOptions) {
+    this.#options = options
+    this.#machines = buildMachines(options, {
+      swimEffects: this.#swimEffects,
+      writeEffects: this.#writeEffects,
+      readEffects: this.#readEffects,
+      leaseClock: () => this.#leaseClock(),
+      isLinked: (peer) => this.#linked.has(peer),
+    })
+  }
+
+  /** The only input. Total: whatever a peer, a client or a disk may do, it does not throw. */
+  step(event: NodeEvent, now: Now, effects: Effects<NodeEffect>): void {
+    const { outlet, swim, cluster } = this.#machines
+    outlet.begin(now, effects)
+    switch (event.type) {
+      case 'start':
+        this.#leaseClock()
+        this.#armLeases()
+        return cluster.start(event.seeds)
+      case 'request':
+        return this.#onRequest(event.client, event.request)
+      case 'message':
+        return this.#onMessage(event.from, event.message)
+      case 'packet':
+        return swim.step(event, outlet.now, this.#swimEffects)
+      case 'link-up':
+        return this.#onLinkUp(event.peer)
+      case 'link-down':
+        return this.#onLinkDown(event.peer)
+      case 'dialed':
+        return cluster.contact(event.peer)
+      case 'dial-failed':
+        // The seeds are dialled again as long as nobody has answered.
+        return
+      case 'stored':
+        return this.#onStored(event.batch)
+      case 'store-failed':
+        return this.#onStoreFailed(event.batch, event.reason)
+      case 'scanned':
+      case 'scan-failed':
+        return this.#onScan(event)
+      case 'tick':
+        for (let timer = outlet.timers.due(outlet.now); timer !== undefined;) {
+          this.#onTimer(timer)
+          timer = outlet.timers.due(outlet.now)
+        }
+    }
+  }
+
+  /** When `tick` is due; later than every instant when no timer is armed. */
+  nextDeadline(): Instant {
+    return this.#machines.outlet.timers.nextDeadline()
+  }
+
+  view(): NodeView {
+    const { swim, layout, buckets, transfers, cluster, requests, listings } = this.#machines
+    const total = layout.state?.current.partitions ?? 0
+    const placementOf = (partition: PartitionId) => layout.placementOf(partition)
+    return {
+      cluster: this.#options.cluster,
+      self: swim.self,
+      members: swim.records(),
+      layout: layout.state,
+      buckets: buckets.configured(),
+      ready: cluster.ready,
+      inFlight: requests.inFlight + listings.size,
+      partitions: countPartitions(
+        total,
+        placementOf,
+        (node) => swim.isUp(node),
+        DEFAULT_PROPERTIES.r,
+      ),
+      transfers: { pending: transfers.pending, records: transfers.records },
+    }
+  }
+
+  /** Asserts every invariant of every machine. */
+  check(): void {
+    const { swim, clock, actors, writes, reads, replica, forwards } = this.#machines
+    const { listings, ownListings, requests, transfers, cluster, broken, changes } = this.#machines
+    const machines = [swim, clock, actors, writes, reads, replica, forwards, broken, changes]
+    for (const machine of [...machines, listings, ownListings, requests, transfers, cluster])
+      machine.check()
+  }
+
+  #onRequest(client: number, request: ClientRequest): void {
+    const { requests, changes } = this.#machines
+    switch (request.type) {
+      case 'put':
+      case 'delete':
+        return requests.put(client, request)
+      case 'get':
+        return requests.get(client, request)
+      case 'list':
+        return requests.list(client, request)
+      case 'configure-bucket':
+        return changes.configure(client, request.bucket, request.properties)
+    }
+  }
+
+  #onMessage(from: NodeId, message: PeerMessage): void {
+    const { outlet, writes, reads, requests, forwards, cluster, layout, listings, transfers } =
+      this.#machines
+    switch (message.type) {
+      case 'replicate':
+      case 'read':
+        return this.#onReplicaMessage(from, message)
+      case 'replicate-reply':
+        return writes.step({ type: 'replied', from, message }, this.#writeEffects)
+      case 'read-reply':
+        return reads.step({ type: 'replied', from, message }, outlet.now, this.#readEffects)
+      case 'forward':
+        if (message.layoutVersion < layout.version) outlet.tell(from)
+        return requests.forward(from, message)
+      case 'forward-reply':
+        return forwards.replied(from, message)
+      case 'state-sync':
+        return cluster.heard(from, message)
+      case 'join-request':
+        return layout.onJoinRequest(message.role, outlet.now)
+      case 'list-request':
+        return this.#onListRequest(from, message)
+      case 'list-reply':
+        return listings.replied(from, message)
+      case 'transfer-request':
+        return transfers.requested(from, message)
+      case 'transfer-chunk':
+        return transfers.received(from, message)
+    }
+  }
+
+  #onReplicaMessage(from: NodeId, message: Replicate | Read): void {
+    const { outlet, replica } = this.#machines
+    const { type, request, partition, key } = message
+    // A key is a place in our store: one that is not a record of the partition would reach into something else.
+    if (!isRecordKey(key, partition))
+      return outlet.note({ type: 'peer-misbehaved', peer: from, what: `a ${type} of no record` })
+    if (type === 'replicate' && outlet.storeBusy)
+      return outlet.send(from, { type: 'replicate-reply', request, outcome: 'store-failed' })
+    const facts = this.#facts(partition)
+    const { wallMs } = outlet
+    if (message.type === 'read')
+      replica.step({ type: 'read', from, message, facts }, wallMs, this.#replicaEffects)
+    else replica.step({ type: 'replicate', from, message, facts }, wallMs, this.#replicaEffects)
+  }
+
+  #onListRequest(from: NodeId, message: Extract<PeerMessage, { type: 'list-request' }>): void {
+    const { outlet, layout, ownListings } = this.#machines
+    const { request, layoutVersion, partitions } = message
+    const stale = layoutVersion < layout.version
+    if (!stale && partitions.every((partition) => this.#facts(partition).holds))
+      return ownListings.answer(from, message)
+    outlet.tell(from)
+    const outcome = stale ? 'stale-layout' : 'not-replica'
+    outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false })
+  }
+
+  #facts(partition: PartitionId): ReplicaFacts {
+    const { layout, outlet } = this.#machines
+    const sets = layout.placementOf(partition)?.writeSets ?? []
+    return { layoutVersion: layout.version, holds: sets.some((set) => set.includes(outlet.self)) }
+  }
+
+  #onLinkUp(peer: NodeId): void {
+    this.#linked.add(peer)
+    this.#machines.forwards.linkUp(peer)
+    this.#machines.transfers.peerUp(peer)
+  }
+
+  #onLinkDown(peer: NodeId): void {
+    const { outlet, forwards } = this.#machines
+    this.#linked.delete(peer)
+    outlet.lost(peer)
+    this.#onPeerLost(peer)
+    forwards.linkDown(peer)
+  }
+
+  /** Whatever was asked of `peer` will hardly be answered: the others are asked instead. */
+  #onPeerLost(peer: NodeId): void {
+    const { outlet, writes, reads, listings, transfers } = this.#machines
+    writes.step({ type: 'peer-lost', peer }, this.#writeEffects)
+    reads.step({ type: 'peer-lost', peer }, outlet.now, this.#readEffects)
+    listings.peerLost(peer)
+    transfers.peerLost(peer)
+  }
+
+  #onStored(batch: number): void {
+    const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
+    const ticket = outlet.takeBatch(batch)
+    if (ticket === undefined) return
+    const { owner, token } = ticket
+    switch (owner) {
+      case 'writes':
+        return writes.step({ type: 'stored', token }, this.#writeEffects)
+      case 'replica':
+        return replica.step({ type: 'stored', token }, outlet.wallMs, this.#replicaEffects)
+      case 'receiver':
+        return transfers.stored(token)
+      case 'actors':
+        actors.stored(token)
+        return cluster.settle()
+      case 'clock':
+        return clock.leaseGranted(token)
+      case 'cluster':
+        return cluster.stateStored(token)
+      case 'barrier':
+        return transfers.onBarrier(token)
+      case 'drop':
+    }
+  }
+
+  #onStoreFailed(batch: number, reason: string): void {
+    const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
+    const ticket = outlet.takeBatch(batch)
+    if (ticket === undefined) return
+    const { owner, token } = ticket
+    outlet.note({ type: 'store-failed', reason })
+    // Whoever relied on what the store showed meanwhile must look again.
+    replica.step({ type: 'batch-lost' }, outlet.wallMs, this.#replicaEffects)
+    transfers.batchLost()
+    switch (owner) {
+      case 'writes':
+        return writes.step({ type: 'store-failed', token, reason }, this.#writeEffects)
+      case 'replica':
+        return replica.step({ type: 'store-failed', token }, outlet.wallMs, this.#replicaEffects)
+      case 'receiver':
+        return transfers.storeFailed(token)
+      case 'actors':
+        return actors.storeFailed(token)
+      case 'clock':
+        return clock.leaseFailed()
+      case 'cluster':
+        return cluster.stateFailed()
+      case 'barrier':
+        return transfers.onBarrier(token)
+      // What should have been dropped takes space and does no harm: were the partition to come back, it is merged with.
+      case 'drop':
+    }
+  }
+
+  #onScan(event: Extract<NodeEvent, { type: 'scanned' | 'scan-failed' }>): void {
+    const { outlet, ownListings, transfers } = this.#machines
+    const ticket = outlet.takeScan(event.scan)
+    if (ticket === undefined) return
+    const { owner, token } = ticket
+    if (event.type === 'scan-failed')
+      return owner === 'listing' ? ownListings.scanFailed(token) : transfers.scanFailed(token)
+    if (owner === 'listing') ownListings.scanned(token, event.ranges)
+    else transfers.scanned(token, event.ranges[0] ?? [])
+  }
+
+  #onTimer(timer: NodeTimer): void {
+    const { outlet, writes, reads, swim, transfers, forwards, listings, changes, cluster } =
+      this.#machines
+    switch (timer.owner) {
+      case 'writes':
+        return writes.step({ type: 'deadline', request: timer.request }, this.#writeEffects)
+      case 'reads':
+        return reads.step({ type: 'timer', timer: timer.timer }, outlet.now, this.#readEffects)
+      case 'swim':
+        return swim.step({ type: 'timer', timer: timer.timer }, outlet.now, this.#swimEffects)
+      case 'receiver':
+        return transfers.onTimer(timer.timer)
+      case 'forwards':
+        return forwards.onDeadline(timer.request)
+      case 'listings':
+        return listings.onDeadline(timer.listing)
+      case 'buckets':
+        return changes.finish(timer.change)
+      case 'node':
+        return cluster.onTimer(timer.what)
+      case 'leases':
+        this.#armLeases()
+        this.#machines.actors.retry()
+        transfers.retry()
+        return this.#leaseClock()
+    }
+  }
+
+  #armLeases(): void {
+    const { outlet } = this.#machines
+    outlet.arm({ owner: 'leases' }, later(outlet.now, LEASE_INTERVAL))
+  }
+
+  #leaseClock(): void {
+    const { outlet, clock } = this.#machines
+    const until = clock.leaseWanted(outlet.wallMs)
+    if (until === undefined) return
+    const value = encodeClockLease(until, this.#options.checksum)
+    outlet.store('clock', until, [{ type: 'put', key: stateKey('clock'), value }])
+  }
+
+  #onSwim(effect: SwimEffect): void {
+    const { outlet, cluster } = this.#machines
+    switch (effect.type) {
+      case 'packet':
+        return outlet.effect(effect)
+      case 'arm':
+        return outlet.arm({ owner: 'swim', timer: effect.timer }, effect.at)
+      case 'changed':
+        return this.#onMember(effect)
+      case 'refuted':
+      case 'cloned-identity':
+        return outlet.note(effect)
+      case 'reconnect':
+        return cluster.contact(effect.id)
+    }
+  }
+
+  #onMember({ record, from }: Extract<SwimEffect, { type: 'changed' }>): void {
+    const { outlet, cluster } = this.#machines
+    const { info, state } = record
+    if (state !== from) outlet.note({ type: 'member', member: info, from, to: state })
+    outlet.effect({ type: 'address', peer: info.id, address: info.address })
+    if (state === 'dead' || state === 'left') {
+      this.#onPeerLost(info.id)
+      this.#machines.forwards.memberDown(info.id)
+    }
+    cluster.persistMembers()
+  }
+
+  #onWrite(effect: WriteEffect<Origin>): void {
+    const { outlet, requests } = this.#machines
+    switch (effect.type) {
+      case 'store':
+        return outlet.store('writes', effect.token, effect.operations)
+      case 'send':
+        return outlet.send(effect.to, effect.message)
+      case 'arm':
+        return outlet.arm({ owner: 'writes', request: effect.request }, effect.at)
+      case 'done':
+        return requests.written(effect.origin, effect.result)
+    }
+  }
+
+  #onRead(effect: ReadEffect<Origin>): void {
+    const { outlet, requests, replica, broken } = this.#machines
+    switch (effect.type) {
+      case 'send':
+        return outlet.send(effect.to, effect.message)
+      case 'arm':
+        return outlet.arm({ owner: 'reads', timer: effect.timer }, effect.at)
+      case 'done':
+        return requests.read(effect.origin, effect.result)
+      case 'repair-own': {
+        const { key, record } = effect
+        // There will be another read.
+        if (outlet.storeBusy) return
+        return replica.step({ type: 'repair', key, record }, outlet.wallMs, this.#replicaEffects)
+      }
+      case 'repaired':
+        return outlet.note({ type: 'read-repair', replicas: effect.replicas })
+      case 'unreadable':
+        return broken.found(effect.key)
+      case 'hedged':
+        return outlet.note(effect)
+    }
+  }
+
+  #onReplica(effect: ReplicaEffect): void {
+    const { outlet, actors, broken } = this.#machines
+    switch (effect.type) {
+      case 'store':
+        return outlet.store('replica', effect.token, effect.operations)
+      case 'send':
+        return outlet.send(effect.to, effect.message)
+      case 'outdated':
+        return outlet.tell(effect.peer)
+      case 'unreadable':
+        return broken.found(effect.key)
+      case 'amnesia':
+        actors.renew(effect.partition)
+        return outlet.note(effect)
+      case 'clock-skew':
+        return outlet.note(effect)
+      case 'malformed':
+        return outlet.note({
+          type: 'peer-misbehaved',
+          peer: effect.from,
+          what: 'a record that does not decode',
+        })
+    }
+  }
+}
