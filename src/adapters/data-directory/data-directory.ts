@@ -1,0 +1,199 @@
+/**
+ * A node's home on the disk: who it is (`dnd.json`), that it is alone here (the lock), and where its store lies. Whatever does
+ * not fit is refused before anything in the directory is changed.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { must } from '../../core/std/assert.ts'
+import type { ClusterId, NodeId } from '../../core/std/ids.ts'
+import { clusterId, nodeId } from '../../core/std/ids.ts'
+import { DataDirectoryError, unwritable } from './data-directory-error.ts'
+import type { Identity } from './identity-file.ts'
+import {
+  DATA_FORMAT,
+  IDENTITY_FILE,
+  IDENTITY_TEMPORARY,
+  readIdentity,
+  syncPath,
+  writeIdentity,
+} from './identity-file.ts'
+import { isLockName, ProcessLock } from './process-lock.ts'
+
+/** Which cluster the directory is to belong to. */
+export type ClusterChoice =
+  /** A new one: the directory must be new. */
+  | { readonly mode: 'found' }
+  /** This one: the directory must be new, or belong to it already. */
+  | { readonly mode: 'join'; readonly cluster: ClusterId }
+  /** The one that it belongs to. */
+  | { readonly mode: 'restart' }
+
+export interface DataDirectoryOptions {
+  readonly cluster: ClusterChoice
+  /** The name of the store's engine; a directory written by another one is refused. */
+  readonly engine: string
+  /** Seconds since 1970, if not the clock of the machine. */
+  readonly unixSeconds?: () => number
+}
+
+export interface DataDirectory {
+  readonly path: string
+  readonly node: NodeId
+  readonly cluster: ClusterId
+  /** Greater than that of every earlier life of this node, and on the disk (R2). */
+  readonly generation: number
+  /** Whether the node was born just now. */
+  readonly fresh: boolean
+  /** Whether the life before this one ended in order, or there was none. */
+  readonly stoppedCleanly: boolean
+  readonly storePath: string
+  /** Marks a clean stop and gives the directory free. Call it when everything in it is closed. */
+  close(): Promise<void>
+}
+
+/** What may lie in a directory that is new to dnd: the root of a file system, or what a crash during birth left. */
+const HARMLESS = new Set(['lost+found', IDENTITY_TEMPORARY])
+
+/** Opens the directory, and creates it unless `restart` is asked for. Rejects with {@link DataDirectoryError}. */
+export async function openDataDirectory(
+  path: string,
+  options: DataDirectoryOptions,
+): Promise<DataDirectory> {
+  const { cluster: choice } = options
+  if (choice.mode === 'restart' && !existsSync(path)) throw missing(path)
+  createFolder(path)
+  const lock = await ProcessLock.acquire(path)
+  try {
+    const found = readIdentity(path)
+    const now = Math.floor(options.unixSeconds?.() ?? Date.now() / 1000)
+    const identity =
+      found === undefined
+        ? born(path, choice, options.engine, now)
+        : again(path, found, choice, options.engine, now)
+    writeIdentity(path, identity)
+    return opened(path, identity, found, lock)
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** Whose data lies there, without opening it; undefined when nobody's. Throws what opening would reject with. */
+export function peekDataDirectory(
+  path: string,
+): { readonly node: NodeId; readonly cluster: ClusterId } | undefined {
+  const identity = readIdentity(path)
+  return identity && { node: identity.node, cluster: identity.cluster }
+}
+
+function opened(
+  path: string,
+  identity: Identity,
+  before: Identity | undefined,
+  lock: ProcessLock,
+): DataDirectory {
+  const { node, cluster, generation } = identity
+  return {
+    path,
+    node,
+    cluster,
+    generation,
+    fresh: before === undefined,
+    stoppedCleanly: before?.stoppedCleanly ?? true,
+    storePath: join(path, 'store'),
+    close: async () => {
+      try {
+        writeIdentity(path, { ...identity, stoppedCleanly: true })
+      } finally {
+        await lock.release()
+      }
+    },
+  }
+}
+
+/** The identity of a node in a directory that has none. */
+function born(path: string, choice: ClusterChoice, engine: string, now: number): Identity {
+  const strangers = readdirSync(path).filter((name) => !HARMLESS.has(name) && !isLockName(name))
+  if (strangers.length > 0) {
+    const named = strangers.slice(0, 3).join(', ') + (strangers.length > 3 ? ', …' : '')
+    throw new DataDirectoryError(
+      'DND_ERR_DATA_NOT_EMPTY',
+      `the data directory ${path} has files but no ${IDENTITY_FILE} (${named}): choose an empty ` +
+        'or new directory with --data, or restore that file',
+    )
+  }
+  if (choice.mode === 'restart') throw missing(path)
+  const founded = must(clusterId(randomBytes(16).toString('hex')), 'a random cluster id')
+  return {
+    format: DATA_FORMAT,
+    cluster: choice.mode === 'join' ? choice.cluster : founded,
+    node: must(nodeId(randomBytes(8).toString('hex')), 'a random node id'),
+    generation: Math.max(now, 1),
+    engine,
+    createdAt: new Date(now * 1000).toISOString(),
+    stoppedCleanly: false,
+  }
+}
+
+/** The identity of a node's next life. */
+function again(
+  path: string,
+  found: Identity,
+  choice: ClusterChoice,
+  engine: string,
+  now: number,
+): Identity {
+  const owner = `node ${found.node} of cluster ${found.cluster}`
+  if (choice.mode === 'found') {
+    throw new DataDirectoryError(
+      'DND_ERR_DATA_NOT_EMPTY',
+      `the data directory ${path} holds ${owner} already: start that node again, or choose ` +
+        'another directory with --data for a new cluster',
+    )
+  }
+  if (choice.mode === 'join' && choice.cluster !== found.cluster) {
+    throw new DataDirectoryError(
+      'DND_ERR_DATA_OTHER_CLUSTER',
+      `the data directory ${path} holds ${owner}, and this is cluster ${choice.cluster}: choose ` +
+        'another directory with --data, or remove this one if its data is not needed',
+    )
+  }
+  if (found.engine !== engine) {
+    throw new DataDirectoryError(
+      'DND_ERR_DATA_OTHER_ENGINE',
+      `the store in the data directory ${path} was written by the engine ${found.engine}, and this ` +
+        `dnd uses ${engine}: use the version of dnd that wrote it, or start with an empty directory; ` +
+        'the other replicas will bring the data back',
+    )
+  }
+  const generation = Math.max(found.generation + 1, now)
+  return { ...found, format: DATA_FORMAT, generation, stoppedCleanly: false }
+}
+
+/**
+ * Creates the folder and those above it, and makes their names durable. Not with `recursive`: where a folder cannot be made
+ * although the one above it is there (in /proc, say), Node tries for ever.
+ */
+function createFolder(path: string): void {
+  try {
+    createFolders(resolve(path))
+  } catch (error) {
+    throw unwritable(path, 'create a folder', error)
+  }
+}
+
+function createFolders(path: string): void {
+  if (existsSync(path)) return
+  createFolders(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
+  syncPath(dirname(path))
+}
+
+function missing(path: string): DataDirectoryError {
+  return new DataDirectoryError(
+    'DND_ERR_DATA_MISSING',
+    `there is no node's data in ${path}: start a new cluster or join one first, or name the right ` +
+      'directory with --data',
+  )
+}

@@ -1,0 +1,333 @@
+/**
+ * What the tests of this folder share: a node in memory that keeps the rules of the core (versions, contexts, order of keys),
+ * a server in front of it, and a raw socket for what no HTTP client would send.
+ */
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import type { Failure } from '../../core/coordinator/messages.ts'
+import type { MemberRecord } from '../../core/membership/member.ts'
+import { DndError } from '../../core/errors.ts'
+import { DEFAULT_PROPERTIES } from '../../core/node/buckets.ts'
+import type {
+  ClientReply,
+  ClientRequest,
+  DeleteRequest,
+  GetRequest,
+  ListKeysRequest,
+  PutRequest,
+} from '../../core/node/events.ts'
+import type { BucketProperties } from '../../core/node/messages.ts'
+import { listingKey, parseListingKey } from '../../core/node/storage-keys.ts'
+import type { NodeView } from '../../core/node/view.ts'
+import type { LayoutState } from '../../core/placement/layout.ts'
+import { bytesToBinary, compareBytes } from '../../core/std/bytes.ts'
+import type { ClusterId, NodeId, VnodeId } from '../../core/std/ids.ts'
+import {
+  contextOf,
+  EMPTY_CONTAINER,
+  liveVersions,
+  winner,
+  write,
+} from '../../core/versions/container.ts'
+import { covers } from '../../core/versions/version-vector.ts'
+import type { Container, Version } from '../../core/versions/version.ts'
+import type { Gateway, Log } from '../../runtime/ports.ts'
+import { HttpServer } from './http-server.ts'
+import type { HttpLimits, HttpMetrics } from './site.ts'
+
+export const CLUSTER = 'c0ffee00c0ffee00c0ffee00c0ffee00' as ClusterId
+const NODES = ['a000000000000001', 'a000000000000002', 'a000000000000003'] as NodeId[]
+const VNODE = 7_000_001 as VnodeId
+
+export function mac(bytes: Uint8Array): Uint8Array {
+  return createHmac('sha256', 'a key of tests').update(bytes).digest()
+}
+
+interface Entry {
+  readonly listing: Uint8Array
+  container: Container
+}
+
+/** A whole cluster in a map. */
+export class FakeGateway implements Gateway {
+  readonly requests: ClientRequest[] = []
+  readonly properties: Map<string, BucketProperties> = new Map()
+  /** While set, the answer to everything. */
+  failure: Failure | undefined
+  /** While set, answers wait here instead of being given. */
+  held: (() => void)[] | undefined
+  ready: boolean = true
+  /** Whether there is a node behind it yet. */
+  started: boolean = true
+  layout: LayoutState | undefined = layoutState()
+  partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
+  transfers: NodeView['transfers'] = { pending: 0, records: 0 }
+  /** How `next` names where a page ended: the next key, or the last one. */
+  nextForm: 'next-item' | 'last-item' = 'next-item'
+  readonly #buckets = new Map<string, Map<string, Entry>>()
+  #counter = 0
+
+  submit(request: ClientRequest, done: (reply: ClientReply) => void): void {
+    this.requests.push(request)
+    const reply = this.#reply(request)
+    const answer = (): void => done(reply)
+    if (this.held === undefined) setImmediate(answer)
+    else this.held.push(answer)
+  }
+
+  view(): NodeView {
+    if (!this.started) throw new DndError('DND_ERR_NOT_READY', 'being started')
+    return {
+      cluster: CLUSTER,
+      self: member(0),
+      members: [member(0), member(1), member(2)],
+      layout: this.layout,
+      buckets: [...this.properties].sort().map(([name, properties]) => ({ name, properties })),
+      ready: this.ready,
+      inFlight: 0,
+      partitions: this.partitions,
+      transfers: this.transfers,
+    }
+  }
+
+  #reply(request: ClientRequest): ClientReply {
+    const result = this.failure ?? this.#refusal(request)
+    switch (request.type) {
+      case 'put':
+      case 'delete':
+        return { type: 'write', result: result ?? this.#write(request) }
+      case 'get':
+        return { type: 'get', result: result ?? this.#read(request) }
+      case 'list':
+        return { type: 'list', result: result ?? this.#list(request) }
+      case 'configure-bucket':
+        return { type: 'configure-bucket', result: result ?? this.#configure(request) }
+    }
+  }
+
+  #refusal(request: ClientRequest): Failure | undefined {
+    if (request.type === 'put' || request.type === 'delete' || request.type === 'get') {
+      const asked = request.type === 'get' ? request.r : request.w
+      const { n, valueBytesMax } = this.#of(request.bucket)
+      if (asked !== undefined && asked > n)
+        return failure('DND_ERR_BAD_QUORUM', `the bucket keeps ${n} replicas`)
+      if (request.type === 'put' && request.value.bytes.length > valueBytesMax)
+        return failure('DND_ERR_VALUE_TOO_LARGE', `the bucket takes ${valueBytesMax} bytes`)
+    }
+    if (request.type === 'configure-bucket' && (this.#buckets.get(request.bucket)?.size ?? 0) > 0)
+      return failure('DND_ERR_BUCKET_NOT_EMPTY', 'the bucket holds keys')
+    return undefined
+  }
+
+  #write(request: PutRequest | DeleteRequest): Extract<ClientReply, { type: 'write' }>['result'] {
+    const entry = this.#entry(request)
+    const lww = this.#of(request.bucket).conflicts === 'lww'
+    const local = entry.container
+    const value = request.type === 'put' ? request.value : undefined
+    const given = request.context?.vector ?? []
+    const dot = { vnode: VNODE, counter: ++this.#counter }
+    const seen =
+      lww || (value === undefined && request.context === undefined) ? local.vector : given
+    const stamp = { ms: this.#counter, counter: 0 }
+    entry.container = write(local, { dot, stamp, value, context: seen, tombstone: lww })
+    const unseen = entry.container.versions.some((v) => v.dot !== dot && !covers(seen, v.dot))
+    const context = unseen ? undefined : contextOf(entry.container)
+    return { ok: true, context, acks: request.w ?? 2 }
+  }
+
+  #read(request: GetRequest): Extract<ClientReply, { type: 'get' }>['result'] {
+    const container = this.#buckets
+      .get(request.bucket)
+      ?.get(bytesToBinary(listingKey(request.key, request.sort)))?.container
+    const answers = request.r ?? 2
+    if (container === undefined)
+      return { ok: true, container: EMPTY_CONTAINER, live: [], context: undefined, answers }
+    const live = this.#live(request.bucket, container)
+    return { ok: true, container, live, context: contextOf(container), answers }
+  }
+
+  #list(request: ListKeysRequest): Extract<ClientReply, { type: 'list' }>['result'] {
+    const entries = [...(this.#buckets.get(request.bucket)?.values() ?? [])]
+      .filter(({ listing, container }) => {
+        if (compareBytes(listing, request.from) < 0) return false
+        if (request.to.length > 0 && compareBytes(listing, request.to) >= 0) return false
+        return this.#live(request.bucket, container).length > 0
+      })
+      .sort((a, b) => compareBytes(a.listing, b.listing) * (request.reverse ? -1 : 1))
+    const page = entries.slice(0, request.limit)
+    const after = entries[request.limit]
+    const keys = page.map(({ listing }) => parseListingKey(listing)!)
+    if (after === undefined) return { ok: true, keys, next: undefined }
+    return {
+      ok: true,
+      keys,
+      next: this.#next(page.at(-1)!.listing, after.listing, request.reverse),
+    }
+  }
+
+  /** Inclusive `from` when ascending, exclusive `to` when reverse. */
+  #next(last: Uint8Array, after: Uint8Array, reverse: boolean): Uint8Array {
+    const item = this.nextForm === 'next-item' ? after : last
+    const beyond = reverse === (this.nextForm === 'next-item')
+    return beyond ? Uint8Array.of(...item, 0) : item
+  }
+
+  #configure(
+    request: Extract<ClientRequest, { type: 'configure-bucket' }>,
+  ): Extract<ClientReply, { type: 'configure-bucket' }>['result'] {
+    const { bucket, properties } = request
+    if (properties === undefined) this.properties.delete(bucket)
+    else this.properties.set(bucket, properties)
+    return { ok: true, properties: properties ?? DEFAULT_PROPERTIES, pending: [NODES[2]!] }
+  }
+
+  #of(bucket: string): BucketProperties {
+    return this.properties.get(bucket) ?? DEFAULT_PROPERTIES
+  }
+
+  #live(bucket: string, container: Container): readonly Version[] {
+    if (this.#of(bucket).conflicts === 'siblings') return liveVersions(container)
+    const best = winner(container)
+    return best?.value === undefined ? [] : [best]
+  }
+
+  #entry(request: PutRequest | DeleteRequest): Entry {
+    const entries = this.#buckets.get(request.bucket) ?? new Map<string, Entry>()
+    this.#buckets.set(request.bucket, entries)
+    const listing = listingKey(request.key, request.sort)
+    const name = bytesToBinary(listing)
+    const entry = entries.get(name) ?? { listing, container: EMPTY_CONTAINER }
+    entries.set(name, entry)
+    return entry
+  }
+}
+
+export function failure(
+  code: Failure['code'],
+  message: string,
+  more: Partial<Failure> = {},
+): Failure {
+  return { ok: false, code, outcome: 'rejected', needed: 0, got: 0, message, ...more }
+}
+
+/** Counts in a map. */
+export class FakeMetrics implements HttpMetrics {
+  readonly faults: Map<string, number> = new Map()
+  readonly requests: { api: string; op: string; status: number; seconds: number }[] = []
+  connections: number = 0
+  readonly contentType: string = 'text/plain; version=0.0.4'
+  broken: boolean = false
+
+  request(api: string, op: string, status: number, seconds: number): void {
+    this.requests.push({ api, op, status, seconds })
+  }
+
+  fault(transport: string, cause: string): void {
+    const name = `${transport}/${cause}`
+    this.faults.set(name, (this.faults.get(name) ?? 0) + 1)
+  }
+
+  connection(_api: string, change: 1 | -1): void {
+    this.connections += change
+  }
+
+  async render(): Promise<string> {
+    if (this.broken) throw new Error('no scrape')
+    return '# HELP dnd_ready\n'
+  }
+}
+
+const SILENT: Log = { error: () => {}, info: () => {}, debug: () => {} }
+
+export interface Served {
+  readonly server: HttpServer
+  readonly gateway: FakeGateway
+  readonly metrics: FakeMetrics
+  readonly base: string
+  readonly port: number
+}
+
+/** A server that ends with the test. */
+export async function serve(t: TestContext, limits: Partial<HttpLimits> = {}): Promise<Served> {
+  const gateway = new FakeGateway()
+  const metrics = new FakeMetrics()
+  const server = await HttpServer.listen({
+    host: '127.0.0.1',
+    port: 0,
+    gateway,
+    cluster: CLUSTER,
+    mac,
+    log: SILENT,
+    metrics,
+    version: '1.2.3',
+    limits,
+  })
+  t.after(() => server.close(0))
+  const { port } = server
+  return { server, gateway, metrics, port, base: `http://127.0.0.1:${port}` }
+}
+
+/** Opens a socket, writes, and gives what comes back until the other side closes. */
+export async function exchangeRaw(port: number, bytes: string | Uint8Array): Promise<string> {
+  const socket = await openSocket(port)
+  socket.write(bytes)
+  return readToEnd(socket)
+}
+
+export async function openSocket(port: number): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+export async function readToEnd(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  socket.on('error', () => socket.destroy())
+  socket.on('end', () => socket.end())
+  await once(socket, 'close')
+  return text
+}
+
+/** Until the socket has brought something that `matches`. */
+export async function readUntil(socket: Socket, matches: RegExp): Promise<string> {
+  let text = ''
+  while (!matches.test(text)) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    text += chunk.toString('latin1')
+  }
+  return text
+}
+
+function member(index: number): MemberRecord {
+  return {
+    info: {
+      id: NODES[index]!,
+      name: `node${index + 1}<b>`,
+      address: { host: '127.0.0.1', port: 5001 + index },
+      httpAddress: { host: '127.0.0.1', port: 6001 + index },
+      zone: `z${index}`,
+      weight: 100,
+    },
+    generation: 1000 + index,
+    incarnation: index,
+    state: index === 2 ? 'suspect' : 'alive',
+  }
+}
+
+export function layoutState(): LayoutState {
+  const roles = NODES.map((node, index) => ({ node, zone: `z${index}`, weight: 100 }))
+  const table = [
+    [0, 1, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [0, 2, 1],
+  ]
+  const current = { version: 3, previousHash: 1, partitions: 4, replicas: 3, roles, table, hash: 2 }
+  return { current, previous: undefined, synced: [] }
+}

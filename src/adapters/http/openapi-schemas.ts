@@ -1,0 +1,174 @@
+/**
+ * JSON schemas of the bodies, for the OpenAPI document. A test compares them with what the routes really answer.
+ */
+import { BUCKETS_MAX, LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../../core/std/limits.ts'
+import { BATCH_OPERATIONS_MAX } from './batch.ts'
+
+export type SchemaName =
+  | 'Problem'
+  | 'Siblings'
+  | 'KeyPage'
+  | 'Batch'
+  | 'BatchResults'
+  | 'BucketProperties'
+  | 'Bucket'
+  | 'ConfiguredBucket'
+  | 'Buckets'
+  | 'Cluster'
+  | 'Layout'
+  | 'Health'
+  | 'Openapi'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const STRING = { type: 'string' }
+const BOOLEAN = { type: 'boolean' }
+const COUNT = { type: 'integer', minimum: 0 }
+const TEXTS = { type: 'object', additionalProperties: STRING }
+const NODE_ID = { type: 'string', pattern: '^[0-9a-f]{16}$' }
+const NODE_IDS = { type: 'array', items: NODE_ID }
+const QUORUM = { type: 'integer', minimum: 1, maximum: 7 }
+const CONTEXT = { type: 'string', description: 'Causal context, as in X-Dnd-Context.' }
+const VALUE = {
+  value: { type: 'string', description: 'The bytes, when they are UTF-8.' },
+  valueBase64: { type: 'string', description: 'The bytes in base64, when they are not.' },
+  contentType: STRING,
+  metadata: TEXTS,
+}
+const NAMED = { bucket: STRING, key: STRING, sort: STRING }
+
+/** An object that has all of `required`, may have `optional`, and has nothing else. */
+function object(required: JsonSchema, optional: JsonSchema = {}): JsonSchema {
+  return {
+    type: 'object',
+    properties: { ...required, ...optional },
+    required: Object.keys(required),
+    additionalProperties: false,
+  }
+}
+
+function list(items: JsonSchema, maxItems?: number): JsonSchema {
+  return maxItems === undefined ? { type: 'array', items } : { type: 'array', items, maxItems }
+}
+
+function ref(name: SchemaName): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+const PROBLEM = {
+  type: { type: 'string', format: 'uri' },
+  title: STRING,
+  status: COUNT,
+  code: { type: 'string', pattern: '^DND_ERR_[A-Z_]+$' },
+  detail: STRING,
+}
+const PROBLEM_MORE = {
+  outcome: {
+    enum: ['rejected', 'unknown'],
+    description: 'Of a write: nothing was stored, or it may be stored somewhere.',
+  },
+  needed: { ...COUNT, description: 'Answers of replicas that were needed.' },
+  got: { ...COUNT, description: 'Answers of replicas that were had.' },
+}
+const SIBLING = object(
+  { dot: STRING, contentType: STRING },
+  { value: STRING, valueBase64: STRING, metadata: TEXTS },
+)
+const PROPERTIES = {
+  n: { ...QUORUM, description: 'Replicas of each key.' },
+  r: { ...QUORUM, description: 'Replicas that must answer a read.' },
+  w: { ...QUORUM, description: 'Replicas that must store a write durably.' },
+  conflicts: { enum: ['lww', 'siblings'], description: 'How concurrent writes end.' },
+  valueBytesMax: { type: 'integer', minimum: 1, maximum: VALUE_BYTES_MAX },
+}
+const BUCKET = { name: STRING, configured: BOOLEAN, properties: object(PROPERTIES) }
+const RESULTS = {
+  oneOf: [
+    object(
+      {
+        status: { const: 200 },
+        contentType: STRING,
+        context: CONTEXT,
+        etag: STRING,
+        answers: COUNT,
+      },
+      { value: STRING, valueBase64: STRING, metadata: TEXTS },
+    ),
+    object({
+      status: { const: 300 },
+      siblings: list(SIBLING),
+      context: CONTEXT,
+      etag: STRING,
+      answers: COUNT,
+    }),
+    object({ status: { enum: [200, 204] }, acks: COUNT }, { context: CONTEXT, etag: STRING }),
+    object(PROBLEM, { ...PROBLEM_MORE, context: CONTEXT }),
+  ],
+}
+const OPERATIONS = {
+  oneOf: [
+    object({ type: { const: 'get' }, key: STRING }, { ...NAMED, r: QUORUM }),
+    object(
+      { type: { const: 'put' }, key: STRING },
+      { ...NAMED, ...VALUE, context: CONTEXT, w: QUORUM },
+    ),
+    object({ type: { const: 'delete' }, key: STRING }, { ...NAMED, context: CONTEXT, w: QUORUM }),
+  ],
+}
+const MEMBER = object({
+  id: NODE_ID,
+  name: STRING,
+  state: { enum: ['alive', 'suspect', 'dead', 'left'] },
+  zone: STRING,
+  weight: COUNT,
+  addresses: object({ cluster: STRING, http: STRING }),
+  generation: COUNT,
+  incarnation: COUNT,
+})
+
+export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
+  Problem: object(PROBLEM, PROBLEM_MORE),
+  Siblings: object({ siblings: list(SIBLING), context: CONTEXT }),
+  KeyPage: object(
+    { keys: list(object({ key: STRING }, { sort: STRING }), LIST_LIMIT_MAX) },
+    { next: { type: 'string', description: 'Pass it as `start`; absent at the end.' } },
+  ),
+  Batch: object({ operations: list(OPERATIONS, BATCH_OPERATIONS_MAX) }),
+  BatchResults: object({ results: list(RESULTS, BATCH_OPERATIONS_MAX) }),
+  BucketProperties: object({}, PROPERTIES),
+  Bucket: object(BUCKET),
+  ConfiguredBucket: object({
+    ...BUCKET,
+    pending: { ...NODE_IDS, description: 'Members that have not confirmed yet.' },
+  }),
+  Buckets: object({ buckets: list(ref('Bucket'), BUCKETS_MAX), defaults: object(PROPERTIES) }),
+  Cluster: object({
+    cluster: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+    self: NODE_ID,
+    members: list(MEMBER),
+  }),
+  Layout: object(
+    {
+      version: COUNT,
+      partitions: COUNT,
+      replicas: COUNT,
+      roles: list(object({ node: NODE_ID, zone: STRING, weight: COUNT })),
+      table: { ...list(NODE_IDS), description: 'Ordered replica set of each partition.' },
+      balance: list(object({ node: NODE_ID, replicas: COUNT, share: { type: 'number' } })),
+    },
+    {
+      moving: object({ from: COUNT, synced: NODE_IDS, waiting: NODE_IDS, partitions: COUNT }),
+    },
+  ),
+  Health: object({
+    status: { enum: ['healthy', 'degraded', 'unavailable'] },
+    ready: BOOLEAN,
+    read: object(
+      { ok: BOOLEAN },
+      { answers: COUNT, code: STRING, detail: STRING, needed: COUNT, got: COUNT },
+    ),
+    partitions: object({ total: COUNT, withQuorum: COUNT, allUp: COUNT }),
+    transfers: object({ pending: COUNT, records: COUNT }),
+  }),
+  Openapi: { type: 'object' },
+}

@@ -1,0 +1,54 @@
+/**
+ * One operation of the API: what the router needs to run it and what the OpenAPI document says of it, in one place, so
+ * that neither can know something that the other does not.
+ */
+import type { ErrorCode } from '../../core/errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { ParameterName } from './query.ts'
+import type { SchemaName } from './openapi-schemas.ts'
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+
+export type RequestHeaderName =
+  | 'X-Dnd-Context'
+  | 'X-Dnd-Meta-{name}'
+  | 'Content-Type'
+  | 'If-None-Match'
+
+export type ResponseHeaderName =
+  | 'X-Dnd-Context'
+  | 'X-Dnd-Acks'
+  | 'X-Dnd-Answers'
+  | 'X-Dnd-Meta-{name}'
+  | 'ETag'
+
+/** What a body holds: bytes of any type, text, or JSON of a schema. */
+export type Content = 'bytes' | 'text' | 'html' | SchemaName
+
+export interface ResponseSpec {
+  readonly description: string
+  readonly content?: Content
+  readonly headers?: readonly ResponseHeaderName[]
+}
+
+export interface Operation {
+  /** For generated clients; unique. */
+  readonly id: string
+  /** Among the counted operations. */
+  readonly op: string
+  readonly summary: string
+  readonly description?: string
+  readonly query: readonly ParameterName[]
+  readonly headers?: readonly RequestHeaderName[]
+  readonly body?: Content
+  readonly responses: Readonly<Record<number, ResponseSpec>>
+  /** What may go wrong besides what may go wrong with any request. */
+  readonly errors: readonly ErrorCode[]
+  handle(exchange: Exchange): void
+}
+
+export interface Route {
+  /** Literal segments and `{bucket}` or `{key}`. */
+  readonly path: string
+  readonly methods: Readonly<Partial<Record<Method, Operation>>>
+}

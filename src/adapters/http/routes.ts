@@ -1,0 +1,270 @@
+/**
+ * Every route of the API. The router runs this table and the OpenAPI document is made from it.
+ */
+import { onBatch } from './batch.ts'
+import { onBucket, onBuckets, onConfigureBucket, onResetBucket } from './bucket-routes.ts'
+import { onCluster, onLayout } from './cluster-routes.ts'
+import { onHealth, onLive, onReady } from './health-routes.ts'
+import { onMetrics, onOpenapi, onWelcome } from './info-routes.ts'
+import { onDelete, onGet, onPut } from './kv.ts'
+import { onList } from './listing.ts'
+import type { Operation, Route } from './operation.ts'
+import type { ErrorCode } from '../../core/errors.ts'
+
+const KEY_ERRORS: readonly ErrorCode[] = [
+  'DND_ERR_BAD_KEY',
+  'DND_ERR_BAD_BUCKET',
+  'DND_ERR_BAD_QUORUM',
+  'DND_ERR_UNSUPPORTED',
+  'DND_ERR_QUORUM_UNAVAILABLE',
+  'DND_ERR_TIMEOUT',
+  'DND_ERR_NOT_READY',
+  'DND_ERR_LAYOUT_CHANGING',
+  'DND_ERR_STORE_FAILED',
+]
+const WRITE_ERRORS: readonly ErrorCode[] = [
+  ...KEY_ERRORS,
+  'DND_ERR_BAD_CONTEXT',
+  'DND_ERR_TOO_MANY_SIBLINGS',
+  'DND_ERR_RECORD_TOO_LARGE',
+]
+
+function kvMethods(where: string, suffix: string): Route['methods'] {
+  const put: Operation = {
+    id: `put${suffix}`,
+    op: 'put',
+    summary: `Store the body under a key of ${where}`,
+    query: ['sort', 'w', 'timeout'],
+    headers: ['X-Dnd-Context', 'X-Dnd-Meta-{name}', 'Content-Type'],
+    body: 'bytes',
+    responses: {
+      200: { description: 'Stored durably.', headers: ['X-Dnd-Context', 'X-Dnd-Acks', 'ETag'] },
+    },
+    errors: [...WRITE_ERRORS, 'DND_ERR_VALUE_TOO_LARGE', 'DND_ERR_BAD_METADATA'],
+    handle: onPut,
+  }
+  return {
+    GET: {
+      id: `get${suffix}`,
+      op: 'get',
+      summary: `Read a key of ${where}`,
+      query: ['sort', 'r', 'timeout'],
+      headers: ['If-None-Match'],
+      responses: {
+        200: {
+          description: 'The value, as it was stored.',
+          content: 'bytes',
+          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'X-Dnd-Meta-{name}', 'ETag'],
+        },
+        300: {
+          description:
+            'Several concurrent values: merge them and write the result with the context.',
+          content: 'Siblings',
+          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'ETag'],
+        },
+        304: {
+          description: 'What If-None-Match names is still what is stored.',
+          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'ETag'],
+        },
+      },
+      errors: [...KEY_ERRORS, 'DND_ERR_KEY_NOT_FOUND'],
+      handle: onGet,
+    },
+    PUT: put,
+    POST: { ...put, id: `post${suffix}`, summary: `Same as PUT, for a key of ${where}` },
+    DELETE: {
+      id: `delete${suffix}`,
+      op: 'delete',
+      summary: `Delete a key of ${where}`,
+      description: 'Also when nothing is there: the delete is stored all the same.',
+      query: ['sort', 'w', 'timeout'],
+      headers: ['X-Dnd-Context'],
+      responses: {
+        204: { description: 'Deleted durably.', headers: ['X-Dnd-Context', 'X-Dnd-Acks'] },
+      },
+      errors: WRITE_ERRORS,
+      handle: onDelete,
+    },
+  }
+}
+
+const LIST: Operation = {
+  id: 'listKeys',
+  op: 'list',
+  summary: 'The keys of a bucket in order, in pages',
+  query: ['prefix', 'start', 'end', 'limit', 'reverse', 'timeout'],
+  responses: { 200: { description: 'A page of keys.', content: 'KeyPage' } },
+  errors: [
+    'DND_ERR_BAD_BUCKET',
+    'DND_ERR_QUORUM_UNAVAILABLE',
+    'DND_ERR_TIMEOUT',
+    'DND_ERR_NOT_READY',
+    'DND_ERR_LAYOUT_CHANGING',
+    'DND_ERR_STORE_FAILED',
+    'DND_ERR_KEY_NOT_TEXT',
+  ],
+  handle: onList,
+}
+
+const BATCH: Operation = {
+  id: 'batch',
+  op: 'batch',
+  summary: 'Several gets, puts and deletes, each with its own result; not a transaction',
+  query: ['timeout'],
+  body: 'Batch',
+  responses: {
+    200: { description: 'One result for each operation, in order.', content: 'BatchResults' },
+  },
+  errors: ['DND_ERR_BAD_JSON', 'DND_ERR_BATCH_TOO_LARGE', 'DND_ERR_BODY_TOO_LARGE'],
+  handle: onBatch,
+}
+
+const BUCKET_METHODS: Route['methods'] = {
+  GET: {
+    id: 'getBucket',
+    op: 'get-bucket',
+    summary: 'Properties of a bucket, configured or by default',
+    query: [],
+    responses: { 200: { description: 'Its properties.', content: 'Bucket' } },
+    errors: ['DND_ERR_BAD_BUCKET'],
+    handle: onBucket,
+  },
+  PUT: {
+    id: 'configureBucket',
+    op: 'configure-bucket',
+    summary: 'Configure a bucket',
+    description:
+      'What is left out is as by default; r and w are then a majority of n. `n` can be changed only while the bucket holds no keys.',
+    query: [],
+    body: 'BucketProperties',
+    responses: { 200: { description: 'In force.', content: 'ConfiguredBucket' } },
+    errors: [
+      'DND_ERR_BAD_BUCKET',
+      'DND_ERR_BAD_JSON',
+      'DND_ERR_BODY_TOO_LARGE',
+      'DND_ERR_BUCKET_NOT_EMPTY',
+      'DND_ERR_NOT_READY',
+      'DND_ERR_TIMEOUT',
+      'DND_ERR_STORE_FAILED',
+    ],
+    handle: onConfigureBucket,
+  },
+  DELETE: {
+    id: 'resetBucket',
+    op: 'reset-bucket',
+    summary: 'Give a bucket its default properties again',
+    description: 'Only while it holds no keys.',
+    query: [],
+    responses: { 200: { description: 'In force.', content: 'ConfiguredBucket' } },
+    errors: [
+      'DND_ERR_BAD_BUCKET',
+      'DND_ERR_BUCKET_NOT_EMPTY',
+      'DND_ERR_NOT_READY',
+      'DND_ERR_TIMEOUT',
+      'DND_ERR_STORE_FAILED',
+    ],
+    handle: onResetBucket,
+  },
+}
+
+function reading(
+  id: string,
+  summary: string,
+  responses: Operation['responses'],
+  handle: Operation['handle'],
+  more: Partial<Operation> = {},
+): Route['methods'] {
+  return { GET: { id, op: 'info', summary, query: [], responses, errors: [], handle, ...more } }
+}
+
+const OK_TEXT = { description: 'Yes.', content: 'text' } as const
+
+export const ROUTES: readonly Route[] = [
+  { path: '/kv/{key}', methods: kvMethods('the bucket `default`', 'Default') },
+  { path: '/kv/{bucket}/{key}', methods: kvMethods('a bucket', '') },
+  { path: '/batch', methods: { POST: BATCH } },
+  {
+    path: '/buckets',
+    methods: reading(
+      'listBuckets',
+      'Configured buckets, and the defaults of all others',
+      { 200: { description: 'In order of name.', content: 'Buckets' } },
+      onBuckets,
+    ),
+  },
+  { path: '/buckets/{bucket}', methods: BUCKET_METHODS },
+  { path: '/buckets/{bucket}/keys', methods: { GET: LIST } },
+  {
+    path: '/cluster',
+    methods: reading(
+      'getCluster',
+      'The members of the cluster, as this node sees them',
+      { 200: { description: 'In order of id.', content: 'Cluster' } },
+      onCluster,
+    ),
+  },
+  {
+    path: '/layout',
+    methods: reading(
+      'getLayout',
+      'Which nodes hold which partition, and what is moving',
+      { 200: { description: 'The layout in force.', content: 'Layout' } },
+      onLayout,
+      { errors: ['DND_ERR_NOT_READY'] },
+    ),
+  },
+  {
+    path: '/health',
+    methods: reading(
+      'getHealth',
+      'Whether every partition has a quorum, proved on one by reading it',
+      {
+        200: { description: 'Healthy, or degraded: some replica is not up.', content: 'Health' },
+        503: { description: 'Unavailable: some keys cannot be read.', content: 'Health' },
+      },
+      onHealth,
+      { op: 'health', query: ['timeout'] },
+    ),
+  },
+  {
+    path: '/livez',
+    methods: reading('getLive', 'Whether the process turns', { 200: OK_TEXT }, onLive),
+  },
+  {
+    path: '/readyz',
+    methods: reading(
+      'getReady',
+      'Whether to send this node requests',
+      { 200: OK_TEXT, 503: { description: 'Starting or stopping.', content: 'text' } },
+      onReady,
+    ),
+  },
+  {
+    path: '/metrics',
+    methods: reading(
+      'getMetrics',
+      'Counters in the text format of Prometheus',
+      { 200: { description: 'A scrape.', content: 'text' } },
+      onMetrics,
+      { errors: ['DND_ERR_INTERNAL'] },
+    ),
+  },
+  {
+    path: '/openapi.json',
+    methods: reading(
+      'getOpenapi',
+      'This document',
+      { 200: { description: 'OpenAPI 3.1.', content: 'Openapi' } },
+      onOpenapi,
+    ),
+  },
+  {
+    path: '/',
+    methods: reading(
+      'getWelcome',
+      'A page for people: text, or HTML for a browser',
+      { 200: { description: 'What this is and where to go.', content: 'html' } },
+      onWelcome,
+    ),
+  },
+]

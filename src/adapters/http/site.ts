@@ -1,0 +1,67 @@
+/**
+ * What all requests of one HTTP server share: the node behind it, the limits, and the few counters that keep them.
+ */
+import type { ClusterId } from '../../core/std/ids.ts'
+import type { Mac } from '../../core/versions/context-token.ts'
+import type { Gateway, Log } from '../../runtime/ports.ts'
+
+/** Where counts go; kept by the metrics adapter. */
+export interface HttpMetrics {
+  request(api: string, op: string, status: number, seconds: number): void
+  /** A refusal, by its cause. */
+  fault(transport: string, cause: string): void
+  connection(api: string, change: 1 | -1): void
+  /** Media type and text of a scrape. */
+  readonly contentType: string
+  render(): Promise<string>
+}
+
+/** What an operator may set of the HTTP front, with unit and trade-off. */
+export interface HttpLimits {
+  /** Open connections; more are closed as they come. Each costs about 20 KiB idle. */
+  readonly connections: number
+  /** Request line and headers together, bytes: room for a full context and full metadata. */
+  readonly headerBytesMax: number
+  /** Bodies held in memory over all requests, bytes; beyond it requests are refused (503). */
+  readonly bodyBytesInFlightMax: number
+  /** For the headers to arrive, milliseconds. Shorter frees what a slow client holds sooner. */
+  readonly headersTimeoutMs: number
+  /** For a whole request to arrive, milliseconds: at least a full value over the slowest link served. */
+  readonly requestTimeoutMs: number
+  /** An idle connection is kept for so long, milliseconds; longer than that of the load balancer in front. */
+  readonly keepAliveTimeoutMs: number
+  /** A connection on which nothing moves while an answer waits to be read is cut after so long, milliseconds. */
+  readonly stallTimeoutMs: number
+  /** How often the first two are looked at, milliseconds. */
+  readonly checkIntervalMs: number
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  connections: 10_000,
+  headerBytesMax: 64 * 1024,
+  bodyBytesInFlightMax: 256 * 1024 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 65_000,
+  stallTimeoutMs: 120_000,
+  checkIntervalMs: 5_000,
+}
+
+export interface Site {
+  readonly gateway: Gateway
+  readonly cluster: ClusterId
+  readonly mac: Mac
+  readonly log: Log
+  readonly metrics: HttpMetrics
+  readonly limits: HttpLimits
+  /** Of the package. */
+  readonly version: string
+  /** The OpenAPI document as bytes. */
+  readonly openapi: () => Uint8Array
+  /** Bytes of bodies in memory now. Bounded by: `bodyBytesInFlightMax`. */
+  bodyBytes: number
+  /** Whether the server is draining: answers are the last on their connection. */
+  closing: boolean
+  /** Health probes made, to spread them over the partitions. */
+  probes: number
+}

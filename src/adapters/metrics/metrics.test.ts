@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { DndError } from '../../core/errors.ts'
+import type { MemberState } from '../../core/membership/member.ts'
+import type { Note } from '../../core/node/events.ts'
+import type { NodeView } from '../../core/node/view.ts'
+import type { NodeId } from '../../core/std/ids.ts'
+import { Metrics } from './metrics.ts'
+
+const MEMBER = {
+  id: 'a000000000000001' as NodeId,
+  name: 'node1',
+  address: { host: '127.0.0.1', port: 5001 },
+  httpAddress: { host: '127.0.0.1', port: 6001 },
+  zone: '',
+  weight: 1,
+}
+
+/** One of each kind. */
+const NOTES: readonly Note[] = [
+  { type: 'member', member: MEMBER, from: 'alive', to: 'suspect' },
+  { type: 'refuted', incarnation: 1 },
+  { type: 'cloned-identity', address: MEMBER.address },
+  { type: 'layout', version: 2, phase: 'moving' },
+  { type: 'transferred', partition: 1, records: 10 },
+  { type: 'ready' },
+  { type: 'read-repair', replicas: 2 },
+  { type: 'unreadable', key: new Uint8Array(1) },
+  { type: 'amnesia', partition: 1 },
+  { type: 'store-failed', reason: 'full' },
+  { type: 'clock-skew', peer: undefined, aheadMs: 1000 },
+  { type: 'request-failed', code: 'DND_ERR_TIMEOUT' },
+  { type: 'hedged' },
+  { type: 'forwarded' },
+  { type: 'peer-misbehaved', peer: MEMBER.id, what: 'nonsense' },
+]
+
+function metrics(): Metrics {
+  return new Metrics({ version: '1.2.3', process: false })
+}
+
+/** Value of each line of a scrape by its name and labels. */
+async function scrape(from: Metrics): Promise<Map<string, number>> {
+  const lines = (await from.render()).split('\n').filter((line) => /^[a-z]/.test(line))
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(' ')
+      return [line.slice(0, space), Number(line.slice(space + 1))]
+    }),
+  )
+}
+
+function readDocument(path: string): string {
+  let folder = import.meta.dirname
+  while (!existsSync(join(folder, path)) && folder !== dirname(folder)) folder = dirname(folder)
+  return readFileSync(join(folder, path), 'utf8')
+}
+
+test('the reference lists every metric of ours with its type and labels, and no other', async () => {
+  const counted = metrics()
+  for (const note of NOTES) counted.note(note)
+  counted.request('http', 'get', 200, 0.001)
+  counted.fault('http', 'bad-key')
+  const text = await counted.render()
+  const types = [...text.matchAll(/^# TYPE (dnd_\w+) (\w+)$/gm)].map((match) => {
+    const [, name, type] = match
+    const sample = new RegExp(`^${name!}(?:_bucket)?\\{([^}]*)\\}`, 'm').exec(text)?.[1] ?? ''
+    const labels = [...sample.matchAll(/(\w+)="/g)]
+      .map((label) => label[1])
+      .filter((l) => l !== 'le')
+    return `${name!} ${type!} ${labels.map((label) => `\`${label!}\``).join(', ')}`.trim()
+  })
+  const listed = [
+    ...readDocument('docs/reference/metrics.md').matchAll(/^\| `(dnd_\w+)` \| (\w+) \| (.*?) \|/gm),
+  ].map(([, name, type, labels]) => `${name!} ${type!} ${labels!}`.trim())
+  assert.deepEqual(listed.sort(), types.sort())
+})
+
+test('help texts in the reference are those of the scrape', async () => {
+  const text = await metrics().render()
+  const reference = readDocument('docs/reference/metrics.md')
+  for (const [, name, help] of text.matchAll(/^# HELP (dnd_\w+) (.*)$/gm))
+    assert(reference.includes(`| \`${name!}\``) && reference.includes(`| ${help!} |`), name)
+})
+
+test('requests are counted by front, operation and status', async () => {
+  const counted = metrics()
+  for (let i = 0; i < 3; i++) counted.request('http', 'get', 200, 0.001)
+  counted.request('http', 'get', 404, 0.001)
+  counted.request('http', 'put', 200, 0.001)
+  counted.request('http', 'put', 9999, 0.001)
+  const values = await scrape(counted)
+  assert.equal(values.get('dnd_requests_total{api="http",op="get",code="200"}'), 3)
+  assert.equal(values.get('dnd_requests_total{api="http",op="get",code="404"}'), 1)
+  assert.equal(values.get('dnd_requests_total{api="http",op="put",code="500"}'), 1)
+  assert.equal(values.get('dnd_requests_total{api="http",op="put",code="404"}'), undefined)
+})
+
+test('a scrape tells the same twice', async () => {
+  const counted = metrics()
+  counted.request('http', 'get', 200, 0.5)
+  for (const note of NOTES) counted.note(note)
+  assert.deepEqual(await scrape(counted), await scrape(counted))
+})
+
+test('durations fall into cumulative buckets with sum and count', async () => {
+  const counted = metrics()
+  for (const seconds of [0.00005, 0.0001, 0.0002, 0.3, 60])
+    counted.request('http', 'get', 200, seconds)
+  const values = await scrape(counted)
+  const bucket = (le: string): number | undefined =>
+    values.get(`dnd_request_duration_seconds_bucket{api="http",op="get",le="${le}"}`)
+  assert.deepEqual(
+    ['0.0001', '0.00025', '0.25', '0.5', '10', '+Inf'].map(bucket),
+    [2, 3, 3, 4, 4, 5],
+  )
+  const labels = '{api="http",op="get"}'
+  assert.equal(values.get(`dnd_request_duration_seconds_count${labels}`), 5)
+  assert(Math.abs(values.get(`dnd_request_duration_seconds_sum${labels}`)! - 60.30035) < 1e-9)
+})
+
+test('each kind of note is counted', async () => {
+  const counted = metrics()
+  const before = await scrape(counted)
+  for (const note of NOTES) counted.note(note)
+  const after = await scrape(counted)
+  const changed = [...after].filter(([name, value]) => before.get(name) !== value)
+  assert.deepEqual(Object.fromEntries(changed), {
+    dnd_read_repair_total: 2,
+    dnd_hedged_total: 1,
+    dnd_forwarded_total: 1,
+    dnd_layout_changes_total: 1,
+    dnd_transferred_partitions_total: 1,
+    dnd_transferred_records_total: 10,
+    dnd_refutations_total: 1,
+    dnd_cloned_identity_total: 1,
+    dnd_unreadable_records_total: 1,
+    dnd_amnesia_total: 1,
+    dnd_store_failures_total: 1,
+    dnd_clock_skew_total: 1,
+    'dnd_request_failures_total{code="DND_ERR_TIMEOUT"}': 1,
+    'dnd_member_changes_total{state="suspect"}': 1,
+    'dnd_faults_total{transport="peer",cause="misbehaved"}': 1,
+  })
+})
+
+test('faults are counted by cause, and causes that are too many or no names are one', async () => {
+  const counted = metrics()
+  counted.fault('udp', 'foreign-cluster')
+  counted.fault('udp', 'foreign-cluster')
+  counted.fault('udp', 'evil" cause\n')
+  counted.fault('udp', 'x'.repeat(100))
+  for (let i = 0; i < 1000; i++) counted.fault('http', `cause-${i}`)
+  const values = await scrape(counted)
+  assert.equal(values.get('dnd_faults_total{transport="udp",cause="foreign-cluster"}'), 2)
+  assert.equal(values.get('dnd_faults_total{transport="udp",cause="other"}'), 2)
+  assert.equal(values.get('dnd_faults_total{transport="http",cause="other"}'), 1000 - 64)
+  assert.equal([...values.keys()].filter((name) => name.includes('"http"')).length, 65)
+})
+
+test('labels do not grow with what is thrown at them', async () => {
+  const counted = metrics()
+  for (let i = 0; i < 500; i++) {
+    counted.request(`api${i}`, 'get', 200, 1)
+    counted.request('api0', `op${i}`, 200, 1)
+    counted.fault(`transport${i}`, 'cause')
+  }
+  const values = await scrape(counted)
+  assert.equal(values.get('dnd_requests_total{api="other",op="get",code="200"}'), 492)
+  assert(values.size < 2000, `${values.size} lines`)
+})
+
+test('gauges are read from the node when somebody scrapes', async () => {
+  const counted = metrics()
+  assert.equal((await scrape(counted)).get('dnd_layout_version'), 0)
+  const member = (state: MemberState): NodeView['self'] => ({
+    info: MEMBER,
+    generation: 1,
+    incarnation: 0,
+    state,
+  })
+  const layout = { version: 7 } as NonNullable<NodeView['layout']>['current']
+  const view: NodeView = {
+    cluster: '' as NodeView['cluster'],
+    self: member('alive'),
+    members: [member('alive'), member('alive'), member('dead')],
+    layout: { current: layout, previous: undefined, synced: [] },
+    buckets: [],
+    ready: true,
+    inFlight: 5,
+    partitions: { total: 10, withQuorum: 9, allUp: 6 },
+    transfers: { pending: 4, records: 1 },
+  }
+  counted.attach({ view: () => view })
+  counted.attach({ commits: () => 42 })
+  counted.connection('http', 1)
+  counted.connection('http', 1)
+  counted.connection('http', -1)
+  const values = await scrape(counted)
+  const read = (name: string): number | undefined => values.get(name)
+  assert.equal(read('dnd_membership_nodes{state="alive"}'), 2)
+  assert.equal(read('dnd_membership_nodes{state="dead"}'), 1)
+  assert.equal(read('dnd_membership_nodes{state="suspect"}'), 0)
+  assert.equal(read('dnd_partitions{state="whole"}'), 6)
+  assert.equal(read('dnd_partitions{state="degraded"}'), 3)
+  assert.equal(read('dnd_partitions{state="unavailable"}'), 1)
+  assert.deepEqual(
+    [
+      'layout_version',
+      'requests_in_flight',
+      'transfers_pending',
+      'ready',
+      'store_commits_total',
+      'http_connections',
+    ].map((name) => read(`dnd_${name}`)),
+    [7, 5, 4, 1, 42, 1],
+  )
+  assert.equal(read('dnd_build_info{version="1.2.3"}'), 1)
+})
+
+test('a scrape before the node has started shows a node that is not ready', async () => {
+  const counted = metrics()
+  counted.attach({
+    view: () => {
+      throw new DndError('DND_ERR_NOT_READY', 'starting')
+    },
+  })
+  assert.equal((await scrape(counted)).get('dnd_ready'), 0)
+  counted.attach({
+    view: () => {
+      throw new Error('a bug')
+    },
+  })
+  await assert.rejects(counted.render(), /a bug/)
+})
+
+test('the process tells of itself when asked to', async () => {
+  const counted = new Metrics({ version: '1.2.3', process: true })
+  const text = await counted.render()
+  for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds'])
+    assert.match(text, new RegExp(`^${name} `, 'm'))
+  assert.doesNotMatch(await metrics().render(), /process_cpu/)
+  assert.match(counted.contentType, /^text\/plain; version=0\.0\.4/)
+})

@@ -1,0 +1,231 @@
+/**
+ * What a node counts, for Prometheus. Hot paths add to plain numbers here; prom-client sees them only when somebody scrapes.
+ *
+ * Names follow the conventions of Prometheus: prefix `dnd_`, base units, `_total` for what only grows. No label ever holds a
+ * key, an address or anything else that strangers choose. `docs/reference/metrics.md` lists them all; a test compares.
+ */
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { DndError } from '../../core/errors.ts'
+import type { Note } from '../../core/node/events.ts'
+import type { NodeView } from '../../core/node/view.ts'
+import { Counts } from './counts.ts'
+import { LatencyHistogram } from './latency-histogram.ts'
+import { noteCounters } from './note-counts.ts'
+import type { NoteCounters } from './note-counts.ts'
+import { RequestCounts } from './request-counts.ts'
+
+/** Transports and fronts that refuse, and causes of each; more are counted as `other`. */
+const TRANSPORTS_MAX = 8
+const CAUSES_MAX = 64
+const MEMBER_STATES = ['alive', 'suspect', 'dead', 'left'] as const
+
+export interface MetricsOptions {
+  /** Of the package. */
+  readonly version: string
+  /** Whether to tell of the process as well (CPU, memory, event loop); once for each process is enough. */
+  readonly process: boolean
+}
+
+/** Where gauges are read when somebody scrapes. */
+export interface MetricsSources {
+  readonly view?: () => NodeView
+  /** Batches committed by the store so far. */
+  readonly commits?: () => number
+}
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #requests = new RequestCounts()
+  // Bounded by: TRANSPORTS_MAX, and CAUSES_MAX each.
+  readonly #faults = new Map<string, Counts>()
+  readonly #notes: NoteCounters
+  // Bounded by: the fronts.
+  readonly #connections = new Map<string, number>()
+  #sources: MetricsSources = {}
+
+  constructor(options: MetricsOptions) {
+    this.#notes = noteCounters(this.#registry)
+    this.#addBuildInfo(options.version)
+    this.#addRequests()
+    this.#addFaults()
+    this.#addGauges()
+    this.#addStates()
+    if (options.process)
+      collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 })
+  }
+
+  /** Says where to read what is not counted here; adds to what was said before. */
+  attach(sources: MetricsSources): void {
+    this.#sources = { ...this.#sources, ...sources }
+  }
+
+  /** A request was answered. */
+  request(api: string, op: string, status: number, seconds: number): void {
+    this.#requests.add(api, op, status, seconds)
+  }
+
+  /** Something hostile, broken or beyond a limit arrived, and was refused or dropped. */
+  fault(transport: string, cause: string): void {
+    let causes = this.#faults.get(transport)
+    if (causes === undefined) {
+      if (this.#faults.size >= TRANSPORTS_MAX) return
+      causes = new Counts(CAUSES_MAX)
+      this.#faults.set(transport, causes)
+    }
+    causes.add(cause, 1)
+  }
+
+  /** The node noted something. */
+  note(note: Note): void {
+    if (note.type === 'peer-misbehaved') this.fault('peer', 'misbehaved')
+    else this.#notes.add(note)
+  }
+
+  /** A client's connection was opened or closed. */
+  connection(api: string, change: 1 | -1): void {
+    this.#connections.set(api, (this.#connections.get(api) ?? 0) + change)
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** The text of a scrape. */
+  render(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  /** undefined while there is no node to look at. */
+  #view(): NodeView | undefined {
+    try {
+      return this.#sources.view?.()
+    } catch (error) {
+      // The doors open before the node stands behind them.
+      if (error instanceof DndError) return undefined
+      throw error
+    }
+  }
+
+  #addBuildInfo(version: string): void {
+    new Gauge({
+      name: 'dnd_build_info',
+      help: 'Always 1; the version is in the label.',
+      labelNames: ['version'],
+      registers: [this.#registry],
+    }).set({ version }, 1)
+  }
+
+  #addRequests(): void {
+    const requests = this.#requests
+    new Counter({
+      name: 'dnd_requests_total',
+      help: 'Requests answered, by front, operation and status.',
+      labelNames: ['api', 'op', 'code'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const { api, op, code, count } of requests.counts()) this.inc({ api, op, code }, count)
+      },
+    })
+    new LatencyHistogram({
+      name: 'dnd_request_duration_seconds',
+      help: 'From the end of the request headers to the answer handed to the socket.',
+      labelNames: ['api', 'op'],
+      registry: this.#registry,
+      series: () => requests.latencies(),
+    })
+  }
+
+  #addFaults(): void {
+    const faults = this.#faults
+    new Counter({
+      name: 'dnd_faults_total',
+      help: 'What was refused or dropped as broken, hostile or beyond a limit, by transport and cause.',
+      labelNames: ['transport', 'cause'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [transport, causes] of faults)
+          for (const [cause, count] of causes.entries()) this.inc({ transport, cause }, count)
+      },
+    })
+  }
+
+  #addGauges(): void {
+    const view = (): NodeView | undefined => this.#view()
+    this.#gauge('dnd_ready', 'Whether the node serves: 1 or 0.', () =>
+      view()?.ready === true ? 1 : 0,
+    )
+    this.#gauge(
+      'dnd_requests_in_flight',
+      'Client requests that the node is working on.',
+      () => view()?.inFlight ?? 0,
+    )
+    this.#gauge(
+      'dnd_http_connections',
+      'Open HTTP connections.',
+      () => this.#connections.get('http') ?? 0,
+    )
+    this.#gauge(
+      'dnd_layout_version',
+      'Version of the layout in force; 0 before there is one.',
+      () => view()?.layout?.current.version ?? 0,
+    )
+    this.#gauge(
+      'dnd_transfers_pending',
+      'Partitions that this node has still to pull.',
+      () => view()?.transfers.pending ?? 0,
+    )
+    const commits = (): number => this.#sources.commits?.() ?? 0
+    new Counter({
+      name: 'dnd_store_commits_total',
+      help: 'Groups of writes that the store has made durable.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(commits())
+      },
+    })
+  }
+
+  /** Gauges with one value for each state. */
+  #addStates(): void {
+    const view = (): NodeView | undefined => this.#view()
+    new Gauge({
+      name: 'dnd_membership_nodes',
+      help: 'Members by state, as this node sees them.',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        const members = view()?.members ?? []
+        for (const state of MEMBER_STATES)
+          this.set({ state }, members.filter((member) => member.state === state).length)
+      },
+    })
+    new Gauge({
+      name: 'dnd_partitions',
+      help: 'Partitions by state, as this node sees them: whole has every replica up, degraded a read quorum, unavailable none.',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        const { total, withQuorum, allUp } = view()?.partitions ?? NO_PARTITIONS
+        this.set({ state: 'whole' }, allUp)
+        this.set({ state: 'degraded' }, withQuorum - allUp)
+        this.set({ state: 'unavailable' }, total - withQuorum)
+      },
+    })
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+}
+
+const NO_PARTITIONS: NodeView['partitions'] = { total: 0, withQuorum: 0, allUp: 0 }

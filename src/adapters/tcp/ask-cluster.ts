@@ -1,0 +1,41 @@
+/**
+ * "Which cluster are you?": what a node asks the address that it was told to join before it belongs
+ * to any cluster.
+ */
+import type { Address, ClusterId, NodeId } from '../../core/std/ids.ts'
+import { formatAddress } from '../../core/std/ids.ts'
+import { NO_CLUSTER, PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import { dial } from './dial.ts'
+
+export interface AskOptions {
+  /** Id of the node that asks. */
+  readonly node: NodeId
+  readonly timeoutMs: number
+}
+
+/** Rejects with the reason when nobody answers there, or not a node of dnd, or one that refuses. */
+export function askCluster(
+  address: Address,
+  options: AskOptions,
+): Promise<{ cluster: ClusterId; node: NodeId }> {
+  const hello = {
+    type: 'hello',
+    protocol: PROTOCOL_VERSION,
+    cluster: NO_CLUSTER,
+    node: options.node,
+    generation: 0,
+  } as const
+  return new Promise((resolve, reject) => {
+    dial(
+      { address, hello, timeoutMs: options.timeoutMs },
+      () => {},
+      (outcome) => {
+        if (!outcome.ok) return reject(new Error(`cannot ask for the cluster: ${outcome.reason}`))
+        outcome.socket.destroy()
+        const { cluster, node } = outcome.hello
+        if (cluster !== NO_CLUSTER) return resolve({ cluster, node })
+        reject(new Error(`${formatAddress(address)} belongs to no cluster itself`))
+      },
+    )
+  })
+}

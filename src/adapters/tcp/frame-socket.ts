@@ -1,0 +1,109 @@
+/**
+ * A socket that speaks frames: feeds what arrives to a {@link FrameParser}, and tells its handler
+ * of every frame and, once and last, of the end. The handler can be exchanged: the handshake has
+ * one, what follows it another.
+ */
+import type { Socket } from 'node:net'
+import { ByteWriter } from '../../core/std/bytes.ts'
+import { encodeLink } from '../../core/wire/codec.ts'
+import type { LinkMessage } from '../../core/wire/messages.ts'
+import { FrameParser } from './frame-parser.ts'
+import type { TcpFault } from './link-options.ts'
+
+export interface FrameHandler {
+  /** A whole frame; the bytes are never reused. Whether to go on. */
+  frame(body: Uint8Array): boolean
+  /** The connection is gone. `fault`: because of something hostile or broken. */
+  closed(reason: string, fault: TcpFault | undefined): void
+}
+
+/** For connections that are over for us and only have to go away. */
+const NOBODY: FrameHandler = { frame: () => false, closed: () => {} }
+
+export class FrameSocket {
+  /** Address of the other side, for people. */
+  readonly remote: string
+  handler: FrameHandler
+  readonly #socket: Socket
+  readonly #parser: FrameParser
+  readonly #onFrame: (body: Uint8Array) => boolean
+  #reason = 'connection closed by the peer'
+
+  constructor(socket: Socket, remote: string, bodyBytesMax: number, handler: FrameHandler) {
+    this.remote = remote
+    this.handler = handler
+    this.#socket = socket
+    this.#parser = new FrameParser(bodyBytesMax)
+    this.#onFrame = (body) => this.handler.frame(body)
+    socket.on('data', (chunk) => this.#onData(chunk))
+    socket.on('error', (error) => (this.#reason = describe(error)))
+    // Whoever stops sending has nothing more to hear from us: half-closed connections are not kept.
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => this.#onClose())
+  }
+
+  setBodyBytesMax(bodyBytesMax: number): void {
+    this.#parser.setBodyBytesMax(bodyBytesMax)
+  }
+
+  /** Bytes handed over that the system has not taken yet. */
+  get queuedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  /** The bytes must not change before `done` is called. */
+  write(bytes: Uint8Array, done?: (error?: Error | null) => void): void {
+    this.#socket.write(bytes, done)
+  }
+
+  /** Closes when all that was written has gone out; nobody is told any more. */
+  end(): void {
+    this.handler = NOBODY
+    this.#socket.destroySoon()
+  }
+
+  /** Closes at once; nobody is told any more. */
+  destroy(): void {
+    this.handler = NOBODY
+    this.#socket.destroy()
+  }
+
+  /** Closes at once because of what the other side did, and tells the handler. */
+  fail(reason: string, fault: TcpFault): void {
+    const { handler } = this
+    this.destroy()
+    handler.closed(reason, fault)
+  }
+
+  #onData(chunk: Uint8Array): void {
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const result = this.#parser.push(bytes, this.#onFrame)
+    if (result === 'oversize') this.fail('a frame over the limit', 'oversize-frame')
+    if (result === 'empty') this.fail('an empty frame', 'malformed-frame')
+  }
+
+  #onClose(): void {
+    const cut = this.#parser.isInsideFrame
+    this.handler.closed(this.#reason, cut ? 'truncated-frame' : undefined)
+    this.handler = NOBODY
+  }
+}
+
+/** A hello or refusal as the frame to write. */
+export function linkFrame(message: LinkMessage): Uint8Array {
+  const writer = new ByteWriter(64)
+  writer.u32(0)
+  encodeLink(writer, message)
+  writer.patchU32(0, writer.length - 4)
+  return writer.take()
+}
+
+/**
+ * A name with several addresses fails with an error that is a list, and whose own message is empty.
+ */
+function describe(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message
+  return error.errors
+    .map((each) => (each instanceof Error ? each.message : String(each)))
+    .join(', ')
+}

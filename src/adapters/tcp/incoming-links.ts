@@ -1,0 +1,77 @@
+/**
+ * The listening side: all connections that others made to us. A restarted peer dials anew while the
+ * system may still believe in its old connections; those of an earlier generation are closed when
+ * the later one says hello.
+ */
+import type { Server, Socket } from 'node:net'
+import type { NodeId } from '../../core/std/ids.ts'
+import { formatAddress } from '../../core/std/ids.ts'
+import type { Hello, PeerMessage } from '../../core/wire/messages.ts'
+import type { IncomingOwner } from './incoming-link.ts'
+import { IncomingLink } from './incoming-link.ts'
+import type { LinkBounds, LinkSelf, TcpFault } from './link-options.ts'
+
+export interface IncomingOptions {
+  readonly server: Server
+  readonly self: LinkSelf
+  /** Our hello as a frame. */
+  readonly helloFrame: Uint8Array
+  readonly bounds: LinkBounds
+  readonly listener: {
+    message(from: NodeId, message: PeerMessage): void
+    fault(cause: TcpFault, detail: string): void
+  }
+}
+
+export class IncomingLinks {
+  readonly #server: Server
+  readonly #owner: IncomingOwner
+  /** Bounded by: `bounds.incomingMax`, enforced as `maxConnections` of the listening socket. */
+  readonly #links = new Set<IncomingLink>()
+
+  constructor(options: IncomingOptions) {
+    const { server, self, helloFrame, bounds, listener } = options
+    this.#server = server
+    this.#owner = {
+      self,
+      helloFrame,
+      handshakeTimeoutMs: bounds.handshakeTimeoutMs,
+      message: (from, message) => listener.message(from, message),
+      greeted: (hello) => this.#closeEarlierGenerations(hello),
+      gone: (link) => this.#links.delete(link),
+      fault: (cause, detail) => listener.fault(cause, detail),
+    }
+    server.maxConnections = bounds.incomingMax
+    server.on('connection', (socket) => this.#onConnection(socket))
+    server.on('drop', (caller) => {
+      const remote = `${caller?.remoteAddress}:${caller?.remotePort}`
+      listener.fault('too-many-connections', `${remote}: ${bounds.incomingMax} are open`)
+    })
+    server.on('error', (error) => listener.fault('accept-failed', error.message))
+  }
+
+  beat(): void {
+    for (const link of this.#links) link.beat()
+  }
+
+  /** Closes all connections; resolves when they and the port are free. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve())
+      for (const link of this.#links) link.close()
+    })
+  }
+
+  #onConnection(socket: Socket): void {
+    const { remoteAddress: host = 'unknown', remotePort: port = 0 } = socket
+    const remote = formatAddress({ host, port })
+    this.#links.add(new IncomingLink(socket, remote, this.#owner))
+  }
+
+  #closeEarlierGenerations(hello: Hello): void {
+    for (const link of this.#links) {
+      const other = link.hello
+      if (other?.node === hello.node && other.generation < hello.generation) link.close()
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What the links of a node are given: who they speak for, and their bounds.
+ */
+import type { ClusterId, NodeId } from '../../core/std/ids.ts'
+import { NODES_MAX } from '../../core/std/limits.ts'
+import type { Hello, Refusal } from '../../core/wire/messages.ts'
+import { PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+
+/** Who we are to whom we connect. */
+export interface LinkSelf {
+  readonly node: NodeId
+  readonly generation: number
+  readonly cluster: ClusterId
+}
+
+export interface LinkBounds {
+  /** From the connection's beginning until both have said hello. */
+  readonly handshakeTimeoutMs: number
+  /**
+   * Bytes queued for one peer, while dialling or while its socket is backed up; beyond it the link
+   * is dropped.
+   */
+  readonly backlogBytesMax: number
+  /** Incoming connections, whether they have said hello or not. */
+  readonly incomingMax: number
+  /** Peers with an address or a link; beyond it the oldest idle one is forgotten. */
+  readonly peersMax: number
+  /** Wait after a failed dial: doubles from the first to the second; up to half is taken off. */
+  readonly backoffMinMs: number
+  readonly backoffMaxMs: number
+  /**
+   * Between two beats; a link that misses BEATS_MISSED_MAX answers is dropped. Lower notices a
+   * silent network sooner.
+   */
+  readonly beatMs: number
+  /** What queued messages get to leave when the links are closed. */
+  readonly closeTimeoutMs: number
+}
+
+export const DEFAULT_LINK_BOUNDS: LinkBounds = {
+  handshakeTimeoutMs: 5_000,
+  backlogBytesMax: 64 * 1024 * 1024,
+  incomingMax: 4 * NODES_MAX,
+  peersMax: 2 * NODES_MAX,
+  backoffMinMs: 100,
+  backoffMaxMs: 2_000,
+  beatMs: 5_000,
+  closeTimeoutMs: 1_000,
+}
+
+/** Beats without an answer after which a link is held for dead: three for a link of 15 seconds. */
+export const BEATS_MISSED_MAX = 3
+
+/** Causes of faults, a closed set, since each becomes a counter. */
+export type TcpFault =
+  /** We refused a caller, or were refused: see the reasons of a refusal. */
+  | `refused-${Refusal['reason']}`
+  | `refused-by-peer-${Refusal['reason']}`
+  /** The node that answered is not the one we meant to reach. */
+  | 'wrong-peer'
+  | 'oversize-frame'
+  /** A frame that is empty or no message, or a message that has no place there. */
+  | 'malformed-frame'
+  /** The connection ended in the middle of a frame. */
+  | 'truncated-frame'
+  | 'handshake-timeout'
+  /** A connection over which nothing comes any more. */
+  | 'silent'
+  /** A caller that makes us answer and does not read the answers. */
+  | 'slow-reader'
+  | 'too-many-connections'
+  | 'accept-failed'
+  /** A message of ours that is larger than a frame may be; dropped. */
+  | 'oversize-message'
+
+export function helloOf(self: LinkSelf): Hello {
+  return {
+    type: 'hello',
+    protocol: PROTOCOL_VERSION,
+    cluster: self.cluster,
+    node: self.node,
+    generation: self.generation,
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * The link to one peer, over which everything goes that this node sends to it; the answers come
+ * over the peer's own.
+ *
+ * ```
+ *            send                    hello heard
+ *   idle ───────────▶ dialling ───────────────────▶ up
+ *     ▲                  │ failed                    │ ended, silent, or its backlog too long
+ *     └──────────────────┴───────────────────────────┘   linkDown; for a while not dialled
+ * ```
+ * What is sent while dialling waits; what is sent during the back-off is lost at once, with a
+ * `linkDown` in the next tick.
+ *
+ * TCP alone does not notice a network that swallows packets, and after a long outage it waits up to
+ * two minutes before it tries again. So the dialler repeats its hello as a beat, the listener
+ * answers each with its own, and a link that owes several answers while none of its bytes move is
+ * dropped and dialled anew.
+ */
+import { performance } from 'node:perf_hooks'
+import type { Address, NodeId } from '../../core/std/ids.ts'
+import { decodeLink } from '../../core/wire/codec.ts'
+import type { PeerMessage } from '../../core/wire/messages.ts'
+import { DialBackoff } from './dial-backoff.ts'
+import type { AbortDial, DialOutcome } from './dial.ts'
+import type { FrameHandler, FrameSocket } from './frame-socket.ts'
+import type { LinkBounds, TcpFault } from './link-options.ts'
+import { BEATS_MISSED_MAX } from './link-options.ts'
+import { Outbox } from './outbox.ts'
+
+/** What a link needs of the one that owns it. */
+export interface LinkOwner {
+  readonly bounds: LinkBounds
+  /** Our hello as a frame: the beat. */
+  readonly helloFrame: Uint8Array
+  dial(address: Address, done: (outcome: DialOutcome) => void): AbortDial
+  /** Calls `link.flush()` at the end of this tick. */
+  flushLater(link: OutgoingLink): void
+  /** Tells `linkDown` at the end of this tick. */
+  downLater(peer: NodeId, reason: string): void
+  linkUp(peer: NodeId): void
+  linkDown(peer: NodeId, reason: string): void
+  fault(cause: TcpFault, detail: string): void
+  /** Like `fault`, but not from within this call. */
+  faultLater(cause: TcpFault, detail: string): void
+}
+
+type LinkState =
+  | { readonly type: 'idle' }
+  | { readonly type: 'dialling'; readonly outbox: Outbox; readonly abort: AbortDial }
+  | {
+      readonly type: 'up'
+      readonly outbox: Outbox
+      readonly socket: FrameSocket
+      readonly since: number
+    }
+
+const IDLE: LinkState = { type: 'idle' }
+
+export class OutgoingLink {
+  readonly peer: NodeId
+  readonly #owner: LinkOwner
+  readonly #backoff: DialBackoff
+  #address: Address | undefined
+  #state: LinkState = IDLE
+  #flushing = false
+  /** Beats sent since the last sign of life, and what had been written by the last of them. */
+  #missed = 0
+  #slices = 0
+
+  constructor(peer: NodeId, owner: LinkOwner) {
+    this.peer = peer
+    this.#owner = owner
+    const { backoffMinMs, backoffMaxMs } = owner.bounds
+    this.#backoff = new DialBackoff({
+      minMs: backoffMinMs,
+      maxMs: backoffMaxMs,
+      random: Math.random,
+    })
+  }
+
+  get isIdle(): boolean {
+    return this.#state.type === 'idle'
+  }
+
+  get address(): Address | undefined {
+    return this.#address
+  }
+
+  /** For the next dial: a link that stands is not touched. */
+  setAddress(address: Address): void {
+    if (this.#address?.host === address.host && this.#address.port === address.port) return
+    this.#address = address
+    this.#backoff.reset()
+  }
+
+  send(message: PeerMessage): void {
+    const outbox = this.#state.type === 'idle' ? this.#dial() : this.#state.outbox
+    if (outbox === undefined) return
+    const result = outbox.push(message)
+    if (result === 'oversize') {
+      this.#owner.faultLater('oversize-message', `a ${message.type} for ${this.peer}`)
+    } else if (result === 'full') {
+      this.#giveUp()
+      this.#owner.downLater(this.peer, 'more is queued for it than may be')
+    } else if (!this.#flushing) {
+      this.#flushing = true
+      this.#owner.flushLater(this)
+    }
+  }
+
+  flush(): void {
+    this.#flushing = false
+    if (this.#state.type !== 'idle') this.#state.outbox.flush()
+  }
+
+  /** Takes over a connection whose handshake is done, unless the link stands already. */
+  adopt(socket: FrameSocket): void {
+    if (this.#state.type === 'up') return socket.destroy()
+    if (this.#state.type === 'dialling') this.#state.abort()
+    const outbox = this.#state.type === 'dialling' ? this.#state.outbox : this.#newOutbox()
+    this.#state = { type: 'up', outbox, socket, since: performance.now() }
+    this.#missed = 0
+    this.#slices = 0
+    socket.handler = this.#handler
+    outbox.attach(socket)
+    this.#owner.linkUp(this.peer)
+    outbox.flush()
+  }
+
+  /** To be called once every `beatMs`. */
+  beat(): void {
+    if (this.#state.type !== 'up') return
+    const { outbox } = this.#state
+    // A long queue on a slow network delays the beats as well: while bytes move, the peer lives.
+    const moved = outbox.queuedBytes > 0 && outbox.slices !== this.#slices
+    this.#slices = outbox.slices
+    if (moved) this.#missed = 0
+    if (this.#missed >= BEATS_MISSED_MAX) {
+      this.#owner.fault('silent', `${this.#state.socket.remote}, node ${this.peer}`)
+      return this.#onLost(`no sign of life for ${this.#missed} beats`)
+    }
+    this.#missed++
+    outbox.pushFrame(this.#owner.helloFrame)
+    outbox.flush()
+  }
+
+  /** Writes what is queued and closes; nobody is told. */
+  end(): void {
+    if (this.#state.type === 'dialling') this.#state.abort()
+    if (this.#state.type === 'up') {
+      this.#state.outbox.end()
+      this.#state.socket.end()
+    }
+    this.#state = IDLE
+  }
+
+  /** Where to queue until the peer has answered; undefined when it cannot be dialled now. */
+  #dial(): Outbox | undefined {
+    const waitMs = this.#backoff.waitMs(performance.now())
+    if (this.#address === undefined || waitMs > 0) {
+      const why =
+        waitMs > 0 ? `not dialled again for ${Math.ceil(waitMs)} ms` : 'its address is not known'
+      this.#owner.downLater(this.peer, why)
+      return undefined
+    }
+    const abort = this.#owner.dial(this.#address, (outcome) => this.#onDialled(outcome))
+    const outbox = this.#newOutbox()
+    this.#state = { type: 'dialling', outbox, abort }
+    return outbox
+  }
+
+  #newOutbox(): Outbox {
+    return new Outbox(this.#owner.bounds.backlogBytesMax)
+  }
+
+  #onDialled(outcome: DialOutcome): void {
+    if (!outcome.ok) {
+      if (outcome.fault !== undefined) this.#owner.fault(outcome.fault, outcome.reason)
+      return this.#onLost(outcome.reason)
+    }
+    if (outcome.hello.node === this.peer) return this.adopt(outcome.socket)
+    const { socket, hello } = outcome
+    socket.destroy()
+    const reason = `${socket.remote} is node ${hello.node}, not ${this.peer}`
+    this.#owner.fault('wrong-peer', reason)
+    this.#onLost(reason)
+  }
+
+  #onLost(reason: string): void {
+    this.#giveUp()
+    this.#owner.linkDown(this.peer, reason)
+  }
+
+  #giveUp(): void {
+    const now = performance.now()
+    const state = this.#state
+    this.#state = IDLE
+    if (state.type === 'dialling') {
+      state.abort()
+      this.#backoff.onFailed(now)
+    }
+    if (state.type === 'up') {
+      state.socket.destroy()
+      this.#backoff.onLost(now, now - state.since)
+    }
+  }
+
+  /** Of a link that stands. All that comes over it are answers to beats. */
+  readonly #handler: FrameHandler = {
+    frame: (body) => {
+      this.#missed = 0
+      if (decodeLink(body)?.type === 'hello') return true
+      this.#owner.fault('malformed-frame', `node ${this.peer} sent a message over the link to it`)
+      this.#onLost('it sent what has no place on this link')
+      return false
+    },
+    closed: (reason, fault) => {
+      if (fault !== undefined) this.#owner.fault(fault, `node ${this.peer}: ${reason}`)
+      this.#onLost(reason)
+    },
+  }
+}

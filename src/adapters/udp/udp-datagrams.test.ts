@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { afterEach, suite, test } from 'node:test'
+import type { SwimPacket } from '../../core/membership/messages.ts'
+import { ByteWriter } from '../../core/std/bytes.ts'
+import type { Address, ClusterId } from '../../core/std/ids.ts'
+import { Prng } from '../../core/std/prng.ts'
+import { encodePacket } from '../../core/wire/packet-codec.ts'
+import { CLUSTER, MEMBER, PACKET_SAMPLES } from '../../core/wire/samples.test.ts'
+import { UdpDatagrams } from './udp-datagrams.ts'
+
+const HOST = '127.0.0.1'
+const PING = PACKET_SAMPLES['ping']!
+
+/** Keeps what it hears, and lets a test wait for the next of it. */
+class Ear {
+  readonly heard: string[] = []
+  readonly packets: [SwimPacket, Address][] = []
+  #wake: (() => void) | undefined
+
+  packet(packet: SwimPacket, from: Address): void {
+    this.packets.push([packet, from])
+    this.#note(`packet ${packet.type}`)
+  }
+
+  fault(cause: string, detail: string): void {
+    this.#note(`fault ${cause}`)
+    assert.ok(detail.length > 0)
+  }
+
+  async hears(count: number): Promise<string[]> {
+    while (this.heard.length < count) await new Promise<void>((wake) => (this.#wake = wake))
+    return this.heard
+  }
+
+  #note(what: string): void {
+    this.heard.push(what)
+    this.#wake?.()
+  }
+}
+
+const open: { close(): Promise<void> }[] = []
+
+async function bind(host = HOST): Promise<{ ear: Ear; udp: UdpDatagrams; address: Address }> {
+  const ear = new Ear()
+  const udp = await UdpDatagrams.bind({ host, port: 0, cluster: CLUSTER, listener: ear })
+  open.push(udp)
+  return { ear, udp, address: { host, port: udp.port } }
+}
+
+/** A caller that may send anything. */
+function stranger(): { send(to: Address, bytes: Uint8Array): void } {
+  const socket = createSocket('udp4')
+  open.push({ close: () => new Promise((resolve) => socket.close(() => resolve())) })
+  return { send: (to, bytes) => socket.send(bytes, to.port, to.host) }
+}
+
+function encoded(packet: SwimPacket, cluster: ClusterId): Uint8Array {
+  const writer = new ByteWriter()
+  encodePacket(writer, packet, cluster)
+  return writer.take()
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.close()))
+})
+
+suite('datagrams', () => {
+  test('carry packets both ways and tell where they came from', async () => {
+    const a = await bind()
+    const b = await bind()
+    a.udp.send(b.address, PING)
+    await b.ear.hears(1)
+    assert.deepEqual(b.ear.packets, [[PING, a.address]])
+    const ack = PACKET_SAMPLES['ack']!
+    b.udp.send(a.address, ack)
+    await a.ear.hears(1)
+    assert.deepEqual(a.ear.packets, [[ack, b.address]])
+  })
+
+  test('sent one right behind the other do not overwrite each other', async () => {
+    const a = await bind()
+    const b = await bind()
+    for (let sequence = 0; sequence < 50; sequence++) a.udp.send(b.address, { ...PING, sequence })
+    await b.ear.hears(50)
+    const sequences = b.ear.packets.map(([packet]) => packet.sequence).toSorted((x, y) => x - y)
+    assert.deepEqual(sequences, [...Array(50).keys()])
+  })
+
+  test('are addressed by name as well', async () => {
+    const a = await bind()
+    const b = await bind()
+    a.udp.send({ host: 'localhost', port: b.address.port }, PING)
+    assert.deepEqual(await b.ear.hears(1), ['packet ping'])
+  })
+
+  test('pass between a socket of both families and one of IPv4', async (t) => {
+    const any = await bind('::').catch(() => undefined)
+    if (any === undefined) return t.skip('no IPv6 here')
+    const v4 = await bind()
+    any.udp.send(v4.address, PING)
+    await v4.ear.hears(1)
+    assert.equal(v4.ear.packets[0]![1].port, any.udp.port)
+    v4.udp.send({ host: HOST, port: any.udp.port }, PING)
+    await any.ear.hears(1)
+    assert.deepEqual(any.ear.packets[0]![1], v4.address)
+  })
+
+  test('of another cluster or protocol or of garbage are faults and nothing else', async () => {
+    const { ear, address } = await bind()
+    const caller = stranger()
+    const sound = encoded(PING, CLUSTER)
+    caller.send(address, encoded(PING, 'f'.repeat(32) as ClusterId))
+    assert.equal((await ear.hears(1))[0], 'fault wrong-cluster')
+    caller.send(address, Uint8Array.of(sound[0]!, 0xff, ...sound.subarray(2)))
+    assert.equal((await ear.hears(2))[1], 'fault unsupported-protocol')
+    caller.send(address, sound.subarray(0, 40))
+    assert.equal((await ear.hears(3))[2], 'fault malformed')
+    caller.send(address, new Uint8Array(0))
+    assert.equal((await ear.hears(4))[3], 'fault malformed')
+    caller.send(address, new Uint8Array(1201))
+    assert.equal((await ear.hears(5))[4], 'fault oversize')
+    caller.send(address, sound)
+    assert.equal((await ear.hears(6))[5], 'packet ping')
+  })
+
+  test('of random bytes never end the socket', async () => {
+    const { ear, address } = await bind()
+    const caller = stranger()
+    const dice = new Prng(7)
+    for (let i = 1; i <= 200; i++) {
+      caller.send(
+        address,
+        Uint8Array.from({ length: dice.below(1400) }, () => dice.u32() & 0xff),
+      )
+      if (i % 20 === 0) await ear.hears(i)
+    }
+    assert.equal(ear.packets.length, 0)
+    caller.send(address, encoded(PING, CLUSTER))
+    assert.equal((await ear.hears(201))[200], 'packet ping')
+  })
+
+  test('of ours that are too large are dropped as a fault, and not from within send', async () => {
+    const a = await bind()
+    const b = await bind()
+    const gossip = new Array<typeof MEMBER>(40).fill(MEMBER)
+    a.udp.send(b.address, { ...PING, gossip })
+    assert.deepEqual(a.ear.heard, [])
+    assert.deepEqual(await a.ear.hears(1), ['fault oversize'])
+    a.udp.send(b.address, PING)
+    assert.deepEqual(await b.ear.hears(1), ['packet ping'])
+  })
+
+  test('to where nothing can be sent are faults, and not from within send', async () => {
+    const a = await bind()
+    const nowhere: Address[] = [
+      { host: HOST, port: 0 },
+      { host: HOST, port: 70_000 },
+      { host: 'name.invalid', port: 1 },
+      { host: 'a name\0that is none', port: 1 },
+    ]
+    for (const [i, address] of nowhere.entries()) {
+      a.udp.send(address, PING)
+      assert.equal(a.ear.heard.length, i)
+      assert.equal((await a.ear.hears(i + 1))[i], 'fault send-failed')
+    }
+  })
+
+  test('to a port where nobody listens are lost in silence', async () => {
+    const a = await bind()
+    const b = await bind()
+    await b.udp.close()
+    a.udp.send(b.address, PING)
+    a.udp.send(a.address, PING)
+    assert.deepEqual(await a.ear.hears(1), ['packet ping'])
+  })
+
+  test('waiting for lookups are bounded', async () => {
+    const a = await bind()
+    const b = await bind()
+    for (let i = 0; i < 1025; i++) a.udp.send({ host: 'localhost', port: b.udp.port }, PING)
+    assert.deepEqual(a.ear.heard, [])
+    assert.deepEqual(await a.ear.hears(1), ['fault send-backlog'])
+    await b.ear.hears(1)
+  })
+})
+
+suite('binding', () => {
+  test('a port in use is an error that says so', async () => {
+    const a = await bind()
+    const again = UdpDatagrams.bind({
+      host: HOST,
+      port: a.udp.port,
+      cluster: CLUSTER,
+      listener: new Ear(),
+    })
+    await assert.rejects(again, /cannot bind UDP 127\.0\.0\.1:\d+: the port is in use/)
+  })
+
+  test('an address or port that this machine cannot have is an error that says so', async () => {
+    const at = (host: string, port: number): Promise<unknown> =>
+      UdpDatagrams.bind({ host, port, cluster: CLUSTER, listener: new Ear() })
+    await assert.rejects(at('192.0.2.1', 0), /this machine has no such address/)
+    await assert.rejects(at(HOST, 70_000), /cannot bind UDP/)
+  })
+
+  test('the port is free again after close, which may be called twice', async () => {
+    const a = await bind()
+    await Promise.all([a.udp.close(), a.udp.close()])
+    a.udp.send(a.address, PING)
+    const socket = createSocket('udp4')
+    socket.bind({ address: HOST, port: a.udp.port })
+    await once(socket, 'listening')
+    socket.close()
+    assert.deepEqual(a.ear.heard, [])
+  })
+})

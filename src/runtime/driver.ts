@@ -1,0 +1,306 @@
+/**
+ * Runs a node in the real world: feeds it events, executes its effects, keeps its one timer. No protocol is decided here.
+ *
+ * Events are taken one at a time: whatever arrives while a step's effects are being executed waits its turn, so that a node
+ * never sees an event in the middle of another. Effects are executed in the order asked for. Nothing is awaited and nothing is
+ * promised per request: a client's callback waits in a table, as the node's machines keep theirs.
+ *
+ * Backpressure is the node's and the adapters': the node refuses requests beyond its bound, links and store bound what they
+ * queue. The queue of events here holds only what callbacks submit during one turn.
+ */
+import { DndError } from '../core/errors.ts'
+import type { SwimPacket } from '../core/membership/messages.ts'
+import type {
+  ClientReply,
+  ClientRequest,
+  NodeEffect,
+  NodeEvent,
+  Note,
+} from '../core/node/events.ts'
+import type { Node } from '../core/node/node.ts'
+import type { NodeView } from '../core/node/view.ts'
+import type { StoreEntry } from '../core/ports.ts'
+import { unreachable } from '../core/std/assert.ts'
+import type { Address, NodeId } from '../core/std/ids.ts'
+import type { Instant, Now } from '../core/std/instant.ts'
+import { instant, NEVER } from '../core/std/instant.ts'
+import type { PeerMessage } from '../core/wire/messages.ts'
+import type {
+  DatagramListener,
+  Datagrams,
+  Gateway,
+  LinkListener,
+  Links,
+  Log,
+  Store,
+  StoreListener,
+} from './ports.ts'
+
+/** What the node is wired to. */
+export interface DriverParts {
+  readonly node: Node
+  readonly links: Links
+  readonly datagrams: Datagrams
+  readonly store: Store
+}
+
+/** Who counts what happens. */
+export interface Observer {
+  note(note: Note): void
+  fault(transport: 'tcp' | 'udp', cause: string): void
+}
+
+/** The clocks of the machine: monotonic milliseconds, and milliseconds since 1970. */
+export interface Clocks {
+  monotonic(): number
+  wall(): number
+}
+
+type Done = (reply: ClientReply) => void
+
+/** Events kept until the node is started. */
+const EARLY_MAX = 10_000
+/** The longest that `setTimeout` can wait; a later deadline is looked at again then. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+export class Driver implements Gateway {
+  readonly #log: Log
+  readonly #observer: Observer
+  readonly #clocks: Clocks
+  readonly #now = { instant: instant(0), wallMs: 0 }
+  readonly #effects: NodeEffect[] = []
+  // Events that came during a step, or before the start. Bounded by: what the callbacks of one step submit, and what
+  // arrives in the milliseconds in which the adapters are opened (EARLY_MAX).
+  readonly #waiting: NodeEvent[] = []
+  // Bounded by: the node's requestsInFlightMax; it answers each request exactly once.
+  readonly #clients = new Map<number, Done>()
+  // Replies to requests whose `submit` has not returned yet.
+  #early: { readonly done: Done; readonly reply: ClientReply }[] = []
+  #parts: DriverParts | undefined
+  #client = 0
+  #commits = 0
+  #running = false
+  #submitting = false
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+  #timerAt: Instant = NEVER
+
+  /** Settles when the node serves. */
+  readonly ready: Promise<void>
+  #settleReady: () => void = () => undefined
+
+  constructor(options: { log: Log; observer: Observer; clocks: Clocks }) {
+    this.ready = new Promise((resolve) => {
+      this.#settleReady = resolve
+    })
+    this.#log = options.log
+    this.#observer = options.observer
+    this.#clocks = options.clocks
+  }
+
+  /** Wires the node up and starts it. The adapters were opened with the listeners below. */
+  start(parts: DriverParts, seeds: readonly Address[]): void {
+    this.#parts = parts
+    this.#run({ type: 'start', seeds })
+  }
+
+  /** The node takes no more events; its adapters are closed by whoever opened them. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#clients.clear()
+  }
+
+  readonly linkListener: LinkListener = {
+    message: (from: NodeId, message: PeerMessage) => this.#run({ type: 'message', from, message }),
+    linkUp: (peer: NodeId) => this.#run({ type: 'link-up', peer }),
+    linkDown: (peer: NodeId, reason: string) => this.#run({ type: 'link-down', peer, reason }),
+    dialed: (address: Address, peer: NodeId) => this.#run({ type: 'dialed', address, peer }),
+    dialFailed: (address: Address, reason: string) => {
+      this.#log.info('no connection', { host: address.host, port: address.port, reason })
+      this.#run({ type: 'dial-failed', address, reason })
+    },
+    fault: (cause: string, detail: string) => this.#onFault('tcp', cause, detail),
+  }
+
+  readonly datagramListener: DatagramListener = {
+    packet: (packet: SwimPacket, address: Address) =>
+      this.#run({ type: 'packet', packet, address }),
+    fault: (cause: string, detail: string) => this.#onFault('udp', cause, detail),
+  }
+
+  readonly storeListener: StoreListener = {
+    stored: (batch: number) => this.#run({ type: 'stored', batch }),
+    storeFailed: (batch: number, reason: string) =>
+      this.#run({ type: 'store-failed', batch, reason }),
+    scanned: (scan: number, ranges: readonly (readonly StoreEntry[])[]) =>
+      this.#run({ type: 'scanned', scan, ranges }),
+    scanFailed: (scan: number, reason: string) => this.#run({ type: 'scan-failed', scan, reason }),
+  }
+
+  /** After `stop` nobody is answered any more. */
+  submit(request: ClientRequest, done: (reply: ClientReply) => void): void {
+    if (this.#stopped) return
+    const client = ++this.#client
+    this.#clients.set(client, done)
+    const outer = this.#submitting
+    this.#submitting = true
+    this.#run({ type: 'request', client, request })
+    this.#submitting = outer
+    if (!outer && this.#early.length > 0) queueMicrotask(this.#deliverEarly)
+  }
+
+  /** Batches handed to the store so far. */
+  get commits(): number {
+    return this.#commits
+  }
+
+  view(): NodeView {
+    if (this.#parts === undefined)
+      throw new DndError('DND_ERR_NOT_READY', 'this node is being started')
+    return this.#parts.node.view()
+  }
+
+  #run(event: NodeEvent): void {
+    if (this.#stopped) return
+    if (this.#parts === undefined || this.#running) {
+      if (this.#parts !== undefined || this.#waiting.length < EARLY_MAX) this.#waiting.push(event)
+      return
+    }
+    this.#running = true
+    this.#step(event)
+    // An event taken while the queue is read may add another: the index walks until it meets the end.
+    for (let i = 0; i < this.#waiting.length && !this.#stopped; i++) this.#step(this.#waiting[i]!)
+    this.#waiting.length = 0
+    this.#running = false
+    if (!this.#stopped) this.#armTimer()
+  }
+
+  #step(event: NodeEvent): void {
+    const { node } = this.#parts!
+    node.step(event, this.#readClocks(), this.#effects)
+    for (let i = 0; i < this.#effects.length; i++) this.#execute(this.#effects[i]!)
+    this.#effects.length = 0
+  }
+
+  #readClocks(): Now {
+    this.#now.instant = instant(this.#clocks.monotonic())
+    this.#now.wallMs = this.#clocks.wall()
+    return this.#now
+  }
+
+  #execute(effect: NodeEffect): void {
+    const { links, datagrams, store } = this.#parts!
+    switch (effect.type) {
+      case 'send':
+        return links.send(effect.to, effect.message)
+      case 'store':
+        this.#commits++
+        return store.commit(effect.batch, effect.operations)
+      case 'reply':
+        return this.#reply(effect.client, effect.reply)
+      case 'packet':
+        return datagrams.send(effect.to, effect.packet)
+      case 'address':
+        return links.setAddress(effect.peer, effect.address)
+      case 'dial':
+        return links.dial(effect.address)
+      case 'scan':
+        return store.scan(effect.scan, effect.ranges)
+      case 'note':
+        return this.#onNote(effect.note)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #reply(client: number, reply: ClientReply): void {
+    const done = this.#clients.get(client)
+    if (done === undefined) return
+    this.#clients.delete(client)
+    if (this.#submitting) this.#early.push({ done, reply })
+    else done(reply)
+  }
+
+  readonly #deliverEarly = (): void => {
+    const early = this.#early
+    this.#early = []
+    for (const { done, reply } of early) done(reply)
+  }
+
+  /** One timer for the node's next deadline; an earlier deadline moves it, a later one lets it fire and look again. */
+  #armTimer(): void {
+    const at = this.#parts!.node.nextDeadline()
+    if (at >= this.#timerAt) return
+    clearTimeout(this.#timer)
+    const wait = Math.ceil(at - this.#clocks.monotonic())
+    this.#timerAt = at
+    this.#timer = setTimeout(this.#onTimer, Math.min(Math.max(wait, 0), TIMEOUT_MS_MAX))
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timerAt = NEVER
+    this.#run({ type: 'tick' })
+  }
+
+  #onFault(transport: 'tcp' | 'udp', cause: string, detail: string): void {
+    this.#observer.fault(transport, cause)
+    this.#log.debug('refused', { transport, cause, detail })
+  }
+
+  #onNote(note: Note): void {
+    this.#observer.note(note)
+    if (note.type === 'ready') this.#settleReady()
+    logNote(this.#log, note)
+  }
+}
+
+function logNote(log: Log, note: Note): void {
+  switch (note.type) {
+    case 'member':
+      return log.info(`${note.member.name} is ${note.to}`, {
+        member: note.member.id,
+        was: note.from,
+      })
+    case 'layout':
+      return log.info(`layout ${note.version} is ${note.phase}`)
+    case 'transferred':
+      return log.debug('partition received', { partition: note.partition, records: note.records })
+    case 'ready':
+      return log.info('ready')
+    case 'refuted':
+      return log.info('refuted a suspicion about this node', { incarnation: note.incarnation })
+    case 'cloned-identity':
+      return log.error(
+        "another process runs with this node's identity: was its data directory copied?",
+        { ...note.address },
+      )
+    case 'unreadable':
+      return log.error('a record is damaged and is being repaired from its replicas', {
+        key: Buffer.from(note.key).toString('latin1'),
+      })
+    case 'amnesia':
+      return log.error(
+        'this data directory has forgotten writes that it made: was it restored from a backup?',
+        {
+          partition: note.partition,
+        },
+      )
+    case 'store-failed':
+      return log.error('the store could not write', { reason: note.reason })
+    case 'clock-skew':
+      return log.error('a clock is ahead of ours: check time synchronisation', {
+        peer: note.peer,
+        aheadMs: note.aheadMs,
+      })
+    case 'peer-misbehaved':
+      return log.error('a peer sent what it must not', { peer: note.peer, what: note.what })
+    case 'read-repair':
+    case 'request-failed':
+    case 'hedged':
+    case 'forwarded':
+      return
+    default:
+      return unreachable(note)
+  }
+}

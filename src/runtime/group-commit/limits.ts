@@ -1,0 +1,28 @@
+/** Bounds of a group commit, in one place; tests make them small. */
+
+export interface GroupCommitLimits {
+  /** What may be handed over and not yet durable. Beyond it batches fail as overloaded. */
+  readonly queueBytesMax: number
+  readonly queueOperationsMax: number
+  readonly queueClearsMax: number
+  /** One group, unless its first batch alone is larger: this is how long the next one has to wait. */
+  readonly groupBytesMax: number
+  readonly groupOperationsMax: number
+  /** Keys that a clear may delete in its batch's own transaction; beyond it, in each of its pieces. */
+  readonly clearKeysMax: number
+  /** Keys put into the ranges of a clear while it stands; beyond it no group is written until it is done. */
+  readonly keptMax: number
+  /** The pause after a failed write: a full disk is not emptied by trying. */
+  readonly retryMs: number
+}
+
+export const GROUP_COMMIT_LIMITS: GroupCommitLimits = {
+  queueBytesMax: 256 * 1024 * 1024,
+  queueOperationsMax: 128 * 1024,
+  queueClearsMax: 4096,
+  groupBytesMax: 16 * 1024 * 1024,
+  groupOperationsMax: 4096,
+  clearKeysMax: 2048,
+  keptMax: 4096,
+  retryMs: 250,
+}

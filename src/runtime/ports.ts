@@ -1,0 +1,77 @@
+/**
+ * What the driver needs of the outside world: one interface for each adapter, and one for whoever serves clients. Adapters
+ * report back through the listener that they are given; none of these methods throws or waits.
+ */
+import type { ClientReply, ClientRequest } from '../core/node/events.ts'
+import type { NodeView } from '../core/node/view.ts'
+import type { SwimPacket } from '../core/membership/messages.ts'
+import type { ScanRange, StoreEntry, StoreOperation, StoreReader } from '../core/ports.ts'
+import type { Address, NodeId } from '../core/std/ids.ts'
+import type { PeerMessage } from '../core/wire/messages.ts'
+
+/** TCP between nodes: one outgoing connection for each peer, dialled when first needed, one write a tick (cork). */
+export interface Links {
+  /** Queues for `to`, dialling if need be. What cannot be delivered is dropped and told as `linkDown`. */
+  send(to: NodeId, message: PeerMessage): void
+  setAddress(peer: NodeId, address: Address): void
+  dial(address: Address): void
+  close(): Promise<void>
+}
+
+export interface LinkListener {
+  message(from: NodeId, message: PeerMessage): void
+  /** The outgoing connection to `peer` stands. */
+  linkUp(peer: NodeId): void
+  /** The outgoing connection is gone, or could not be made; what was queued on it is lost. */
+  linkDown(peer: NodeId, reason: string): void
+  dialed(address: Address, peer: NodeId): void
+  dialFailed(address: Address, reason: string): void
+  /** Something hostile or broken arrived: counted by `cause`, logged with `detail`, dropped. */
+  fault(cause: string, detail: string): void
+}
+
+/** UDP between nodes. */
+export interface Datagrams {
+  send(to: Address, packet: SwimPacket): void
+  close(): Promise<void>
+}
+
+export interface DatagramListener {
+  packet(packet: SwimPacket, from: Address): void
+  fault(cause: string, detail: string): void
+}
+
+/** The node's embedded store. */
+export interface Store extends StoreReader {
+  /**
+   * Queues an atomic batch; all queued while one group is being synced go out with the next (group commit). Reads see it at
+   * once. Answered by `stored(batch)` in the order committed, once it has survived fsync, or by `storeFailed`, after which
+   * reads do not see it any more.
+   */
+  commit(batch: number, operations: readonly StoreOperation[]): void
+  /** Answered by `scanned` or `scanFailed`. Sees all that was committed before, durable or not. */
+  scan(scan: number, ranges: readonly ScanRange[]): void
+  /** Syncs what is queued, then closes. */
+  close(): Promise<void>
+}
+
+export interface StoreListener {
+  stored(batch: number): void
+  storeFailed(batch: number, reason: string): void
+  scanned(scan: number, ranges: readonly (readonly StoreEntry[])[]): void
+  scanFailed(scan: number, reason: string): void
+}
+
+/** What serves clients (HTTP now): the node as they see it. */
+export interface Gateway {
+  /** `done` is called exactly once, never before `submit` returns. */
+  submit(request: ClientRequest, done: (reply: ClientReply) => void): void
+  view(): NodeView
+}
+
+/** Counters and log of the driver and the adapters. Three levels only: someone must look, state changed, debug. */
+export interface Log {
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void
+}

@@ -1,0 +1,157 @@
+/** Commands for a store beside a model of it: a map, in which every batch takes effect at once. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { StoreOperation } from '../../src/core/ports.ts'
+import type { StoreHarness } from './store-harness.ts'
+import { clear, del, put, range, text } from './store-harness.ts'
+
+export interface StoreModel {
+  /** By key, as binary text. */
+  entries: Map<string, string>
+}
+
+type StoreCommand = fc.AsyncCommand<StoreModel, StoreHarness>
+
+/** Few and similar keys, so that operations meet. */
+const KEY = fc.constantFrom('a', 'a\x00', 'ab', 'b', 'b\xff', 'c', 'ca', 'd', 'e', '\xfe')
+const BOUND = fc.constantFrom('', 'a', 'a\x00', 'aa', 'b', 'bb', 'c', 'd', 'f', '\xff')
+const OPERATION: fc.Arbitrary<StoreOperation> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(KEY, fc.string({ maxLength: 12 })).map(([k, v]) => put(k, v)) },
+  { weight: 2, arbitrary: KEY.map(del) },
+  { weight: 1, arbitrary: fc.tuple(BOUND, BOUND).map(([from, to]) => clear(from, to)) },
+)
+
+class Commit implements StoreCommand {
+  readonly operations: StoreOperation[]
+
+  constructor(operations: StoreOperation[]) {
+    this.operations = operations
+  }
+
+  check(): boolean {
+    return true
+  }
+
+  run(model: StoreModel, harness: StoreHarness): Promise<void> {
+    harness.commit(...this.operations)
+    for (const operation of this.operations) applyTo(model, operation)
+    return Promise.resolve()
+  }
+
+  toString(): string {
+    return `commit(${this.operations.map(describe).join(', ')})`
+  }
+}
+
+class Read implements StoreCommand {
+  readonly key: string
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  check(): boolean {
+    return true
+  }
+
+  run(model: StoreModel, harness: StoreHarness): Promise<void> {
+    assert.equal(harness.get(this.key), model.entries.get(this.key))
+    return Promise.resolve()
+  }
+
+  toString(): string {
+    return `get(${JSON.stringify(this.key)})`
+  }
+}
+
+class Scan implements StoreCommand {
+  readonly from: string
+  readonly to: string
+  readonly limit: number
+  readonly reverse: boolean
+
+  constructor(from: string, to: string, limit: number, reverse: boolean) {
+    this.from = from
+    this.to = to
+    this.limit = limit
+    this.reverse = reverse
+  }
+
+  check(): boolean {
+    return true
+  }
+
+  async run(model: StoreModel, harness: StoreHarness): Promise<void> {
+    const { from, to, limit, reverse } = this
+    const within = [...model.entries.keys()].filter((key) => key >= from && key < to).toSorted()
+    const expected = (reverse ? within.toReversed() : within)
+      .slice(0, limit)
+      .map((key) => `${key}=${model.entries.get(key)}`)
+    assert.deepEqual(await harness.scan(range(from, to, { limit, reverse })), expected)
+  }
+
+  toString(): string {
+    return `scan(${JSON.stringify([this.from, this.to])}, ${this.limit}${this.reverse ? ', reverse' : ''})`
+  }
+}
+
+/** An empty batch, waited for. */
+class Barrier implements StoreCommand {
+  check(): boolean {
+    return true
+  }
+
+  async run(_: StoreModel, harness: StoreHarness): Promise<void> {
+    await harness.stored()
+  }
+
+  toString(): string {
+    return 'barrier'
+  }
+}
+
+class Reopen implements StoreCommand {
+  check(): boolean {
+    return true
+  }
+
+  async run(_: StoreModel, harness: StoreHarness): Promise<void> {
+    await harness.reopen()
+  }
+
+  toString(): string {
+    return 'reopen'
+  }
+}
+
+export function storeCommands(
+  persistent: boolean,
+): fc.Arbitrary<Iterable<fc.AsyncCommand<StoreModel, StoreHarness>>> {
+  const commits = fc.array(OPERATION, { maxLength: 6 }).map((operations) => new Commit(operations))
+  const scans = fc
+    .tuple(BOUND, BOUND, fc.nat({ max: 6 }), fc.boolean())
+    .map(([from, to, limit, reverse]) => new Scan(from, to, limit, reverse))
+  const kinds: fc.Arbitrary<StoreCommand>[] = [
+    commits,
+    commits,
+    KEY.map((key) => new Read(key)),
+    scans,
+    fc.constant(new Barrier()),
+  ]
+  if (persistent) kinds.push(fc.constant(new Reopen()))
+  return fc.commands(kinds, { maxCommands: 40 })
+}
+
+function applyTo(model: StoreModel, operation: StoreOperation): void {
+  if (operation.type === 'put') model.entries.set(text(operation.key), text(operation.value))
+  else if (operation.type === 'delete') model.entries.delete(text(operation.key))
+  else
+    for (const key of [...model.entries.keys()])
+      if (key >= text(operation.from) && key < text(operation.to)) model.entries.delete(key)
+}
+
+function describe(operation: StoreOperation): string {
+  if (operation.type === 'clear')
+    return `clear ${JSON.stringify([text(operation.from), text(operation.to)])}`
+  return `${operation.type} ${JSON.stringify(text(operation.key))}`
+}
