@@ -1,0 +1,427 @@
+/**
+ * A client for Node and browsers with no dependencies. Give it one server or several: any node serves every request, and
+ * the next is asked when one does not answer (`transport.ts` says when that is safe).
+ */
+import type {
+  BatchOperationJson,
+  BatchRequestJson,
+  BatchResponseJson,
+  BatchResultJson,
+  BucketJson,
+  BucketPropertiesJson,
+  BucketsJson,
+  ClusterJson,
+  HealthJson,
+  KeyJson,
+  KeysPageJson,
+  LayoutJson,
+  ProblemJson,
+  SiblingsJson,
+  ValueJson,
+} from './api.ts'
+import { CONTEXT_HEADER, METADATA_HEADER_PREFIX } from './api.ts'
+import {
+  bytesOf,
+  encode,
+  fromHeaderText,
+  mustBeWellFormed,
+  queryOf,
+  toBase64,
+  toHeaderText,
+} from './encoding.ts'
+import { DndClientError, fromProblem } from './error.ts'
+import type { TransportRequest, TransportResponse } from './transport.ts'
+import { Transport, parseJson } from './transport.ts'
+
+export { DndClientError } from './error.ts'
+
+export interface DndClientOptions {
+  /** Base URLs of nodes, such as `http://127.0.0.1:6001`. */
+  readonly server: string | readonly string[]
+  /** Patience with one request where it names none, milliseconds. Default 10,000. */
+  readonly timeoutMs?: number
+  readonly fetch?: typeof fetch
+}
+
+/** What a node's own timeout gets more from the client, so that the node's answer, which says more, comes first. */
+const GRACE_MS = 2_000
+const TIMEOUT_MS_DEFAULT = 10_000
+const DEFAULT_BUCKET = 'default'
+
+export interface KeyOptions {
+  readonly bucket?: string | undefined
+  /** Names an item under the key. */
+  readonly sort?: string | undefined
+  /** How long the node may take, milliseconds. */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface WriteOptions extends KeyOptions {
+  /** What this write supersedes: the context of a read or an earlier write. */
+  readonly context?: string | undefined
+  /** Replicas that must have stored it; as the bucket says by default. */
+  readonly w?: number | undefined
+}
+
+export interface PutOptions extends WriteOptions {
+  /** Default: text for strings, bytes for bytes. */
+  readonly contentType?: string | undefined
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+}
+
+export interface GetOptions extends KeyOptions {
+  /** Replicas that must answer; as the bucket says by default. */
+  readonly r?: number | undefined
+}
+
+export interface StoredValue {
+  readonly bytes: Uint8Array
+  readonly contentType: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export type GetResult =
+  | (StoredValue & { readonly status: 'found'; readonly context: string | undefined })
+  /** With a context when the key was deleted. */
+  | { readonly status: 'absent'; readonly context: string | undefined }
+  /** Concurrent writes: choose or merge, then put with `context`, which supersedes them all. */
+  | {
+      readonly status: 'siblings'
+      readonly siblings: readonly StoredValue[]
+      readonly context: string
+    }
+
+export interface WriteResult {
+  readonly status: 'stored'
+  readonly context: string | undefined
+}
+
+export interface ListOptions {
+  readonly bucket?: string | undefined
+  readonly prefix?: string | undefined
+  /** First key wanted, or `next` of the page before. */
+  readonly start?: string | undefined
+  /** First key not wanted. */
+  readonly end?: string | undefined
+  /** Keys in a page. */
+  readonly limit?: number | undefined
+  readonly reverse?: boolean | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+interface BatchKey {
+  readonly bucket?: string | undefined
+  readonly key: string
+  readonly sort?: string | undefined
+}
+export type BatchOperation =
+  | (BatchKey & { readonly type: 'get'; readonly r?: number | undefined })
+  | (BatchKey & {
+      readonly type: 'delete'
+      readonly context?: string | undefined
+      readonly w?: number | undefined
+    })
+  | (BatchKey & {
+      readonly type: 'put'
+      readonly value: string | Uint8Array
+      readonly contentType?: string | undefined
+      readonly metadata?: Readonly<Record<string, string>> | undefined
+      readonly context?: string | undefined
+      readonly w?: number | undefined
+    })
+
+export type BatchResult =
+  | GetResult
+  | WriteResult
+  | { readonly status: 'failed'; readonly error: DndClientError }
+
+export class DndClient {
+  readonly #transport: Transport
+  readonly #timeoutMs: number
+
+  constructor(options: DndClientOptions) {
+    const servers = typeof options.server === 'string' ? [options.server] : options.server
+    this.#transport = new Transport(servers, options.fetch ?? fetch)
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
+  }
+
+  async put(
+    key: string,
+    value: string | Uint8Array,
+    options: PutOptions = {},
+  ): Promise<WriteResult> {
+    if (typeof value === 'string') mustBeWellFormed(value)
+    if (isDotSegment(key)) {
+      const { timeoutMs, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'put', key, value }], { timeoutMs }))
+    }
+    const headers: Record<string, string> = {
+      'content-type': options.contentType ?? defaultContentType(value),
+    }
+    if (options.context !== undefined) headers[CONTEXT_HEADER] = options.context
+    for (const [name, text] of Object.entries(options.metadata ?? {}))
+      headers[METADATA_HEADER_PREFIX + name] = toHeaderText(text)
+    const response = await this.#send({
+      method: 'PUT',
+      path: keyPath(key, options, { w: options.w }),
+      headers,
+      body: value,
+      write: true,
+      timeoutMs: this.#patience(options.timeoutMs),
+      expected: [200],
+    })
+    return { status: 'stored', context: response.headers.get(CONTEXT_HEADER) ?? undefined }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<GetResult> {
+    if (isDotSegment(key)) {
+      const { timeoutMs, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'get', key }], { timeoutMs }))
+    }
+    const response = await this.#send({
+      method: 'GET',
+      path: keyPath(key, options, { r: options.r }),
+      write: false,
+      timeoutMs: this.#patience(options.timeoutMs),
+      expected: [200, 300, 404],
+    })
+    const context = response.headers.get(CONTEXT_HEADER) ?? undefined
+    if (response.status === 404) return absent(response, context)
+    if (response.status === 300) {
+      const body = parseJson(response) as SiblingsJson
+      return { status: 'siblings', siblings: body.siblings.map(valueOf), context: body.context }
+    }
+    return {
+      status: 'found',
+      bytes: response.bytes,
+      contentType: response.headers.get('content-type') ?? 'application/octet-stream',
+      metadata: metadataOf(response.headers),
+      context,
+    }
+  }
+
+  async delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
+    if (isDotSegment(key)) {
+      const { timeoutMs, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'delete', key }], { timeoutMs }))
+    }
+    const response = await this.#send({
+      method: 'DELETE',
+      path: keyPath(key, options, { w: options.w }),
+      ...(options.context === undefined ? {} : { headers: { [CONTEXT_HEADER]: options.context } }),
+      write: true,
+      timeoutMs: this.#patience(options.timeoutMs),
+      expected: [200, 204],
+    })
+    return { status: 'stored', context: response.headers.get(CONTEXT_HEADER) ?? undefined }
+  }
+
+  /** One page of keys, in order. */
+  async listPage(options: ListOptions = {}): Promise<KeysPageJson> {
+    const { bucket = DEFAULT_BUCKET, prefix, start, end, limit, timeoutMs } = options
+    const reverse = options.reverse === true ? true : undefined
+    const query = queryOf({ prefix, start, end, limit, reverse, timeout: timeoutMs })
+    return (await this.#getJson(
+      `/buckets/${encode(bucket)}/keys${query}`,
+      timeoutMs,
+    )) as KeysPageJson
+  }
+
+  /** All keys, in order, page by page; `limit` is the size of a page. */
+  async *list(options: ListOptions = {}): AsyncGenerator<KeyJson, void, undefined> {
+    let start = options.start
+    for (;;) {
+      const page = await this.listPage({ ...options, start })
+      yield* page.keys
+      if (page.next === undefined) return
+      start = page.next
+    }
+  }
+
+  /**
+   * Several operations in one request, each with its own result, in the order given. It is not a transaction, and it throws
+   * only when the request as a whole failed.
+   */
+  async batch(
+    operations: readonly BatchOperation[],
+    options: { readonly timeoutMs?: number | undefined } = {},
+  ): Promise<readonly BatchResult[]> {
+    const body: BatchRequestJson = { operations: operations.map(operationJson) }
+    const write = operations.some((operation) => operation.type !== 'get')
+    const response = await this.#send({
+      method: 'POST',
+      path: `/batch${queryOf({ timeout: options.timeoutMs })}`,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      write,
+      timeoutMs: this.#patience(options.timeoutMs),
+      expected: [200],
+    })
+    const { results } = parseJson(response) as BatchResponseJson
+    if (results?.length !== operations.length)
+      throw fromProblem({ title: 'a batch was answered incompletely' }, 500, write, response.server)
+    return results.map((result, i) => batchResult(result, operations[i]!.type !== 'get'))
+  }
+
+  async buckets(): Promise<BucketsJson> {
+    return (await this.#getJson('/buckets')) as BucketsJson
+  }
+
+  async bucket(name: string): Promise<BucketJson> {
+    return (await this.#getJson(`/buckets/${encode(name)}`)) as BucketJson
+  }
+
+  /**
+   * Sets a bucket's properties. What is left out gets its default, r and w a majority of n; `undefined` puts all back to the
+   * defaults.
+   */
+  async configureBucket(
+    name: string,
+    properties: Partial<BucketPropertiesJson> | undefined,
+  ): Promise<BucketJson> {
+    const response = await this.#send({
+      method: properties === undefined ? 'DELETE' : 'PUT',
+      path: `/buckets/${encode(name)}`,
+      ...(properties === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(properties) }),
+      write: true,
+      timeoutMs: this.#patience(undefined),
+      expected: [200],
+    })
+    return parseJson(response) as BucketJson
+  }
+
+  async cluster(): Promise<ClusterJson> {
+    return (await this.#getJson('/cluster')) as ClusterJson
+  }
+
+  async layout(): Promise<LayoutJson> {
+    return (await this.#getJson('/layout')) as LayoutJson
+  }
+
+  /** Whether every key can be read, as one node sees it; `unavailable` is an answer and no failure. */
+  async health(): Promise<HealthJson> {
+    return (await this.#getJson('/health', undefined, [200, 503])) as HealthJson
+  }
+
+  async #getJson(
+    path: string,
+    timeoutMs?: number,
+    expected: readonly number[] = [200],
+  ): Promise<unknown> {
+    return parseJson(
+      await this.#send({
+        method: 'GET',
+        path,
+        write: false,
+        timeoutMs: this.#patience(timeoutMs),
+        expected,
+      }),
+    )
+  }
+
+  #send(request: TransportRequest): Promise<TransportResponse> {
+    return this.#transport.send(request)
+  }
+
+  #patience(timeoutMs: number | undefined): number {
+    return timeoutMs === undefined ? this.#timeoutMs : timeoutMs + GRACE_MS
+  }
+}
+
+/** URLs drop the path segments `.` and `..`, percent-encoded or not: such keys go by way of a batch. */
+function isDotSegment(key: string): boolean {
+  return key === '.' || key === '..'
+}
+
+function only<T extends GetResult | WriteResult>(results: readonly BatchResult[]): T {
+  const result = results[0]!
+  if (result.status === 'failed') throw result.error
+  return result as T
+}
+
+function keyPath(
+  key: string,
+  options: KeyOptions,
+  quorum: Readonly<Record<string, number | undefined>>,
+): string {
+  const bucket = options.bucket ?? DEFAULT_BUCKET
+  const query = queryOf({ sort: options.sort, timeout: options.timeoutMs, ...quorum })
+  return `/kv/${encode(bucket)}/${encode(key)}${query}`
+}
+
+function defaultContentType(value: string | Uint8Array): string {
+  return typeof value === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream'
+}
+
+/** A 404 that speaks of the key, and not of a path that some other program does not know. */
+function absent(response: TransportResponse, context: string | undefined): GetResult {
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
+  const problem = isProblem === true ? (parseJson(response) as Partial<ProblemJson>) : {}
+  if (problem.code === 'DND_ERR_KEY_NOT_FOUND') return { status: 'absent', context }
+  throw new DndClientError({
+    code: 'DND_ERR_BAD_RESPONSE',
+    message: `${response.server} answered 404, and not as a node of dnd does`,
+    outcome: 'rejected',
+    status: 404,
+    server: response.server,
+  })
+}
+
+function metadataOf(headers: Headers): Record<string, string> {
+  const pairs: [string, string][] = []
+  for (const [name, value] of headers)
+    if (name.startsWith(METADATA_HEADER_PREFIX))
+      pairs.push([name.slice(METADATA_HEADER_PREFIX.length), fromHeaderText(value)])
+  return Object.fromEntries(pairs)
+}
+
+function valueOf(json: Partial<ValueJson>): StoredValue {
+  return {
+    bytes: bytesOf(json),
+    contentType: json.contentType ?? 'application/octet-stream',
+    metadata: json.metadata ?? {},
+  }
+}
+
+function operationJson(operation: BatchOperation): BatchOperationJson {
+  const { bucket, key, sort } = operation
+  const name = {
+    key,
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(sort === undefined ? {} : { sort }),
+  }
+  if (operation.type === 'get')
+    return { type: 'get', ...name, ...(operation.r === undefined ? {} : { r: operation.r }) }
+  const write = {
+    ...name,
+    ...(operation.context === undefined ? {} : { context: operation.context }),
+    ...(operation.w === undefined ? {} : { w: operation.w }),
+  }
+  if (operation.type === 'delete') return { type: 'delete', ...write }
+  return {
+    type: 'put',
+    ...write,
+    ...(typeof operation.value === 'string'
+      ? { value: operation.value }
+      : { valueBase64: toBase64(operation.value) }),
+    contentType: operation.contentType ?? defaultContentType(operation.value),
+    ...(operation.metadata === undefined ? {} : { metadata: operation.metadata }),
+  }
+}
+
+function batchResult(result: BatchResultJson, write: boolean): BatchResult {
+  const { status, context } = result
+  if (status === 404 && result.code === 'DND_ERR_KEY_NOT_FOUND')
+    return { status: 'absent', context }
+  if (status >= 400) return { status: 'failed', error: fromProblem(result, status, write) }
+  if (write) return { status: 'stored', context }
+  if (status === 300)
+    return {
+      status: 'siblings',
+      siblings: (result.siblings ?? []).map(valueOf),
+      context: context ?? '',
+    }
+  return { status: 'found', ...valueOf(result), context }
+}

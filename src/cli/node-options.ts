@@ -1,0 +1,50 @@
+/** The flags of `start` and `join`, one for each field of the configuration. */
+import type { Command } from 'commander'
+import type { ConfigField, FieldDescription } from '../server/config-fields.ts'
+import { CONFIG_FIELDS, environmentOf, flagOf } from '../server/config-fields.ts'
+import type { ConfigSources, NodeServerConfig, StartMode } from '../server/config.ts'
+import { loadConfig } from '../server/config.ts'
+import type { CliContext } from './context.ts'
+import { withJson } from './options.ts'
+
+/** Of a new cluster only: nothing to say when joining one. */
+const BIRTH_FIELDS: readonly ConfigField[] = ['partitions', 'replicas']
+
+export type NodeOptions = Readonly<Record<string, string | boolean | undefined>>
+
+export function withNodeOptions(command: Command, mode: StartMode): Command {
+  for (const description of fieldsOf(mode))
+    command.option(`${flagOf(description.field)} <${placeholder(description)}>`, help(description))
+  command.option(
+    '--config <file>',
+    'read settings from this JSON file (DND_CONFIG; default: ./dnd.config.json if there is one)',
+  )
+  return withJson(command)
+}
+
+export function nodeConfig(
+  mode: StartMode,
+  options: NodeOptions,
+  seeds: readonly string[],
+  context: CliContext,
+): NodeServerConfig {
+  const flags: Partial<Record<ConfigField | 'config', string | readonly string[]>> = { seeds }
+  for (const name of [...fieldsOf(mode).map(({ field }) => field), 'config'] as const) {
+    const text = options[name]
+    if (typeof text === 'string') flags[name] = text
+  }
+  const sources: ConfigSources = { mode, flags, env: context.env, cwd: context.cwd }
+  return loadConfig(sources).config
+}
+
+function fieldsOf(mode: StartMode): readonly FieldDescription[] {
+  return CONFIG_FIELDS.filter(
+    ({ field }) => field !== 'seeds' && (mode === 'start' || !BIRTH_FIELDS.includes(field)),
+  )
+}
+
+const placeholder = ({ placeholder: text }: FieldDescription): string => text.toLowerCase()
+
+function help({ field, about, fallback }: FieldDescription): string {
+  return `${about.replaceAll('`', '')} (${environmentOf(field)}; default: ${fallback})`
+}

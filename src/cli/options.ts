@@ -1,0 +1,79 @@
+/** Options that many commands share, and how their texts become values. */
+import type { Command } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { DndClient } from '../../packages/client/src/client.ts'
+import type { CliContext } from './context.ts'
+import { usage } from './failure.ts'
+
+const SERVER_DEFAULT = 'http://127.0.0.1:6001'
+
+export interface ServerOptions {
+  readonly server?: readonly string[]
+  readonly timeout?: number
+  readonly json?: boolean
+}
+
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print JSON, for programs')
+}
+
+/** `--server`, `--timeout` and `--json`, for commands that talk to a running node. */
+export function withServer(command: Command): Command {
+  return withJson(
+    command
+      .option(
+        '--server <url>',
+        `node to talk to; repeat or separate by commas to name more (default: DND_SERVER or ${SERVER_DEFAULT})`,
+        collect,
+      )
+      .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000)),
+  )
+}
+
+export function withBucket(command: Command): Command {
+  return command.option('--bucket <name>', 'namespace of the key', 'default')
+}
+
+/** Base URLs, never empty. */
+export function serversOf(options: ServerOptions, context: CliContext): readonly string[] {
+  const given = options.server ?? split(context.env['DND_SERVER'] ?? '')
+  return given.length === 0 ? [SERVER_DEFAULT] : given
+}
+
+export function clientOf(
+  options: ServerOptions,
+  context: CliContext,
+  servers: readonly string[] = serversOf(options, context),
+): DndClient {
+  try {
+    return new DndClient({ server: servers })
+  } catch (error) {
+    throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
+  }
+}
+
+/** A parser for commander: whole numbers within bounds. */
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** A parser for commander: an option that may be repeated, and may hold several separated by commas. */
+export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), ...split(text)]
+}
+
+function split(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+/** Examples under the options, indented as the rest of the help. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+}

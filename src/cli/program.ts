@@ -1,0 +1,108 @@
+/** The command line as a whole: which commands there are, and how any of them ends. */
+import { Command, CommanderError } from 'commander'
+import { addBucket } from './bucket.ts'
+import type { CliContext } from './context.ts'
+import { addDelete } from './delete.ts'
+import { addDemo } from './demo.ts'
+import { addExport } from './export.ts'
+import { reportOf } from './failure.ts'
+import { addGet } from './get.ts'
+import { addHealth } from './health.ts'
+import { addImport } from './import.ts'
+import { addJoin } from './join.ts'
+import { addList } from './list.ts'
+import { addPut } from './put.ts'
+import { addRing } from './ring.ts'
+import { addStart } from './start.ts'
+import { addStatus } from './status.ts'
+import { addVersion } from './version.ts'
+
+export function createProgram(context: CliContext): Command {
+  const program = new Command('dnd')
+  program
+    .description('definitely not Dynamo: a leaderless, always-writable, replicated key-value store')
+    .exitOverride()
+    .configureOutput({
+      // Synchronous on purpose: help is small, and commander does not wait.
+      writeOut: (text) => void context.out.stream.write(text),
+      writeErr: (text) => void context.err.stream.write(text),
+      // Told by `run`, in our words.
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(context.out.columns, 100),
+      getErrHelpWidth: () => Math.min(context.err.columns, 100),
+      getOutHasColors: () => context.out.colour,
+      getErrHasColors: () => context.err.colour,
+    })
+    .helpOption('-h, --help', 'show this help')
+    .showSuggestionAfterError(true)
+    .addHelpCommand(
+      new Command('help')
+        .argument('[command]')
+        .description('show the help of a command')
+        .helpOption(false)
+        .helpGroup('Other:'),
+    )
+  program.commandsGroup('A cluster:')
+  for (const add of [addDemo, addStart, addJoin, addStatus, addRing, addHealth])
+    add(program, context)
+  program.commandsGroup('Data:')
+  for (const add of [addGet, addPut, addDelete, addList, addBucket, addImport, addExport])
+    add(program, context)
+  program.commandsGroup('Other:')
+  addVersion(program, context)
+  program.addHelpText(
+    'after',
+    `
+Start here:
+  dnd demo                       three nodes on this machine
+  dnd put greeting hello         store a value
+  dnd get greeting               read it back
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown (a write that may be stored).`,
+  )
+  return program
+}
+
+/** Runs one command line, tells what went wrong, and returns the exit code. */
+export async function run(args: readonly string[], context: CliContext): Promise<number> {
+  const program = createProgram(context)
+  if (args.length === 0) {
+    program.outputHelp()
+    return 0
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return context.exitCode
+  } catch (error) {
+    // Help that was asked for ends in an "error" without a fault.
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    return tell(error, args, context)
+  }
+}
+
+async function tell(error: unknown, args: readonly string[], context: CliContext): Promise<number> {
+  const report = reportOf(error)
+  const { err } = context
+  if (args.includes('--json')) {
+    await err.json({ error: report })
+  } else {
+    const [first, ...more] = report.message.split('\n')
+    await err.line(`${err.paint('red', 'dnd:')} ${first}`)
+    for (const line of more) await err.line(`     ${line}`)
+    const advice = report.advice ?? helpHint(args)
+    if (advice !== undefined) await err.line(`     ${advice}`)
+  }
+  if ((context.env['DND_DEBUG'] ?? '') !== '' && error instanceof Error)
+    await err.line(stackOf(error))
+  return report.exit
+}
+
+function helpHint(args: readonly string[]): string {
+  const command = args.find((argument) => /^[a-z]+$/.test(argument))
+  return command === undefined ? 'See dnd --help.' : `See dnd ${command} --help.`
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : ''
+  return (error.stack ?? error.message) + cause
+}

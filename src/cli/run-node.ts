@@ -1,0 +1,60 @@
+/** `start` and `join`: one node in this process, until it is told to stop. */
+import type { NodeServer } from '../server/node-server.ts'
+import type { NodeServerConfig } from '../server/config.ts'
+import type { CliContext } from './context.ts'
+
+/** What a node tells the process that started it over the channel between them. */
+export interface ReadyMessage {
+  readonly type: 'dnd-ready'
+  readonly node: string
+  readonly cluster: string
+  readonly name: string
+  readonly http: string
+  readonly clusterAddress: string
+}
+
+export async function runNode(
+  config: NodeServerConfig,
+  json: boolean,
+  context: CliContext,
+): Promise<void> {
+  // Only here: no other command needs the node's code, and loading it takes longer than most of them.
+  const { startNodeServer } = await import('../server/node-server.ts')
+  const server = await startNodeServer(config)
+  const unsubscribe = stopWhenTold(server, context)
+  await Promise.race([server.ready, server.stopped])
+  await announce(server, json, context)
+  try {
+    await server.stopped
+  } finally {
+    unsubscribe()
+    if (process.connected) process.disconnect()
+  }
+}
+
+function stopWhenTold(server: NodeServer, context: CliContext): () => void {
+  const stop = () => void server.stop()
+  const unsubscribe = context.onInterrupt(stop)
+  // Whoever started us over a channel is gone when the channel is, however it ended.
+  process.once('disconnect', stop)
+  return () => {
+    unsubscribe()
+    process.off('disconnect', stop)
+  }
+}
+
+async function announce(server: NodeServer, json: boolean, context: CliContext): Promise<void> {
+  const http = addressText(server.httpAddress)
+  const clusterAddress = addressText(server.clusterAddress)
+  const { node, cluster, name } = server
+  const ready: ReadyMessage = { type: 'dnd-ready', node, cluster, name, http, clusterAddress }
+  process.send?.(ready)
+  if (json) return context.out.json({ node, cluster, name, http, clusterAddress })
+  await context.out.line(
+    `${name} is up: HTTP on http://${http}, cluster traffic on ${clusterAddress} (node ${node}, cluster ${cluster})`,
+  )
+}
+
+function addressText({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

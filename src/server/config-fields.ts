@@ -1,0 +1,258 @@
+/**
+ * Every setting of a node, once: its flag, its environment variable, its place in the file, what it may be, what it is
+ * when nobody says, and why one would change it. Help texts, checks and `docs/reference/configuration.md` come from here.
+ */
+import { isIP } from 'node:net'
+import * as v from 'valibot'
+import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
+import { parseAddress } from '../core/std/ids.ts'
+
+export type ConfigField =
+  | 'seeds'
+  | 'name'
+  | 'address'
+  | 'port'
+  | 'serverPort'
+  | 'data'
+  | 'zone'
+  | 'weight'
+  | 'engine'
+  | 'partitions'
+  | 'replicas'
+  | 'logLevel'
+  | 'requestTimeoutMs'
+  | 'hedgeAfterMs'
+  | 'requestsInFlightMax'
+  | 'probeIntervalMs'
+  | 'probeTimeoutMs'
+  | 'stateSyncIntervalMs'
+  | 'clockSkewMaxMs'
+
+export interface FieldDescription {
+  readonly field: ConfigField
+  /** How a flag or an environment variable, always text, becomes a value. */
+  readonly kind: 'text' | 'number' | 'list'
+  /** What stands after the flag in help texts. */
+  readonly placeholder: string
+  readonly schema: v.GenericSchema
+  /** Completes "… is not". */
+  readonly allowed: string
+  /** As the documentation shows it; the value itself where it is fixed. */
+  readonly fallback: string | number
+  readonly about: string
+}
+
+/** Where cluster traffic goes when an address names no port. */
+export const CLUSTER_PORT_DEFAULT = 5001
+export const HTTP_PORT_DEFAULT = 6001
+export const ENGINES = ['lmdb', 'level', 'memory'] as const
+export const LOG_LEVELS = ['error', 'info', 'debug'] as const
+export type Engine = (typeof ENGINES)[number]
+export type LogLevel = (typeof LOG_LEVELS)[number]
+/** Names and zones travel in gossip, which has little room. Bytes of UTF-8. */
+const NAME_BYTES_MAX = 64
+/** As many as the placement knows: each has at least four slots. */
+const PARTITIONS_MAX = 4096
+const SEEDS_MAX = 64
+
+function whole(min: number, max: number): Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> {
+  return {
+    kind: 'number',
+    schema: v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)),
+    allowed: `a whole number from ${min} to ${max}`,
+  }
+}
+
+function choice(options: readonly string[]): Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> {
+  return { kind: 'text', schema: v.picklist(options), allowed: `one of ${options.join(', ')}` }
+}
+
+const shortText: Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> = {
+  kind: 'text',
+  schema: v.pipe(
+    v.string(),
+    v.check((text) => Buffer.byteLength(text) <= NAME_BYTES_MAX),
+    // Control characters would let a name rewrite the terminal of whoever lists the members.
+    v.regex(/^[^\p{Cc}\p{Cs}]+$/u),
+  ),
+  allowed: `1 to ${NAME_BYTES_MAX} bytes of printable text`,
+}
+
+const port = { ...whole(0, 65_535), placeholder: 'PORT' }
+const milliseconds = (min: number, max: number) => ({ ...whole(min, max), placeholder: 'MS' })
+
+function isHost(text: string): boolean {
+  if (isIP(text) !== 0) return !/^(0\.0\.0\.0|[0:]+)$/.test(text)
+  return text.length <= 253 && /^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/.test(text)
+}
+
+const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
+
+export const CONFIG_FIELDS: readonly FieldDescription[] = [
+  {
+    field: 'seeds',
+    kind: 'list',
+    placeholder: 'HOST:PORT',
+    schema: v.pipe(
+      v.array(
+        v.pipe(
+          v.string(),
+          v.check((text) => parseAddress(text, 1) !== undefined),
+        ),
+      ),
+      v.maxLength(SEEDS_MAX),
+    ),
+    allowed: `a list of at most ${SEEDS_MAX} addresses, each HOST:PORT`,
+    fallback: 'none',
+    about:
+      'Nodes to join by, any of the cluster; only `dnd join` has them. One that answers is enough',
+  },
+  {
+    field: 'name',
+    ...shortText,
+    placeholder: 'NAME',
+    fallback: 'node1 for port 5001, node2 for 5002, …; the host name off loopback',
+    about:
+      'What people call this node. Means nothing to the cluster: its id is in the data directory',
+  },
+  {
+    field: 'address',
+    kind: 'text',
+    placeholder: 'HOST',
+    schema: v.pipe(v.string(), v.check(isHost)),
+    allowed:
+      'a host name or IP address that other nodes can reach (0.0.0.0 and :: are not: the others are told this address)',
+    fallback: '127.0.0.1',
+    about: 'Where to listen, and where the other nodes find this one',
+  },
+  {
+    field: 'port',
+    ...port,
+    fallback: CLUSTER_PORT_DEFAULT,
+    about: 'Traffic between nodes, UDP and TCP; 0 takes any free port',
+  },
+  {
+    field: 'serverPort',
+    ...port,
+    fallback: HTTP_PORT_DEFAULT,
+    about: 'HTTP for clients; 0 takes any free port',
+  },
+  {
+    field: 'data',
+    kind: 'text',
+    placeholder: 'DIR',
+    schema: v.pipe(v.string(), v.regex(/^[^\0]+$/)),
+    allowed: 'the path of a directory',
+    fallback: './dnd-data/NAME',
+    about:
+      'Where the data and the identity of the node live. In a file, relative to that file; else to the working directory',
+  },
+  {
+    field: 'zone',
+    ...shortText,
+    placeholder: 'ZONE',
+    fallback: 'default',
+    about: 'Failure domain: the replicas of a key go to different zones while there are enough',
+  },
+  {
+    field: 'weight',
+    ...whole(1, 1000),
+    placeholder: 'N',
+    fallback: 100,
+    about: 'Share of the data relative to the other nodes: twice the weight, twice the data',
+  },
+  {
+    field: 'engine',
+    ...choice(ENGINES),
+    placeholder: 'NAME',
+    fallback: 'lmdb',
+    about: 'Storage engine; `memory` forgets everything when the node stops',
+  },
+  {
+    field: 'partitions',
+    kind: 'number',
+    placeholder: 'N',
+    schema: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.maxValue(PARTITIONS_MAX),
+      v.check(isPowerOfTwo),
+    ),
+    allowed: `a power of two from 1 to ${PARTITIONS_MAX}`,
+    fallback: 256,
+    about:
+      'Partitions of a new cluster, fixed at birth: about ten times the nodes it may ever have. More cost memory and larger layouts',
+  },
+  {
+    field: 'replicas',
+    ...whole(1, 7),
+    placeholder: 'N',
+    fallback: 3,
+    about:
+      'Replicas of each partition of a new cluster, fixed at birth: the most that a bucket can ask for',
+  },
+  {
+    field: 'logLevel',
+    ...choice(LOG_LEVELS),
+    placeholder: 'LEVEL',
+    fallback: 'info',
+    about: '`error`: someone must look. `info`: the state changed. `debug`: everything',
+  },
+  {
+    field: 'requestTimeoutMs',
+    ...milliseconds(10, 300_000),
+    fallback: DEFAULT_NODE_CONFIG.requestTimeoutMs,
+    about:
+      'Patience with one client request that names none. Longer rides out a stall, shorter fails honestly sooner',
+  },
+  {
+    field: 'hedgeAfterMs',
+    ...milliseconds(1, 60_000),
+    fallback: DEFAULT_NODE_CONFIG.hedgeAfterMs,
+    about:
+      'How long a get waits for its first R replicas before it asks one more. Lower cuts the tail and costs reads',
+  },
+  {
+    field: 'requestsInFlightMax',
+    ...whole(1, 1_000_000),
+    placeholder: 'N',
+    fallback: DEFAULT_NODE_CONFIG.requestsInFlightMax,
+    about: 'Client requests in flight on this node; beyond it they are refused at once (503)',
+  },
+  {
+    field: 'probeIntervalMs',
+    ...milliseconds(20, 60_000),
+    fallback: DEFAULT_NODE_CONFIG.probeIntervalMs,
+    about: 'Each node probes one other this often. Lower finds failures sooner and costs packets',
+  },
+  {
+    field: 'probeTimeoutMs',
+    ...milliseconds(5, 60_000),
+    fallback: DEFAULT_NODE_CONFIG.probeTimeoutMs,
+    about:
+      'Wait for a direct answer before others are asked to probe; above the slowest round trip, below probeIntervalMs',
+  },
+  {
+    field: 'stateSyncIntervalMs',
+    ...milliseconds(100, 3_600_000),
+    fallback: DEFAULT_NODE_CONFIG.stateSyncIntervalMs,
+    about: 'Between two exchanges of the whole cluster state with one other node at random',
+  },
+  {
+    field: 'clockSkewMaxMs',
+    ...milliseconds(1, 3_600_000),
+    fallback: DEFAULT_NODE_CONFIG.clockSkewMaxMs,
+    about: "How far ahead of ours another node's clock may be before its stamps are refused",
+  },
+]
+
+/** `requestTimeoutMs` → `--request-timeout-ms`. */
+export function flagOf(field: ConfigField): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** `requestTimeoutMs` → `DND_REQUEST_TIMEOUT_MS`. */
+export function environmentOf(field: ConfigField): string {
+  return `DND_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}

@@ -1,0 +1,88 @@
+/**
+ * A store in memory that keeps the contract of `src/runtime/ports.ts`: reads see a batch from the moment it is handed over, a batch
+ * that fails is taken back, and what was handed over after it stands for itself. A crash takes everything that is not durable.
+ */
+import assert from 'node:assert/strict'
+import type { ScanRange, StoreEntry, StoreOperation, StoreReader } from '../../src/core/ports.ts'
+
+interface Batch {
+  readonly number: number
+  readonly operations: readonly StoreOperation[]
+}
+
+export class MiniStore implements StoreReader {
+  /** What is durable: bytes by key, one character a byte. */
+  readonly records: Map<string, Uint8Array> = new Map()
+  /** Keys whose reads fail. */
+  readonly unreadable: Set<string> = new Set()
+  #pending: Batch[] = []
+
+  get(key: Uint8Array): Uint8Array | undefined | 'unreadable' {
+    const name = text(key)
+    if (this.unreadable.has(name)) return 'unreadable'
+    for (const { operations } of this.#pending.toReversed())
+      for (const operation of operations.toReversed()) {
+        if (operation.type === 'clear') {
+          if (name >= text(operation.from) && name < text(operation.to)) return undefined
+        } else if (text(operation.key) === name)
+          return operation.type === 'put' ? operation.value : undefined
+      }
+    return this.records.get(name)
+  }
+
+  /** Reads see it from now on. */
+  hand(number: number, operations: readonly StoreOperation[]): void {
+    this.#pending.push({ number, operations })
+  }
+
+  /** The oldest batch is durable, or gone. */
+  settle(number: number, durable: boolean): void {
+    const batch = this.#pending.shift()
+    assert.equal(batch?.number, number, 'batches are settled in the order handed over')
+    if (durable) apply(this.records, batch.operations)
+  }
+
+  crash(): void {
+    this.#pending = []
+  }
+
+  scan({ from, to, limit, reverse }: ScanRange): StoreEntry[] {
+    let records = this.records
+    if (this.#pending.length > 0) {
+      records = new Map(records)
+      for (const { operations } of this.#pending) apply(records, operations)
+    }
+    const [low, high] = [text(from), text(to)]
+    const names = [...records.keys()].filter((name) => name >= low && name < high).sort()
+    if (reverse) names.reverse()
+    return names
+      .slice(0, limit)
+      .map((name) => ({ key: Buffer.from(name, 'latin1'), value: records.get(name)! }))
+  }
+
+  /** All that is durable, to be given to {@link restore} later: a backup. */
+  backup(): ReadonlyMap<string, Uint8Array> {
+    return new Map(this.records)
+  }
+
+  restore(backup: ReadonlyMap<string, Uint8Array>): void {
+    this.#pending = []
+    this.records.clear()
+    for (const [name, value] of backup) this.records.set(name, value)
+  }
+}
+
+function apply(records: Map<string, Uint8Array>, operations: readonly StoreOperation[]): void {
+  for (const operation of operations) {
+    if (operation.type === 'put') records.set(text(operation.key), operation.value)
+    else if (operation.type === 'delete') records.delete(text(operation.key))
+    else {
+      const [low, high] = [text(operation.from), text(operation.to)]
+      for (const name of records.keys()) if (name >= low && name < high) records.delete(name)
+    }
+  }
+}
+
+export function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
