@@ -1,0 +1,24 @@
+/** The checkers by name; scenarios say which of them judge. */
+import { acknowledgedWrites } from './acknowledged-writes.ts'
+import { boundedQueues } from './bounded-queues.ts'
+import { convergence } from './convergence.ts'
+import { dots } from './dots.ts'
+import type { Checker } from './evidence.ts'
+import { honestAnswers } from './honest-answers.ts'
+import { noLostVersion } from './no-lost-version.ts'
+import { noResurrection } from './no-resurrection.ts'
+import { quorumReads } from './quorum-reads.ts'
+import { stamps } from './stamps.ts'
+
+/** The most telling first: the first that fails names the run's fault. */
+export const ALL_CHECKERS: readonly Checker[] = [
+  honestAnswers,
+  dots,
+  stamps,
+  quorumReads,
+  noLostVersion,
+  noResurrection,
+  acknowledgedWrites,
+  convergence,
+  boundedQueues,
+]

@@ -1,0 +1,276 @@
+/**
+ * Clients: each asks for one thing at a time and waits for the answer, reads what others write,
+ * hands back the contexts that it was given or forgets them, and sometimes loses patience. Every
+ * value is written once in the whole run, so that whoever reads one knows whose write it was.
+ */
+import { utf8Encode } from '../src/core/std/bytes.ts'
+import type { Prng } from '../src/core/std/prng.ts'
+import type { ClientReply, ClientRequest, GetSuccess } from '../src/core/node/events.ts'
+import type { ConflictMode } from '../src/core/node/messages.ts'
+import type { EventQueue } from './clock.ts'
+import { valueText } from './describe.ts'
+import type { GetRecord, History, Operation, SeenContext, WriteRecord } from './history.ts'
+import { valueName, writerOf } from './history.ts'
+import type { Range } from './seed.ts'
+import { wholeWithin, within } from './seed.ts'
+import type { SimNode } from './sim-node.ts'
+import type { Violation } from './violation.ts'
+import { violation } from './violation.ts'
+
+export interface WorkloadBucket {
+  readonly name: string
+  readonly mode: ConflictMode
+  readonly r: number
+  readonly w: number
+}
+
+export interface Workload {
+  readonly buckets: readonly WorkloadBucket[]
+  /** Keys of each bucket: few, so that clients meet. */
+  readonly keys: number
+  readonly clientsPerNode: number
+  /** Between an answer and the next request, milliseconds. */
+  readonly thinkMs: Range
+  readonly putShare: number
+  readonly deleteShare: number
+  /** Chance that a write hands back the context that the client holds. */
+  readonly contextChance: number
+  /** Chance that a client forgets a context that it could have used. */
+  readonly forgetChance: number
+  /** Chance that a request names its own quorum instead of the bucket's. */
+  readonly ownQuorumChance: number
+  /** Chance that a client gives up before its time. */
+  readonly impatience: number
+  readonly timeoutMs: Range
+  readonly valueBytes: Range
+}
+
+/** What clients see of the world. */
+export interface ClientWorld {
+  readonly queue: EventQueue
+  readonly nodes: readonly SimNode[]
+  readonly history: History
+  readonly replicas: number
+  violate(broken: Violation): void
+  nextProcess(): number
+}
+
+/** Beyond its time limit a node may take this long to say so. */
+const GRACE_MS = 1_000
+
+/**
+ * Every third key of a `siblings` bucket sees deletes without context, which supersede what no
+ * client can know.
+ */
+export function hasBlindDeletes(key: string): boolean {
+  return Number(key.slice(1)) % 3 === 0
+}
+
+export class Client {
+  readonly #world: ClientWorld
+  readonly #workload: Workload
+  readonly #home: number
+  readonly #rng: Prng
+  // Bounded by: the keys of the workload.
+  readonly #contexts = new Map<string, SeenContext>()
+  #process: number
+  #stopped = false
+  #waiting: Operation | undefined
+
+  constructor(world: ClientWorld, workload: Workload, home: number, rng: Prng) {
+    this.#world = world
+    this.#workload = workload
+    this.#home = home
+    this.#rng = rng
+    this.#process = world.nextProcess()
+  }
+
+  /** Whether it waits for an answer. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  start(): void {
+    this.#think()
+  }
+
+  /** Asks for nothing more. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  #think(): void {
+    this.#world.queue.after(within(this.#workload.thinkMs, this.#rng), () => this.#act())
+  }
+
+  #act(): void {
+    if (this.#stopped) return
+    const node = this.#chooseNode()
+    if (node === undefined) return this.#think()
+    const bucket = this.#rng.pick(this.#workload.buckets)
+    const key = `k${this.#rng.below(this.#workload.keys)}`
+    const dice = this.#rng.fraction()
+    const { putShare, deleteShare } = this.#workload
+    if (dice < putShare) this.#write('put', node, bucket, key)
+    else if (dice < putShare + deleteShare) this.#write('delete', node, bucket, key)
+    else this.#get(node, bucket, key)
+  }
+
+  /** Mostly its own node while that is up, else any that is. */
+  #chooseNode(): SimNode | undefined {
+    const home = this.#world.nodes[this.#home]
+    if (home?.isUp === true && this.#rng.chance(0.8)) return home
+    const up = this.#world.nodes.filter((node) => node.isUp)
+    return up.length === 0 ? undefined : this.#rng.pick(up)
+  }
+
+  #write(kind: 'put' | 'delete', node: SimNode, bucket: WorkloadBucket, key: string): void {
+    const supersedes = this.#takeContext(`${bucket.name}/${key}`)
+    const blind = supersedes === undefined && kind === 'delete' && bucket.mode === 'siblings'
+    if (blind && !hasBlindDeletes(key)) return this.#get(node, bucket, key)
+    const w = this.#ownQuorum()
+    const operation = this.#world.history.invoke<WriteRecord>({
+      ...this.#common(node, bucket, key),
+      kind,
+      w: w ?? bucket.w,
+      supersedes,
+      context: undefined,
+      acks: 0,
+    })
+    const timeoutMs = Math.round(within(this.#workload.timeoutMs, this.#rng))
+    const names = { bucket: bucket.name, key: utf8Encode(key), sort: undefined, timeoutMs, w }
+    const context = supersedes?.context
+    const bytes = this.#value(operation.id)
+    const value = { bytes, contentType: 'text/plain', metadata: [], expiresAtMs: 0 }
+    const request: ClientRequest =
+      kind === 'put'
+        ? { type: 'put', ...names, context, value }
+        : { type: 'delete', ...names, context }
+    this.#ask(node, operation, request, timeoutMs)
+  }
+
+  #get(node: SimNode, bucket: WorkloadBucket, key: string): void {
+    const r = this.#ownQuorum()
+    const operation = this.#world.history.invoke<GetRecord>({
+      ...this.#common(node, bucket, key),
+      kind: 'get',
+      r: r ?? bucket.r,
+      result: undefined,
+    })
+    const timeoutMs = Math.round(within(this.#workload.timeoutMs, this.#rng))
+    const names = { bucket: bucket.name, key: utf8Encode(key), sort: undefined, timeoutMs, r }
+    this.#ask(node, operation, { type: 'get', ...names }, timeoutMs)
+  }
+
+  #common(
+    node: SimNode,
+    bucket: WorkloadBucket,
+    key: string,
+  ): Pick<Operation, 'process' | 'node' | 'bucket' | 'mode' | 'key' | 'invokedAtMs'> {
+    return {
+      process: this.#process,
+      node: node.index,
+      bucket: bucket.name,
+      mode: bucket.mode,
+      key,
+      invokedAtMs: this.#world.queue.nowMs,
+    }
+  }
+
+  #ask(node: SimNode, operation: Operation, request: ClientRequest, timeoutMs: number): void {
+    this.#waiting = operation
+    node.request(request, (reply) => this.#answered(operation, reply))
+    this.#world.queue.after(timeoutMs + GRACE_MS, () => {
+      if (this.#waiting !== operation) return
+      const { bucket, key, kind, id } = operation
+      const message = `no reply to ${kind} ${valueName(id)} ${GRACE_MS} ms after its time limit`
+      this.#world.violate(violation('replies', message, [`${bucket}/${key}`]))
+    })
+    if (this.#rng.chance(this.#workload.impatience))
+      this.#world.queue.after(within([0, timeoutMs], this.#rng), () => this.#giveUp(operation))
+  }
+
+  #giveUp(operation: Operation): void {
+    if (this.#waiting !== operation) return
+    this.#inDoubt(operation, 'the client gave up')
+    this.#next()
+  }
+
+  #answered(operation: Operation, reply: ClientReply | 'lost'): void {
+    if (this.#waiting !== operation) return
+    if (reply === 'lost') this.#inDoubt(operation, 'the node died')
+    else if (!reply.result.ok) this.#failed(operation, reply.result)
+    else if (reply.type === 'write') this.#written(operation, reply)
+    else if (reply.type === 'get') this.#read(operation, reply)
+    this.#next()
+  }
+
+  #failed(
+    operation: Operation,
+    result: { readonly outcome: 'rejected' | 'unknown'; readonly code: string },
+  ): void {
+    if (result.outcome === 'unknown') this.#inDoubt(operation, result.code)
+    else this.#world.history.fail(operation, result.code)
+  }
+
+  /** A get that was not answered changed nothing, so only writes are in doubt. */
+  #inDoubt(operation: Operation, reason: string): void {
+    if (operation.kind === 'get') return this.#world.history.fail(operation, reason)
+    this.#world.history.unknown(operation, reason)
+    this.#process = this.#world.nextProcess()
+  }
+
+  #written(operation: Operation, reply: ClientReply & { readonly type: 'write' }): void {
+    if (operation.kind === 'get' || !reply.result.ok) return
+    const { context, acks } = reply.result
+    operation.context = context
+    operation.acks = acks
+    this.#world.history.ok(operation)
+    if (context === undefined) return
+    const writes = new Set(operation.supersedes?.writes)
+    writes.add(operation.id)
+    this.#contexts.set(`${operation.bucket}/${operation.key}`, { context, writes })
+  }
+
+  #read(operation: Operation, reply: ClientReply & { readonly type: 'get' }): void {
+    if (operation.kind !== 'get' || !reply.result.ok) return
+    const { result } = reply
+    operation.result = result
+    this.#world.history.ok(operation)
+    if (result.context === undefined) return
+    const writes = writesShown(result)
+    const name = `${operation.bucket}/${operation.key}`
+    this.#contexts.set(name, { context: result.context, writes })
+  }
+
+  #next(): void {
+    this.#waiting = undefined
+    this.#think()
+  }
+
+  #takeContext(name: string): SeenContext | undefined {
+    const held = this.#contexts.get(name)
+    if (this.#rng.chance(this.#workload.forgetChance)) this.#contexts.delete(name)
+    return this.#rng.chance(this.#workload.contextChance) ? held : undefined
+  }
+
+  #ownQuorum(): number | undefined {
+    if (!this.#rng.chance(this.#workload.ownQuorumChance)) return undefined
+    return 1 + this.#rng.below(this.#world.replicas)
+  }
+
+  #value(id: number): Uint8Array {
+    const name = `${valueName(id)} `
+    return utf8Encode(name.padEnd(wholeWithin(this.#workload.valueBytes, this.#rng), '.'))
+  }
+}
+
+/** The writes whose values a get has shown. */
+export function writesShown(result: GetSuccess): ReadonlySet<number> {
+  const writes = new Set<number>()
+  for (const { value } of result.container.versions) {
+    const writer = value === undefined ? undefined : writerOf(valueText(value.bytes))
+    if (writer !== undefined) writes.add(writer)
+  }
+  return writes
+}

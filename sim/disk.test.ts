@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { utf8Decode, utf8Encode } from '../src/core/std/bytes.ts'
+import type { StoreEntry, StoreOperation } from '../src/core/ports.ts'
+import { EventQueue } from './clock.ts'
+import type { DiskOptions } from './disk.ts'
+import { Disk } from './disk.ts'
+import { stream } from './seed.ts'
+
+const OPTIONS: DiskOptions = {
+  syncMs: [5, 5],
+  scanMs: [1, 1],
+  failureChance: 0,
+  answersBeforeSync: false,
+}
+
+/** A disk with one process that writes down what it is told. */
+class Bench {
+  readonly queue: EventQueue
+  readonly disk: Disk
+  readonly told: string[] = []
+
+  constructor(options: Partial<DiskOptions> = {}, seed = 1) {
+    this.queue = new EventQueue(stream(seed, 'ties'))
+    this.disk = new Disk(this.queue, { ...OPTIONS, ...options }, stream(seed, 'disk'))
+    this.open()
+  }
+
+  open(): void {
+    this.disk.open({
+      stored: (batch) => this.told.push(`stored ${batch}`),
+      storeFailed: (batch) => this.told.push(`failed ${batch}`),
+      scanned: (scan, ranges) =>
+        this.told.push(`scanned ${scan} ${ranges.map((entries) => keys(entries)).join('|')}`),
+    })
+  }
+
+  run(ms: number): void {
+    const until = this.queue.nowMs + ms
+    while (this.queue.runNext(until)) continue
+  }
+
+  text(key: string): string | undefined {
+    const read = this.disk.get(utf8Encode(key))
+    return read === undefined || read === 'unreadable' ? read : utf8Decode(read)
+  }
+}
+
+function put(key: string, value: string): StoreOperation {
+  return { type: 'put', key: utf8Encode(key), value: utf8Encode(value) }
+}
+
+function keys(entries: readonly StoreEntry[]): string {
+  return entries.map(({ key }) => utf8Decode(key)).join(',')
+}
+
+function scanRange(from: string, to: string, limit = 100, reverse = false) {
+  return { from: utf8Encode(from), to: utf8Encode(to), limit, reverse }
+}
+
+test('a read sees what was handed over, long before it is durable', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  assert.equal(bench.text('a'), '1')
+  assert.deepEqual(bench.told, [])
+  bench.run(4.9)
+  assert.deepEqual(bench.told, [])
+  bench.run(0.2)
+  assert.deepEqual(bench.told, ['stored 1'])
+})
+
+test('what arrives during a sync waits for the next one', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(1)
+  bench.disk.commit(2, [put('a', '2')])
+  bench.disk.commit(3, [])
+  bench.run(4.5)
+  assert.deepEqual(bench.told, ['stored 1'])
+  assert.equal(bench.disk.pending, 2)
+  bench.run(5)
+  assert.deepEqual(bench.told, ['stored 1', 'stored 2', 'stored 3'])
+  assert.equal(bench.disk.pending, 0)
+})
+
+test('deletes and clears take effect in order', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1'), put('b', '1'), put('c', '1')])
+  bench.disk.commit(2, [
+    { type: 'delete', key: utf8Encode('a') },
+    { type: 'clear', from: utf8Encode('b'), to: utf8Encode('c') },
+    put('a', '2'),
+  ])
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => bench.text(key)),
+    ['2', undefined, '1'],
+  )
+})
+
+test('a scan gives the range in order, from inclusive, to exclusive, up to its limit', () => {
+  const bench = new Bench()
+  bench.disk.commit(
+    1,
+    ['b', 'd', 'a', 'c'].map((key) => put(key, key)),
+  )
+  bench.disk.scan(7, [scanRange('a', 'd'), scanRange('b', 'z', 2, true), scanRange('x', 'y')])
+  bench.run(1)
+  assert.deepEqual(bench.told, ['scanned 7 a,b,c|d,c|'])
+})
+
+test('a crash leaves all that was durable and some whole batches of the rest, in order', () => {
+  const batch = fc.tuple(fc.nat(3), fc.nat(3))
+  fc.assert(
+    fc.property(fc.nat(), fc.array(batch, { maxLength: 12 }), fc.nat(40), (seed, list, ms) => {
+      const bench = new Bench({}, seed)
+      const states: (readonly (string | undefined)[])[] = []
+      const state = () => ['k0', 'k1', 'k2', 'k3', 'twin'].map((key) => bench.text(key))
+      states.push(state())
+      list.forEach(([key, gap], index) => {
+        bench.disk.commit(index, [put(`k${key}`, `${index}`), put('twin', `${index}`)])
+        states.push(state())
+        bench.run(gap)
+      })
+      bench.run(ms)
+      const promised = bench.told.length
+      bench.disk.crash()
+      const survived = states.findIndex((then) => then.join() === state().join())
+      assert.ok(survived >= promised, `${promised} were promised, ${survived} survived`)
+      bench.run(100)
+      assert.equal(bench.told.length, promised)
+    }),
+    { seed: 5, numRuns: 200 },
+  )
+})
+
+test('a crash loses nothing, all, or something between, as the seed says', () => {
+  const survivors = Array.from({ length: 40 }, (_, seed) => {
+    const bench = new Bench({}, seed)
+    for (let i = 0; i < 3; i++) bench.disk.commit(i, [put('a', `${i}`)])
+    bench.disk.crash()
+    return bench.text('a')
+  })
+  assert.deepEqual(new Set(survivors), new Set([undefined, '0', '1', '2']))
+})
+
+test('the next process finds the disk and hears nothing of the last one', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  bench.disk.scan(1, [scanRange('a', 'b')])
+  bench.disk.crash()
+  bench.open()
+  bench.disk.commit(2, [put('b', '2')])
+  bench.run(50)
+  assert.deepEqual(bench.told, ['stored 2'])
+  assert.throws(() => bench.open(), /two processes on one disk/)
+})
+
+test('a group whose sync fails is gone, and what came after it stays', () => {
+  const bench = new Bench({ failureChance: 1 })
+  bench.disk.commit(1, [put('a', '1'), put('b', '1')])
+  bench.run(1)
+  bench.disk.commit(2, [put('a', '2')])
+  assert.equal(bench.text('b'), '1')
+  bench.run(4.5)
+  assert.deepEqual(bench.told, ['failed 1'])
+  assert.deepEqual([bench.text('a'), bench.text('b')], ['2', undefined])
+  bench.run(5)
+  assert.deepEqual(bench.told, ['failed 1', 'failed 2'])
+  assert.equal(bench.text('a'), undefined)
+})
+
+test('the mutant promises before it has synced', () => {
+  const lost = Array.from({ length: 20 }, (_, seed) => {
+    const bench = new Bench({ answersBeforeSync: true }, seed)
+    bench.disk.commit(1, [put('a', '1')])
+    bench.run(0)
+    assert.deepEqual(bench.told, ['stored 1'])
+    bench.disk.crash()
+    return bench.text('a') === undefined
+  })
+  assert.ok(lost.includes(true))
+})

@@ -1,0 +1,232 @@
+/**
+ * A node's disk: what it would still hold if the power failed now, and on top of it what has been
+ * handed over and is not yet durable. It keeps the store's contract (`src/core/ports.ts`, `Store`
+ * of `src/runtime/ports.ts`) and no more than that:
+ *
+ * - Reads see all that was handed over. Batches are atomic and become durable in order, in groups:
+ *   what arrives while a group is being synced waits for the next one.
+ * - At a crash the durable part survives, and of the rest a prefix of whole batches, maybe none:
+ *   `stored` is a promise, its absence is not.
+ * - A group whose sync fails is gone: reads do not see it any more.
+ */
+import { assert } from '../src/core/std/assert.ts'
+import { bytesToBinary, compareBytes } from '../src/core/std/bytes.ts'
+import type { Prng } from '../src/core/std/prng.ts'
+import type {
+  ScanRange,
+  StoreEntry,
+  StoreOperation,
+  StoreRead,
+  StoreReader,
+} from '../src/core/ports.ts'
+import type { EventQueue } from './clock.ts'
+import type { Range } from './seed.ts'
+import { within } from './seed.ts'
+
+export interface DiskOptions {
+  /** From handing a group to the disk until it is durable, milliseconds. */
+  readonly syncMs: Range
+  /** From asking for a scan until its answer, milliseconds. */
+  readonly scanMs: Range
+  /** Chance that a group's sync fails. */
+  readonly failureChance: number
+  /** Mutant: say `stored` at once and make durable later. */
+  readonly answersBeforeSync: boolean
+}
+
+/** Told of the outcome; never before the method that asked has returned. */
+export interface DiskListener {
+  stored(batch: number): void
+  storeFailed(batch: number, reason: string): void
+  scanned(scan: number, ranges: readonly (readonly StoreEntry[])[]): void
+}
+
+interface Batch {
+  readonly batch: number
+  readonly operations: readonly StoreOperation[]
+}
+
+/**
+ * Batches handed over and not yet durable; more means that a node stores without waiting for
+ * anything.
+ */
+const PENDING_MAX = 20_000
+
+export class Disk implements StoreReader {
+  readonly #queue: EventQueue
+  readonly #options: DiskOptions
+  readonly #rng: Prng
+  #listener: DiskListener | undefined
+  /** Rises at each power-off: what was scheduled before it must not happen after it. */
+  #powerCycle = 0
+  #durable: Table = new Table()
+  #live: Table = new Table()
+  // Bounded by: PENDING_MAX.
+  #pending: Batch[] = []
+  // Bounded by: PENDING_MAX, one answer a batch.
+  #answers: ((listener: DiskListener) => void)[] = []
+  #syncing = 0
+
+  constructor(queue: EventQueue, options: DiskOptions, rng: Prng) {
+    this.#queue = queue
+    this.#options = options
+    this.#rng = rng
+  }
+
+  /** Batches not yet durable. */
+  get pending(): number {
+    return this.#pending.length
+  }
+
+  /** A process opens the store. */
+  open(listener: DiskListener): void {
+    assert(this.#listener === undefined, 'two processes on one disk')
+    this.#listener = listener
+  }
+
+  get(key: Uint8Array): StoreRead {
+    return this.#live.get(key)
+  }
+
+  commit(batch: number, operations: readonly StoreOperation[]): void {
+    assert(this.#pending.length < PENDING_MAX, `more than ${PENDING_MAX} batches pending`)
+    this.#live.apply(operations)
+    this.#pending.push({ batch, operations })
+    if (this.#options.answersBeforeSync) this.#tell((listener) => listener.stored(batch))
+    if (this.#syncing === 0) this.#sync()
+  }
+
+  scan(scan: number, ranges: readonly ScanRange[]): void {
+    // An engine may take its snapshot when asked or at any time until it answers: toss for it.
+    const early = this.#rng.chance(0.5) ? ranges.map((range) => this.#live.range(range)) : undefined
+    this.#later(within(this.#options.scanMs, this.#rng), () => {
+      const entries = early ?? ranges.map((range) => this.#live.range(range))
+      this.#listener?.scanned(scan, entries)
+    })
+  }
+
+  /** All records, in order of key, as a process that opens the disk now would find them. */
+  entries(): readonly StoreEntry[] {
+    return this.#live.all()
+  }
+
+  /**
+   * The process is gone, with what it had not synced, less a prefix that happened to reach the
+   * disk.
+   */
+  crash(): void {
+    const survivors = this.#rng.below(this.#pending.length + 1)
+    for (const batch of this.#pending.slice(0, survivors)) this.#durable.apply(batch.operations)
+    this.#powerOff()
+  }
+
+  /** What survives a loss of power now; for a mutant that restores it later. */
+  snapshot(): Table {
+    return this.#durable.copy()
+  }
+
+  /** Puts another content on the disk while no process has it open. */
+  restore(table: Table): void {
+    assert(this.#listener === undefined, 'restored under a running process')
+    this.#durable = table.copy()
+    this.#live = table.copy()
+  }
+
+  #powerOff(): void {
+    this.#powerCycle++
+    this.#listener = undefined
+    this.#pending = []
+    this.#answers = []
+    this.#syncing = 0
+    this.#live = this.#durable.copy()
+  }
+
+  #sync(): void {
+    this.#syncing = this.#pending.length
+    if (this.#syncing === 0) return
+    this.#later(within(this.#options.syncMs, this.#rng), () => {
+      const group = this.#pending.splice(0, this.#syncing)
+      if (this.#rng.chance(this.#options.failureChance)) this.#fail(group)
+      else this.#succeed(group)
+      this.#sync()
+    })
+  }
+
+  #succeed(group: readonly Batch[]): void {
+    for (const { operations } of group) this.#durable.apply(operations)
+    if (this.#options.answersBeforeSync) return
+    for (const { batch } of group) this.#tell((listener) => listener.stored(batch))
+  }
+
+  #fail(group: readonly Batch[]): void {
+    this.#live = this.#durable.copy()
+    for (const { operations } of this.#pending) this.#live.apply(operations)
+    for (const { batch } of group)
+      this.#tell((listener) => listener.storeFailed(batch, 'simulated I/O error'))
+  }
+
+  /** Answers of one group arrive one by one, in order, with time for other events between them. */
+  #tell(answer: (listener: DiskListener) => void): void {
+    this.#answers.push(answer)
+    this.#later(0, () => {
+      const next = this.#answers.shift()
+      if (next !== undefined && this.#listener !== undefined) next(this.#listener)
+    })
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const cycle = this.#powerCycle
+    this.#queue.after(delayMs, () => {
+      if (cycle === this.#powerCycle) run()
+    })
+  }
+}
+
+/** Ordered content: a map for point reads, sorted when a range is asked for. */
+export class Table {
+  // Bounded by: what the node stores; a scenario touches a bounded number of keys.
+  readonly #entries: Map<string, StoreEntry>
+  #sorted: StoreEntry[] | undefined
+
+  constructor(entries: Map<string, StoreEntry> = new Map()) {
+    this.#entries = entries
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#entries.get(bytesToBinary(key))?.value
+  }
+
+  copy(): Table {
+    return new Table(new Map(this.#entries))
+  }
+
+  apply(operations: readonly StoreOperation[]): void {
+    for (const operation of operations) {
+      if (operation.type === 'put') {
+        const { key, value } = operation
+        this.#entries.set(bytesToBinary(key), { key, value })
+      } else if (operation.type === 'delete') {
+        this.#entries.delete(bytesToBinary(operation.key))
+      } else {
+        const { from, to } = operation
+        for (const { key } of this.#between(from, to)) this.#entries.delete(bytesToBinary(key))
+      }
+      this.#sorted = undefined
+    }
+  }
+
+  all(): readonly StoreEntry[] {
+    this.#sorted ??= [...this.#entries.values()].sort((a, b) => compareBytes(a.key, b.key))
+    return this.#sorted
+  }
+
+  range(range: ScanRange): readonly StoreEntry[] {
+    const within = this.#between(range.from, range.to)
+    if (range.reverse) within.reverse()
+    return within.slice(0, range.limit)
+  }
+
+  #between(from: Uint8Array, to: Uint8Array): StoreEntry[] {
+    return this.all().filter(({ key }) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0)
+  }
+}

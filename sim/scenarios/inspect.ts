@@ -1,0 +1,105 @@
+/**
+ * What the checkers are given of a world at rest: every key read through every node, and what the
+ * disks hold.
+ */
+import { bytesToBinary, utf8Encode } from '../../src/core/std/bytes.ts'
+import { crc32 } from '../../src/core/std/crc32.ts'
+import type { NodeId, PartitionId } from '../../src/core/std/ids.ts'
+import { parseRecordKey } from '../../src/core/node/storage-keys.ts'
+import type { Layout } from '../../src/core/placement/layout.ts'
+import { decodeRecord } from '../../src/core/versions/record.ts'
+import type { Container } from '../../src/core/versions/version.ts'
+import type { Copies, FinalRead } from '../checkers/evidence.ts'
+import type { Workload, WorkloadBucket } from '../clients.ts'
+import { keyName } from '../describe.ts'
+import type { SimNode } from '../sim-node.ts'
+import type { Violation } from '../violation.ts'
+import { violation } from '../violation.ts'
+import type { World } from '../world.ts'
+
+/** What a node is given for one final read, and what the world gives the node, milliseconds. */
+const READ_TIMEOUT_MS = 5_000
+const READ_LIMIT_MS = 10_000
+const READ_ATTEMPTS = 4
+const BETWEEN_ATTEMPTS_MS = 2_000
+
+/** Reads every key through every node with r = n, which also mends what is stale. */
+export function readEverything(world: World, workload: Workload): readonly FinalRead[] | Violation {
+  const finals: FinalRead[] = []
+  for (const bucket of workload.buckets) {
+    for (let index = 0; index < workload.keys; index++) {
+      for (const node of world.nodes.filter((candidate) => candidate.isUp)) {
+        const final = readStubbornly(world, node, bucket, `k${index}`)
+        if ('checker' in final) return final
+        finals.push(final)
+      }
+    }
+  }
+  return finals
+}
+
+/**
+ * Links that broke during the faults may be found out only now: a read may fail, but not for long.
+ */
+function readStubbornly(
+  world: World,
+  node: SimNode,
+  bucket: WorkloadBucket,
+  key: string,
+): FinalRead | Violation {
+  for (let attempt = 1; attempt < READ_ATTEMPTS; attempt++) {
+    const final = readOnce(world, node, bucket, key)
+    if (!('checker' in final)) return final
+    if (world.violation !== undefined) return world.violation
+    world.run(BETWEEN_ATTEMPTS_MS)
+  }
+  return readOnce(world, node, bucket, key)
+}
+
+function readOnce(
+  world: World,
+  node: SimNode,
+  { name: bucket, mode }: WorkloadBucket,
+  key: string,
+): FinalRead | Violation {
+  const names = { bucket, key: utf8Encode(key), sort: undefined }
+  const request = { type: 'get', ...names, r: world.replicas, timeoutMs: READ_TIMEOUT_MS } as const
+  const reply = world.ask(node, request, READ_LIMIT_MS)
+  const name = `${bucket}/${key}`
+  if (reply === 'lost' || reply.type !== 'get')
+    return world.violation ?? violation('progress', `${name}: no answer to the final read`, [name])
+  const { result } = reply
+  if (result.ok) return { node: node.index, bucket, mode, key, result }
+  const message = `${name}: final read through n${node.index + 1}: ${result.code} ${result.message}`
+  return violation('progress', message, [name])
+}
+
+/** Every record on any disk, as each node that should hold it does. */
+export function collectCopies(world: World): readonly Copies[] {
+  const layout = world.views()[0]?.layout?.current
+  if (layout === undefined) return []
+  const keys = new Map<string, Uint8Array>()
+  for (const { disk } of world.nodes)
+    for (const { key } of disk.entries()) keys.set(bytesToBinary(key), key)
+  return [...keys.values()].flatMap((key) => {
+    const record = parseRecordKey(key)
+    if (record === undefined) return []
+    const holders = replicasOf(layout, record.partition)
+    const copies = world.nodes
+      .filter(({ id }) => holders.includes(id))
+      .map(({ index, disk }) => ({ node: index, container: containerIn(disk.get(key)) }))
+    return { name: keyName(key) ?? '?', copies }
+  })
+}
+
+function replicasOf(layout: Layout, partition: PartitionId): readonly NodeId[] {
+  return (layout.table[partition] ?? []).flatMap((role) => layout.roles[role]?.node ?? [])
+}
+
+function containerIn(
+  record: Uint8Array | 'unreadable' | undefined,
+): Container | 'absent' | 'corrupt' {
+  if (record === undefined) return 'absent'
+  const container = typeof record === 'string' ? record : decodeRecord(record, crc32)
+  return typeof container === 'string' ? 'corrupt' : container
+}

@@ -1,0 +1,185 @@
+/**
+ * What outlives a process: a node's identity, its disk, its generation, and the machine whose clock
+ * goes wrong in its own way.
+ */
+import { assert } from '../src/core/std/assert.ts'
+import { crc32 } from '../src/core/std/crc32.ts'
+import type { Address, ClusterId, NodeId } from '../src/core/std/ids.ts'
+import type { NodeConfig } from '../src/core/node/config.ts'
+import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
+import type { NodeOptions } from '../src/core/node/node.ts'
+import { ProcessClock } from './clock.ts'
+import type { DiskOptions } from './disk.ts'
+import { Disk, Table } from './disk.ts'
+import type { NodeMachine, Surroundings } from './process.ts'
+import { Process } from './process.ts'
+import type { Range } from './seed.ts'
+import { stream, wholeWithin, within } from './seed.ts'
+
+export type NodeFactory = (options: NodeOptions) => NodeMachine
+
+/** Rules broken on purpose, to show that the checkers notice. */
+export const MUTANTS = ['answer-before-sync', 'no-read-repair', 'forgotten-disk'] as const
+export type Mutant = (typeof MUTANTS)[number]
+
+export interface SimNodeOptions {
+  readonly seed: number
+  readonly index: number
+  readonly cluster: ClusterId
+  readonly config: NodeConfig
+  readonly birth: NodeOptions['birth']
+  /** Addresses that the node was told to join by, at its first start. */
+  readonly seeds: readonly Address[]
+  readonly disk: DiskOptions
+  /** Wrongness of the wall clock, drawn anew at each start. */
+  readonly clockOffsetMs: Range
+  readonly clockDrift: Range
+  readonly mutant: Mutant | undefined
+  readonly create: NodeFactory
+}
+
+/** The cluster port of every node; each has a host of its own. */
+const PORT = 5001
+
+export function addressOf(index: number): Address {
+  return { host: `10.0.0.${index + 1}`, port: PORT }
+}
+
+export class SimNode {
+  readonly index: number
+  readonly id: NodeId
+  readonly address: Address
+  readonly disk: Disk
+  readonly #world: Surroundings
+  readonly #options: SimNodeOptions
+  #generation = 0
+  #starts = 0
+  #process: Process | undefined
+
+  constructor(world: Surroundings, options: SimNodeOptions) {
+    const { seed, index } = options
+    this.#world = world
+    this.#options = options
+    this.index = index
+    this.id = idOf(seed, index)
+    this.address = addressOf(index)
+    const disk = { ...options.disk, answersBeforeSync: options.mutant === 'answer-before-sync' }
+    this.disk = new Disk(world.queue, disk, stream(seed, 'disk', index))
+    world.network.place(this.address, index)
+  }
+
+  /** Whether it has ever run. */
+  get hasStarted(): boolean {
+    return this.#starts > 0
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined
+  }
+
+  get machine(): NodeMachine | undefined {
+    return this.#process?.machine
+  }
+
+  /** Requests that the running process has not answered. */
+  get outstanding(): number {
+    return this.#process?.outstanding ?? 0
+  }
+
+  /**
+   * Starts the process; `known` are the addresses of others that it is told besides those of its
+   * first start.
+   */
+  start(known: readonly Address[] = []): void {
+    assert(this.#process === undefined, `n${this.index + 1} runs already`)
+    const options = this.#options
+    const { seed, index } = options
+    const dice = stream(seed, 'node', index, ++this.#starts)
+    const clock = new ProcessClock(this.#world.queue, {
+      originMs: wholeWithin([0, 1_000_000], dice),
+      offsetMs: within(options.clockOffsetMs, dice),
+      drift: within(options.clockDrift, dice),
+    })
+    this.#generation = Math.max(this.#generation + 1, Math.floor(clock.wallMs() / 1000))
+    this.#world.tell(index, 'start', { text: `generation ${this.#generation}` })
+    const machine = options.create({
+      self: this.#info(),
+      cluster: options.cluster,
+      generation: this.#generation,
+      config: options.config,
+      birth: options.birth,
+      store: this.disk,
+      checksum: crc32,
+      rng: dice.fork(),
+    })
+    this.#process = new Process(this.#world, this.#processOptions(clock), machine)
+    this.#process.start([...options.seeds, ...known])
+  }
+
+  crash(): void {
+    const process = this.#process
+    if (process === undefined) return
+    this.#world.tell(this.index, 'crash', { text: `${this.disk.pending} batches not durable` })
+    this.#process = undefined
+    process.kill()
+    if (this.#options.mutant === 'forgotten-disk') this.#forget()
+  }
+
+  /** Crashes in the middle of the next step that asks for anything. */
+  crashMidStep(at: number): void {
+    this.#process?.crashMidStep(at)
+  }
+
+  /** `done` is called once, later: `lost` when the process is gone before it answered. */
+  request(request: ClientRequest, done: (reply: ClientReply | 'lost') => void): void {
+    assert(this.#process !== undefined, `n${this.index + 1} is down`)
+    this.#process.request(request, done)
+  }
+
+  #info(): NodeOptions['self'] {
+    return {
+      id: this.id,
+      name: this.#world.nameOf(this.id),
+      address: this.address,
+      httpAddress: { host: this.address.host, port: PORT + 1000 },
+      zone: 'default',
+      weight: 1,
+    }
+  }
+
+  #processOptions(clock: ProcessClock): ConstructorParameters<typeof Process>[1] {
+    return {
+      index: this.index,
+      id: this.id,
+      address: this.address,
+      cluster: this.#options.cluster,
+      disk: this.disk,
+      clock,
+      skipsReadRepair: this.#options.mutant === 'no-read-repair',
+      crashed: () => this.crash(),
+    }
+  }
+
+  /**
+   * Loses every record and keeps what the node knows of itself, its vnode ids among it: the family
+   * of Riak's kv679.
+   */
+  #forget(): void {
+    const kept = new Table()
+    const state = this.disk.entries().filter(({ key }) => key[0] !== RECORD)
+    kept.apply(state.map(({ key, value }) => ({ type: 'put', key, value })))
+    this.disk.restore(kept)
+  }
+}
+
+/** First byte of a record's storage key (`storage-keys.ts`). */
+const RECORD = 0x01
+
+function idOf(seed: number, index: number): NodeId {
+  const dice = stream(seed, 'node id', index)
+  return (hex32(dice.u32()) + hex32(dice.u32())) as NodeId
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}
