@@ -93,7 +93,7 @@ export class GroupCommit implements Store {
   }
 
   get(key: Uint8Array): StoreRead {
-    const pending = this.#overlay.get(nameOf(key))
+    const pending = this.#overlay.isEmpty ? undefined : this.#overlay.get(nameOf(key))
     if (pending === undefined) return this.#engine.get(key)
     return pending === 'absent' ? undefined : pending
   }

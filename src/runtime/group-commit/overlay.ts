@@ -54,8 +54,11 @@ export class Overlay {
     return this.#at
   }
 
-  get size(): number {
-    return this.#newest.size
+  /** Whether the engine alone knows everything. */
+  get isEmpty(): boolean {
+    return (
+      this.#newest.size === 0 && this.#clears.length === 0 && this.#standing === undefined
+    )
   }
 
   put(key: Uint8Array, value: Uint8Array | undefined): PendingWrite {
