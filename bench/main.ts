@@ -7,7 +7,7 @@
  *
  *   npm run bench                                   measure and write bench/results/latest.json
  *   npm run bench -- --out base.json --seconds 20   longer, elsewhere
- *   npm run bench -- --engine level                 another engine
+ *   npm run bench -- --engine memory                without a disk: what durability costs
  *   npm run bench -- --compare a.json b.json        two results side by side
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,8 +1,8 @@
 /**
- * The durable stores against each other, below everything else: what a durable put costs in CPU with few and many writers, a
+ * The stores, below everything else: what a durable put costs in CPU with few and many writers, a
  * get, a scan, and the disk.
  *
- *   node dist/bench/store.js [--stores lmdb,level] [--keys N] [--value BYTES] [--seconds N] [--rounds N] [--json FILE]
+ *   node dist/bench/store.js [--stores lmdb,memory] [--keys N] [--value BYTES] [--seconds N] [--rounds N] [--json FILE]
  *
  * Every store and round runs in a process and a folder of its own, the stores in turn; the table shows medians. CPU is that
  * of the whole process, all its threads, so that work put off (compaction) counts as far as it falls into the time measured.
@@ -15,8 +15,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
-import { LevelStore } from '../src/adapters/level/level-store.ts'
 import { LmdbStore } from '../src/adapters/lmdb/lmdb-store.ts'
+import { MemoryStore } from '../src/adapters/memory/memory-store.ts'
 import type { StoreEntry } from '../src/core/ports.ts'
 import { Prng } from '../src/core/std/prng.ts'
 import type { Store, StoreListener } from '../src/runtime/ports.ts'
@@ -169,8 +169,8 @@ function diskBytes(folder: string): number {
 
 async function openStore(name: string, path: string, listener: StoreListener): Promise<Store> {
   if (name === 'lmdb') return LmdbStore.open({ path, listener })
-  if (name === 'level') return LevelStore.open({ path, listener })
-  throw new Error(`no store is called ${name}: lmdb and level are`)
+  if (name === 'memory') return MemoryStore.open({ listener })
+  throw new Error(`no store is called ${name}: lmdb and memory are`)
 }
 
 async function measure(name: string, options: Options): Promise<Figures> {
@@ -230,7 +230,7 @@ function compare(names: readonly string[], options: Options, rounds: number): vo
 
 const { values } = parseArgs({
   options: {
-    stores: { type: 'string', default: 'lmdb,level' },
+    stores: { type: 'string', default: 'lmdb' },
     keys: { type: 'string', default: '200000' },
     value: { type: 'string', default: '150' },
     seconds: { type: 'string', default: '5' },

@@ -19,6 +19,7 @@ const WORKLOAD: Workload = {
   thinkMs: [1, 5],
   putShare: 0.4,
   deleteShare: 0.2,
+  listShare: 0,
   contextChance: 0.8,
   forgetChance: 0.2,
   ownQuorumChance: 0.3,
@@ -72,7 +73,9 @@ function failed(request: ClientRequest, outcome: Failure['outcome']): ClientRepl
 const generous: Answer = (request) =>
   request.type === 'get'
     ? read(container([version(0, dot(1, 1), 5)], dot(1, 1)), context(5, dot(1, 1)))
-    : written(context(9, dot(1, 2)))
+    : request.type === 'list'
+      ? undefined
+      : written(context(9, dot(1, 2)))
 
 test('a client puts, gets and deletes, one thing at a time, each value only once', () => {
   const { requests, operations } = work(generous)
@@ -213,4 +216,20 @@ test('a value reads as the name of its put and padding', () => {
   assert.ok(first?.type === 'put')
   assert.equal(first.value.bytes.length, 30)
   assert.deepEqual(first.value.bytes.subarray(0, 4), utf8Encode('op0 '))
+})
+
+test('a client that lists goes on at once, and a wrong page is a broken invariant', () => {
+  const wrong: Answer = (request) => {
+    if (request.type !== 'list') return generous(request, 0)
+    const keys = [
+      { key: Uint8Array.of(0xff), sort: undefined },
+      { key: Uint8Array.of(1), sort: undefined },
+    ]
+    return { type: 'list', result: { ok: true, keys, next: undefined } }
+  }
+  const { world } = work(wrong, { listShare: 0.5 })
+  assert.equal(world.violation?.checker, 'listings')
+  const { operations, requests } = work(generous, { listShare: 0.5 })
+  assert.ok(operations.length > 20)
+  assert.ok(requests.filter(({ type }) => type === 'list').length > 20)
 })

@@ -5,12 +5,14 @@
  */
 import { utf8Encode } from '../src/core/std/bytes.ts'
 import type { Prng } from '../src/core/std/prng.ts'
-import type { ClientReply, ClientRequest, GetSuccess } from '../src/core/node/events.ts'
+import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
 import type { ConflictMode } from '../src/core/node/messages.ts'
+import { listingKey } from '../src/core/node/storage-keys.ts'
+import { shownBy } from './checkers/causality.ts'
+import { pageProblem } from './checkers/listings.ts'
 import type { EventQueue } from './clock.ts'
-import { valueText } from './describe.ts'
 import type { GetRecord, History, Operation, SeenContext, WriteRecord } from './history.ts'
-import { valueName, writerOf } from './history.ts'
+import { valueName } from './history.ts'
 import type { Range } from './seed.ts'
 import { wholeWithin, within } from './seed.ts'
 import type { SimNode } from './sim-node.ts'
@@ -33,6 +35,8 @@ export interface Workload {
   readonly thinkMs: Range
   readonly putShare: number
   readonly deleteShare: number
+  /** Chance that a client asks for a page of a listing instead of one key. */
+  readonly listShare: number
   /** Chance that a write hands back the context that the client holds. */
   readonly contextChance: number
   /** Chance that a client forgets a context that it could have used. */
@@ -109,6 +113,7 @@ export class Client {
     if (node === undefined) return this.#think()
     const bucket = this.#rng.pick(this.#workload.buckets)
     const key = `k${this.#rng.below(this.#workload.keys)}`
+    if (this.#rng.chance(this.#workload.listShare)) return this.#list(node, bucket, key)
     const dice = this.#rng.fraction()
     const { putShare, deleteShare } = this.#workload
     if (dice < putShare) this.#write('put', node, bucket, key)
@@ -160,6 +165,32 @@ export class Client {
     const timeoutMs = Math.round(within(this.#workload.timeoutMs, this.#rng))
     const names = { bucket: bucket.name, key: utf8Encode(key), sort: undefined, timeoutMs, r }
     this.#ask(node, operation, { type: 'get', ...names }, timeoutMs)
+  }
+
+  /** A page from somewhere on. Nobody waits for it: whether it was answered shows when all is at rest. */
+  #list(node: SimNode, bucket: WorkloadBucket, key: string): void {
+    const reverse = this.#rng.chance(0.5)
+    const bound = listingKey(utf8Encode(key), undefined)
+    const bounds = reverse
+      ? { from: new Uint8Array(0), to: bound }
+      : { from: bound, to: new Uint8Array(0) }
+    const limit = wholeWithin([1, 5], this.#rng)
+    const timeoutMs = Math.round(within(this.#workload.timeoutMs, this.#rng))
+    const request = {
+      type: 'list',
+      bucket: bucket.name,
+      ...bounds,
+      reverse,
+      limit,
+      timeoutMs,
+    } as const
+    node.request(request, (reply) => {
+      if (reply === 'lost' || reply.type !== 'list' || !reply.result.ok) return
+      const wrong = pageProblem(reply.result, request)
+      if (wrong !== undefined)
+        this.#world.violate(violation('listings', `${bucket.name}: a page ${wrong}`))
+    })
+    this.#think()
   }
 
   #common(
@@ -238,7 +269,7 @@ export class Client {
     operation.result = result
     this.#world.history.ok(operation)
     if (result.context === undefined) return
-    const writes = writesShown(result)
+    const writes = shownBy(result.container)
     const name = `${operation.bucket}/${operation.key}`
     this.#contexts.set(name, { context: result.context, writes })
   }
@@ -263,14 +294,4 @@ export class Client {
     const name = `${valueName(id)} `
     return utf8Encode(name.padEnd(wholeWithin(this.#workload.valueBytes, this.#rng), '.'))
   }
-}
-
-/** The writes whose values a get has shown. */
-export function writesShown(result: GetSuccess): ReadonlySet<number> {
-  const writes = new Set<number>()
-  for (const { value } of result.container.versions) {
-    const writer = value === undefined ? undefined : writerOf(valueText(value.bytes))
-    if (writer !== undefined) writes.add(writer)
-  }
-  return writes
 }

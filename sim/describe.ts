@@ -191,7 +191,7 @@ export function containerText(container: Container): string {
   return `[${versions} | ${vectorText(container.vector)}]`
 }
 
-export function versionText(version: Version): string {
+function versionText(version: Version): string {
   const { dot, stamp, value } = version
   const what = value === undefined ? 'deleted' : valueText(value.bytes)
   return `${what}@${dotText(dot)}(${stamp.ms % 1_000_000}.${stamp.counter})`

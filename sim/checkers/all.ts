@@ -5,6 +5,7 @@ import { convergence } from './convergence.ts'
 import { dots } from './dots.ts'
 import type { Checker } from './evidence.ts'
 import { honestAnswers } from './honest-answers.ts'
+import { listings } from './listings.ts'
 import { noLostVersion } from './no-lost-version.ts'
 import { noResurrection } from './no-resurrection.ts'
 import { quorumReads } from './quorum-reads.ts'
@@ -20,5 +21,6 @@ export const ALL_CHECKERS: readonly Checker[] = [
   noResurrection,
   acknowledgedWrites,
   convergence,
+  listings,
   boundedQueues,
 ]

@@ -32,7 +32,7 @@ export function covers(vector: VersionVector, dot: Dot): boolean {
   return vector.some(({ vnode, counter }) => vnode === dot.vnode && counter >= dot.counter)
 }
 
-export function coversAll(vector: VersionVector, other: VersionVector): boolean {
+function coversAll(vector: VersionVector, other: VersionVector): boolean {
   return other.every((dot) => covers(vector, dot))
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { utf8Encode } from '../../src/core/std/bytes.ts'
+import { listingKey } from '../../src/core/node/storage-keys.ts'
 import type { Container } from '../../src/core/versions/version.ts'
 import { acknowledgedWrites } from './acknowledged-writes.ts'
 import { ALL_CHECKERS } from './all.ts'
@@ -9,6 +11,7 @@ import { dots } from './dots.ts'
 import type { Checker, Evidence, Gauge } from './evidence.ts'
 import { container, context, dot, HandMade, stamp, version } from './hand-made.ts'
 import { honestAnswers } from './honest-answers.ts'
+import { listings, pageProblem } from './listings.ts'
 import { noLostVersion } from './no-lost-version.ts'
 import { noResurrection } from './no-resurrection.ts'
 import { quorumReads } from './quorum-reads.ts'
@@ -71,7 +74,7 @@ describe('every checker', () => {
   test('is listed once', () => {
     const names = ALL_CHECKERS.map(({ name }) => name)
     assert.equal(new Set(names).size, names.length)
-    assert.equal(names.length, 9)
+    assert.equal(names.length, 10)
   })
 })
 
@@ -260,6 +263,34 @@ describe('convergence', () => {
   })
 })
 
+describe('listings', () => {
+  const deleted = container([version(undefined, A1, 10)], A1)
+  const read = (shown: Container): HandMade => new HandMade('lww').final(0, shown).final(1, shown)
+  const listed = (keys: readonly string[], reverse = false) => ({
+    listings: [{ node: 1, bucket: 'b', reverse, keys }],
+  })
+
+  test('accepts the live keys in order, and nothing where all is deleted', () => {
+    accepts(listings, read(OLDER).evidence(listed(['k'])))
+    accepts(listings, read(deleted).evidence(listed([])))
+  })
+
+  test('notices a key that is missing, one that is deleted, and one that comes twice', () => {
+    refuses(listings, read(OLDER).evidence(listed([])), /b: n2 lists nothing instead of k/)
+    refuses(listings, read(deleted).evidence(listed(['k'])), /n2 lists k/)
+    refuses(listings, read(OLDER).evidence(listed(['k', 'k'])), /n2 lists k k/)
+  })
+
+  test('expects the order that was asked for', () => {
+    const evidence = read(OLDER).evidence()
+    const [first] = evidence.finals
+    const two = { ...evidence, finals: [first!, { ...first!, key: 'j' }] }
+    accepts(listings, { ...two, ...listed(['j', 'k']) })
+    accepts(listings, { ...two, ...listed(['k', 'j'], true) })
+    refuses(listings, { ...two, ...listed(['k', 'j']) }, /lists k j instead of j k/)
+  })
+})
+
 describe('honest-answers', () => {
   test('notices the value of a rejected write', () => {
     const story = new HandMade('siblings').write(0, { invoked: 0, outcome: 'fail' })
@@ -380,4 +411,43 @@ describe('bounded-queues', () => {
     refuses(boundedQueues, evidence(gauge(11, 0)), /queue: 11, more than 10/)
     refuses(boundedQueues, evidence(gauge(3, 1)), /queue: 1 left/)
   })
+})
+
+test('a page must be in order, within its range and limit, and repeat nothing', () => {
+  const page = (...names: readonly string[]) =>
+    ({
+      ok: true,
+      keys: names.map((name) => ({ key: utf8Encode(name), sort: undefined })),
+      next: undefined,
+    }) as const
+  const request = {
+    type: 'list',
+    bucket: 'b',
+    from: listingKey(utf8Encode('c'), undefined),
+    to: listingKey(utf8Encode('g'), undefined),
+    reverse: false,
+    limit: 3,
+    timeoutMs: undefined,
+  } as const
+  const problems = [
+    page('c', 'd', 'f'),
+    page(),
+    page('d', 'c'),
+    page('d', 'd'),
+    page('b', 'd'),
+    page('d', 'g'),
+    page('c', 'd', 'e', 'f'),
+  ].map((each) => pageProblem(each, request))
+  assert.deepEqual(problems, [
+    undefined,
+    undefined,
+    'is out of order or repeats a key',
+    'is out of order or repeats a key',
+    'has a key before its range',
+    'has a key after its range',
+    'has 4 keys of 3',
+  ])
+  const reversed = { ...request, reverse: true }
+  assert.equal(pageProblem(page('f', 'c'), reversed), undefined)
+  assert.match(pageProblem(page('c', 'f'), reversed) ?? '', /out of order/)
 })

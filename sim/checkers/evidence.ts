@@ -14,6 +14,14 @@ export interface FinalRead {
   readonly result: GetSuccess
 }
 
+/** All pages of a bucket's listing, asked of one node at the end. */
+export interface FinalListing {
+  readonly node: number
+  readonly bucket: string
+  readonly reverse: boolean
+  readonly keys: readonly string[]
+}
+
 /** What the disks of a key's replicas hold at the very end. */
 export interface Copies {
   /** `bucket/key`. */
@@ -36,6 +44,7 @@ export interface Gauge {
 export interface Evidence {
   readonly operations: readonly Operation[]
   readonly finals: readonly FinalRead[]
+  readonly listings: readonly FinalListing[]
   readonly copies: readonly Copies[]
   readonly gauges: readonly Gauge[]
   /** n of every bucket. */

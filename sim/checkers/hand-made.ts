@@ -126,6 +126,7 @@ export class HandMade {
     return {
       operations: this.#operations,
       finals: this.#finals,
+      listings: [],
       copies: [],
       gauges: [],
       replicas: 3,

@@ -2,14 +2,14 @@
  * What the checkers are given of a world at rest: every key read through every node, and what the
  * disks hold.
  */
-import { bytesToBinary, utf8Encode } from '../../src/core/std/bytes.ts'
+import { bytesToBinary, utf8Decode, utf8Encode } from '../../src/core/std/bytes.ts'
 import { crc32 } from '../../src/core/std/crc32.ts'
 import type { NodeId, PartitionId } from '../../src/core/std/ids.ts'
 import { parseRecordKey } from '../../src/core/node/storage-keys.ts'
 import type { Layout } from '../../src/core/placement/layout.ts'
 import { decodeRecord } from '../../src/core/versions/record.ts'
 import type { Container } from '../../src/core/versions/version.ts'
-import type { Copies, FinalRead } from '../checkers/evidence.ts'
+import type { Copies, FinalListing, FinalRead } from '../checkers/evidence.ts'
 import type { Workload, WorkloadBucket } from '../clients.ts'
 import { keyName } from '../describe.ts'
 import type { SimNode } from '../sim-node.ts'
@@ -22,6 +22,9 @@ const READ_TIMEOUT_MS = 5_000
 const READ_LIMIT_MS = 10_000
 const READ_ATTEMPTS = 4
 const BETWEEN_ATTEMPTS_MS = 2_000
+/** Few, so that listings have pages. */
+const PAGE_KEYS = 3
+const EMPTY: Uint8Array = new Uint8Array(0)
 
 /** Reads every key through every node with r = n, which also mends what is stale. */
 export function readEverything(world: World, workload: Workload): readonly FinalRead[] | Violation {
@@ -72,6 +75,48 @@ function readOnce(
   if (result.ok) return { node: node.index, bucket, mode, key, result }
   const message = `${name}: final read through n${node.index + 1}: ${result.code} ${result.message}`
   return violation('progress', message, [name])
+}
+
+/** Lists every bucket through every node, page by page, every other node from the end. */
+export function listEverything(
+  world: World,
+  workload: Workload,
+): readonly FinalListing[] | Violation {
+  const listings: FinalListing[] = []
+  for (const { name: bucket } of workload.buckets) {
+    for (const node of world.nodes.filter((candidate) => candidate.isUp)) {
+      const reverse = node.index % 2 === 1
+      const keys = listPages(world, node, bucket, reverse, workload.keys)
+      if ('checker' in keys) return keys
+      listings.push({ node: node.index, bucket, reverse, keys })
+    }
+  }
+  return listings
+}
+
+function listPages(
+  world: World,
+  node: SimNode,
+  bucket: string,
+  reverse: boolean,
+  keysMax: number,
+): readonly string[] | Violation {
+  const keys: string[] = []
+  let bounds = { from: EMPTY, to: EMPTY }
+  for (let pages = 0; pages <= keysMax; pages++) {
+    const wanted = { bucket, ...bounds, reverse, limit: PAGE_KEYS, timeoutMs: READ_TIMEOUT_MS }
+    const reply = world.ask(node, { type: 'list', ...wanted }, READ_LIMIT_MS)
+    if (world.violation !== undefined) return world.violation
+    if (reply === 'lost' || reply.type !== 'list' || !reply.result.ok) {
+      const why = reply === 'lost' ? 'no answer' : JSON.stringify(reply.result)
+      return violation('progress', `${bucket}: no listing through n${node.index + 1}: ${why}`)
+    }
+    keys.push(...reply.result.keys.map(({ key }) => utf8Decode(key) ?? '?'))
+    const { next } = reply.result
+    if (next === undefined) return keys
+    bounds = reverse ? { from: EMPTY, to: next } : { from: next, to: EMPTY }
+  }
+  return violation('listings', `${bucket}: more pages than keys through n${node.index + 1}`)
 }
 
 /** Every record on any disk, as each node that should hold it does. */

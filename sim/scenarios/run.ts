@@ -14,7 +14,7 @@ import { Trace } from '../trace.ts'
 import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
 import type { World } from '../world.ts'
-import { collectCopies, readEverything } from './inspect.ts'
+import { collectCopies, listEverything, readEverything } from './inspect.ts'
 import type { Scenario } from './scenario.ts'
 import { createClients, createWorld, workloadOf } from './setting.ts'
 
@@ -135,12 +135,15 @@ function judge(world: World, scenario: Scenario, workload: Workload): Violation 
   world.announce('phase', 'every key is read through every node')
   const finals = readEverything(world, workload)
   if ('checker' in finals) return finals
+  const listings = listEverything(world, workload)
+  if ('checker' in listings) return listings
   world.run(REST_MS)
   if (!world.run(REST_LIMIT_MS, () => world.isAtRest(), LOOK_EVERY_MS))
     return stuck(world, 'something goes on and on')
   const evidence: Evidence = {
     operations: world.history.operations,
     finals,
+    listings,
     copies: collectCopies(world),
     gauges: world.gauges(),
     replicas: world.replicas,

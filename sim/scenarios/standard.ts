@@ -14,6 +14,7 @@ const WORKLOAD: Scenario['workload'] = {
   thinkMs: [0, 150],
   putShare: 0.45,
   deleteShare: 0.1,
+  listShare: 0.05,
   forgetChance: 0.3,
   ownQuorumChance: 0.2,
   impatience: 0.02,

@@ -45,7 +45,7 @@ export interface FieldDescription {
 /** Where cluster traffic goes when an address names no port. */
 export const CLUSTER_PORT_DEFAULT = 5001
 export const HTTP_PORT_DEFAULT = 6001
-export const ENGINES = ['lmdb', 'level', 'memory'] as const
+export const ENGINES = ['lmdb', 'memory'] as const
 export const LOG_LEVELS = ['error', 'info', 'debug'] as const
 export type Engine = (typeof ENGINES)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]

@@ -89,7 +89,7 @@ describe('values', () => {
       data: '/tmp/x',
       zone: 'z',
       weight: '7',
-      engine: 'level',
+      engine: 'memory',
       partitions: '512',
       replicas: '5',
       logLevel: 'debug',
@@ -167,7 +167,7 @@ describe('mistakes', () => {
     assert.deepEqual(problems, [
       'port (from --port): 70000 is not a whole number from 0 to 65535',
       `weight (from ${path}): 0 is not a whole number from 1 to 1000`,
-      'engine (from DND_ENGINE): "rocks" is not one of lmdb, level, memory',
+      'engine (from DND_ENGINE): "rocks" is not one of lmdb, memory',
     ])
   })
 

@@ -1,5 +1,4 @@
 /** From the name of an engine to the open store. */
-import { LevelStore } from '../adapters/level/level-store.ts'
 import { LmdbStore } from '../adapters/lmdb/lmdb-store.ts'
 import { MemoryStore } from '../adapters/memory/memory-store.ts'
 import type { Store, StoreListener } from '../runtime/ports.ts'
@@ -13,8 +12,6 @@ export async function openStore(
   switch (engine) {
     case 'lmdb':
       return LmdbStore.open({ path, listener })
-    case 'level':
-      return LevelStore.open({ path, listener })
     case 'memory':
       return MemoryStore.open({ listener })
   }

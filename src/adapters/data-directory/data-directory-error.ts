@@ -1,5 +1,7 @@
 /** Why a data directory cannot be used. Every message names the directory and what to do. */
 
+import { DndError } from '../../core/errors.ts'
+
 export type DataDirectoryCode =
   | 'DND_ERR_DATA_NEWER_FORMAT'
   | 'DND_ERR_DATA_OTHER_CLUSTER'
@@ -10,14 +12,9 @@ export type DataDirectoryCode =
   | 'DND_ERR_DATA_NOT_EMPTY'
   | 'DND_ERR_DATA_MISSING'
 
-export class DataDirectoryError extends Error {
+/** Its code is a {@link DataDirectoryCode}. */
+export class DataDirectoryError extends DndError {
   override readonly name = 'DataDirectoryError'
-  readonly code: DataDirectoryCode
-
-  constructor(code: DataDirectoryCode, message: string, options?: { readonly cause: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** The file system refused: `doing` says what. */

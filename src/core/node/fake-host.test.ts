@@ -130,14 +130,14 @@ function isWithin(key: Uint8Array, from: Uint8Array, to: Uint8Array): boolean {
 export function written(
   vnode: number,
   counter: number,
-  value: Uint8Array | undefined = Uint8Array.of(counter),
+  value: Uint8Array | 'deleted' = Uint8Array.of(counter),
   local: Container = EMPTY_CONTAINER,
 ): Container {
   return write(local, {
     dot: { vnode: vnode as VnodeId, counter },
     stamp: { ms: counter, counter: 0 },
     value:
-      value === undefined
+      value === 'deleted'
         ? undefined
         : { bytes: value, contentType: 'text/plain', metadata: [], expiresAtMs: 0 },
     context: local.vector,

@@ -133,6 +133,7 @@ export class Forwards {
   }
 
   #answer(forwarded: Forwarded, result: WriteResult): void {
+    if (!result.ok) this.#host.note({ type: 'request-failed', code: result.code })
     this.#host.reply(forwarded.client, { type: 'write', result })
   }
 }

@@ -168,8 +168,11 @@ export class Requests {
 
   written(origin: Origin, result: WriteResult): void {
     assert(origin.kind === 'client' || origin.kind === 'forward', `a write for ${origin.kind}`)
-    if (!result.ok) this.#host.note({ type: 'request-failed', code: result.code })
-    if (origin.kind === 'client') return this.#host.reply(origin.client, { type: 'write', result })
+    if (origin.kind === 'client') {
+      if (!result.ok) this.#host.note({ type: 'request-failed', code: result.code })
+      return this.#host.reply(origin.client, { type: 'write', result })
+    }
+    // Counted by the node whose client it is.
     const { from, request } = origin
     const id = `${from}/${request}`
     // A refusal stored nothing: the same request may be tried here again. It is forgotten rather than repeated.

@@ -56,9 +56,7 @@ export class Overlay {
 
   /** Whether the engine alone knows everything. */
   get isEmpty(): boolean {
-    return (
-      this.#newest.size === 0 && this.#clears.length === 0 && this.#standing === undefined
-    )
+    return this.#newest.size === 0 && this.#clears.length === 0 && this.#standing === undefined
   }
 
   put(key: Uint8Array, value: Uint8Array | undefined): PendingWrite {

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { crc32 } from '../std/crc32.ts'
+import type { NodeId } from '../std/ids.ts'
+import { instant } from '../std/instant.ts'
+import { Prng } from '../std/prng.ts'
+import { Replica } from '../coordinator/replica.ts'
+import { beginTransition } from '../placement/layout-state.ts'
+import type { Layout, LayoutState } from '../placement/layout.ts'
+import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
+import { HybridClock } from '../versions/hybrid-clock.ts'
+import { BucketRegistry } from './bucket-registry.ts'
+import { DEFAULT_PROPERTIES } from './buckets.ts'
+import {
+  A,
+  B,
+  C,
+  D,
+  FakeHost,
+  FakeStore,
+  keyIn,
+  layoutOf,
+  partition,
+  recordOf,
+  written,
+} from './fake-host.test.ts'
+import { LayoutKeeper } from './layout-keeper.ts'
+import { Transfers } from './transfers.ts'
+
+const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+const FIRST = layoutOf([A, B, C])
+const MOVING = beginTransition(complete(FIRST), layoutOf([A, B, C, D], FIRST))
+
+class Bench {
+  readonly host = new FakeHost()
+  readonly store = new FakeStore()
+  readonly buckets = new BucketRegistry()
+  readonly layout: LayoutKeeper
+  readonly transfers: Transfers
+  readonly unreadable: Uint8Array[] = []
+  completed = 0
+  #chunked = 0
+  #batched = 0
+
+  constructor(self: NodeId, state: LayoutState) {
+    this.host.self = self
+    const address = { host: '10.0.0.1', port: 1 }
+    const info = { id: self, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 }
+    const { host, store, buckets } = this
+    this.layout = new LayoutKeeper(host, { self: info, rng: new Prng(1), store })
+    this.layout.merge(state)
+    this.layout.stored(state.current.version)
+    this.#batched = host.batches.length
+    const clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: 0 })
+    const replica = new Replica({ store, checksum: crc32, clock, actorOf: () => undefined })
+    this.transfers = new Transfers(host, {
+      ...{ layout: this.layout, buckets, replica, store, rng: new Prng(2) },
+      unreadable: (key) => void this.unreadable.push(key),
+      complete: () => void this.completed++,
+    })
+  }
+
+  begin(): void {
+    this.transfers.begin()
+    this.transfers.check()
+  }
+
+  /** Requests not answered yet. */
+  requests(): { readonly to: NodeId; readonly message: TransferRequest }[] {
+    return this.host.sentOf('transfer-request').slice(this.#chunked)
+  }
+
+  /** Answers the oldest request. */
+  chunk(records: readonly [key: Uint8Array, record: Uint8Array][] = [], done = true): void {
+    const [first] = this.requests()
+    assert.ok(first !== undefined, 'nothing was asked')
+    this.#chunked++
+    const entries = records.map(([key, record]) => ({ key, record }))
+    const { request } = first.message
+    const message = { type: 'transfer-chunk', request, outcome: 'ok', entries, done } as const
+    this.transfers.received(first.to, message)
+    this.transfers.check()
+  }
+
+  /** The oldest batch reaches the disk, or does not. */
+  settle(durable = true): string {
+    const batch = this.host.batches[this.#batched++]
+    assert.ok(batch !== undefined, 'nothing was stored')
+    const { owner, token, operations } = batch
+    if (durable) this.store.apply(operations)
+    else this.transfers.batchLost()
+    if (owner === 'barrier') this.transfers.onBarrier(token)
+    else if (durable) this.transfers.stored(token)
+    else this.transfers.storeFailed(token)
+    this.transfers.check()
+    return owner
+  }
+
+  /** Empty chunks for whatever is asked, to the end of the pull. */
+  pullNothing(): void {
+    while (this.requests().length > 0) this.chunk()
+  }
+}
+
+test('a new owner pulls each partition from as many old owners as a write may have missed, and one more', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const gained = bench.layout.gained()
+  assert.equal(bench.transfers.pending, gained.length)
+  const asked = bench.requests().filter(({ message }) => message.partition === gained[0])
+  assert.equal(asked.length, 2, 'n − W + 1 of 3')
+  assert.ok(asked.every(({ message }) => message.layoutVersion === 2))
+})
+
+test('a bucket that asks for less makes more sources necessary', () => {
+  const bench = new Bench(D, MOVING)
+  const properties = { ...DEFAULT_PROPERTIES, w: 1 }
+  bench.buckets.merge([{ name: 'b', stamp: { ms: 1, counter: 0 }, properties }])
+  bench.begin()
+  const [first] = bench.layout.gained()
+  const asked = bench.requests().filter(({ message }) => message.partition === first)
+  assert.deepEqual(asked.map(({ to }) => to).sort(), [A, B, C])
+})
+
+test('an old owner that moves up in a set is one of those who are needed, whatever W is', () => {
+  for (const w of [1, 2, 3]) {
+    for (const self of [A, B, C]) {
+      const bench = new Bench(self, MOVING)
+      const properties = { ...DEFAULT_PROPERTIES, w }
+      bench.buckets.merge([{ name: 'b', stamp: { ms: 1, counter: 0 }, properties }])
+      bench.begin()
+      for (const place of bench.layout.gained()) {
+        const asked = bench.requests().filter(({ message }) => message.partition === place)
+        assert.ok(asked.length <= 3 - Math.min(w, 2), `${asked.length} asked for w=${w}`)
+        assert.ok(asked.every(({ to }) => to !== self))
+      }
+    }
+  }
+})
+
+test('who gains nothing pulls nothing', () => {
+  const bench = new Bench(A, complete(FIRST))
+  bench.begin()
+  assert.deepEqual(bench.requests(), [])
+  assert.equal(bench.transfers.pending, 0)
+  assert.equal(bench.host.batches.length, 1, 'the layout alone')
+})
+
+test('all is here when a barrier behind the last record has passed', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  bench.pullNothing()
+  assert.equal(bench.transfers.pending, 0)
+  assert.equal(bench.completed, 0, 'what was here already may not be durable')
+  assert.equal(bench.settle(), 'barrier')
+  assert.equal(bench.completed, 1)
+  bench.begin()
+  bench.transfers.retry()
+  assert.deepEqual(bench.requests(), [], 'nothing is pulled twice')
+})
+
+test('records that are new are merged and stored, and counted', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const place = bench.requests()[0]!.message.partition
+  const record = recordOf(written(1, 1))
+  bench.chunk([[keyIn(place, 'a'), record]], false)
+  assert.equal(bench.settle(), 'receiver')
+  assert.deepEqual(bench.store.get(keyIn(place, 'a')), record)
+  assert.equal(bench.transfers.records, 1)
+})
+
+test('a batch that was lost meanwhile makes the pull begin once more, after a while', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  bench.transfers.batchLost()
+  bench.pullNothing()
+  bench.settle()
+  assert.equal(bench.completed, 0)
+  assert.deepEqual(bench.requests(), [], 'not at once: the disk is full')
+  bench.transfers.retry()
+  assert.ok(bench.requests().length > 0)
+  bench.pullNothing()
+  bench.settle()
+  assert.equal(bench.completed, 1)
+})
+
+test('a barrier that failed is no barrier', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  bench.pullNothing()
+  bench.settle(false)
+  assert.equal(bench.completed, 0)
+  bench.transfers.retry()
+  bench.pullNothing()
+  bench.settle()
+  assert.equal(bench.completed, 1)
+})
+
+test('a batch lost while nothing is pulled concerns nobody', () => {
+  const bench = new Bench(A, complete(FIRST))
+  bench.begin()
+  bench.transfers.batchLost()
+  bench.transfers.retry()
+  assert.deepEqual(bench.requests(), [])
+})
+
+test('when the layout is complete without us, what is being pulled is let go', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  assert.ok(bench.transfers.pending > 0)
+  bench.layout.merge(complete(MOVING.current))
+  bench.begin()
+  assert.equal(bench.transfers.pending, 0)
+  bench.chunk()
+  assert.equal(bench.completed, 0)
+})
+
+test('a layout of the same version by another planner is pulled from the beginning', () => {
+  const plans = [
+    layoutOf([A, B, C, D], FIRST),
+    layoutOf([A, B, C, D, 'e'.repeat(16) as NodeId], FIRST),
+  ].sort((a, b) => a.hash - b.hash)
+  const [lesser, greater] = plans.map((plan) => beginTransition(complete(FIRST), plan))
+  const bench = new Bench(D, lesser!)
+  bench.begin()
+  bench.pullNothing()
+  bench.layout.merge(greater!)
+  bench.begin()
+  assert.ok(bench.transfers.pending > 0)
+  bench.settle()
+  bench.settle()
+  assert.equal(bench.completed, 0, 'the barrier was that of the other layout')
+})
+
+test('a transfer is served only under a durable layout, and only for that one', () => {
+  const bench = new Bench(A, complete(FIRST))
+  const request = (layoutVersion: number, place = 0): TransferChunk => {
+    bench.transfers.requested(D, {
+      ...{ type: 'transfer-request', request: 1, layoutVersion },
+      ...{ partition: partition(place), after: new Uint8Array(0) },
+    })
+    const scan = bench.host.scans.pop()
+    if (scan !== undefined) bench.transfers.scanned(scan.token, bench.store.scan(scan.ranges[0]!))
+    return bench.host.sentOf('transfer-chunk').at(-1)!.message
+  }
+  assert.equal(request(1).outcome, 'ok')
+  assert.equal(request(2).outcome, 'stale-layout')
+  bench.layout.merge(MOVING)
+  assert.equal(request(2).outcome, 'stale-layout', 'adopted, but a crash would take that back')
+  bench.layout.stored(2)
+  assert.equal(request(2).outcome, 'ok')
+  assert.equal(request(1).outcome, 'stale-layout')
+  assert.equal(request(2, 4095).outcome, 'not-replica')
+})
+
+test('a scan that fails is told', () => {
+  const bench = new Bench(A, complete(FIRST))
+  bench.transfers.requested(D, {
+    ...{ type: 'transfer-request', request: 1, layoutVersion: 1 },
+    ...{ partition: partition(0), after: new Uint8Array(0) },
+  })
+  bench.transfers.scanFailed(bench.host.scans[0]!.token)
+  assert.equal(bench.host.sentOf('transfer-chunk')[0]!.message.outcome, 'store-failed')
+})
+
+test('a broken record of ours that a chunk replaces is told', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const place = bench.requests()[0]!.message.partition
+  const key = keyIn(place, 'a')
+  bench.store.get = () => 'unreadable'
+  bench.chunk([[key, recordOf(written(1, 1))]])
+  assert.deepEqual(bench.unreadable, [key])
+})
+
+test('a source that is lost, silent or refuses is replaced or asked again later', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const [first] = bench.requests()
+  bench.transfers.peerLost(first!.to)
+  bench.transfers.check()
+  const rested = bench.host.timers.find(
+    ({ timer }) => timer.owner === 'receiver' && timer.timer.reason === 'rested',
+  )
+  assert.ok(rested?.timer.owner === 'receiver')
+  const before = bench.requests().length
+  bench.host.now = instant(rested.at)
+  bench.transfers.onTimer(rested.timer.timer)
+  bench.transfers.peerUp(first!.to)
+  bench.transfers.check()
+  assert.ok(bench.requests().length >= before)
+})
