@@ -204,3 +204,13 @@ test('every document has one title, and its relative links lead somewhere', () =
   }
   assert.deepEqual(broken, [])
 })
+
+test('the lock file has the optional packages of every platform, or npm ci refuses it', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+  }
+  const missing = Object.values(packages)
+    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    .filter((name) => packages[`node_modules/${name}`] === undefined)
+  assert.deepEqual(missing, [])
+})

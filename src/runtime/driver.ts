@@ -141,6 +141,8 @@ export class Driver implements Gateway {
   /** After `stop` nobody is answered any more. */
   submit(request: ClientRequest, done: (reply: ClientReply) => void): void {
     if (this.#stopped) return
+    if (this.#parts === undefined && this.#waiting.length >= EARLY_MAX)
+      throw new DndError('DND_ERR_NOT_READY', 'this node is being started')
     const client = ++this.#client
     this.#clients.set(client, done)
     const outer = this.#submitting
