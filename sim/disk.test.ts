@@ -170,6 +170,14 @@ test('a group whose sync fails is gone, and what came after it stays', () => {
   assert.equal(bench.text('a'), undefined)
 })
 
+test('a mended disk fails no more', () => {
+  const bench = new Bench({ failureChance: 1 })
+  bench.disk.mend()
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(10)
+  assert.deepEqual(bench.told, ['stored 1'])
+})
+
 test('the mutant promises before it has synced', () => {
   const lost = Array.from({ length: 20 }, (_, seed) => {
     const bench = new Bench({ answersBeforeSync: true }, seed)

@@ -56,6 +56,7 @@ export class Disk implements StoreReader {
   readonly #queue: EventQueue
   readonly #options: DiskOptions
   readonly #rng: Prng
+  #failureChance: number
   #listener: DiskListener | undefined
   /** Rises at each power-off: what was scheduled before it must not happen after it. */
   #powerCycle = 0
@@ -71,6 +72,7 @@ export class Disk implements StoreReader {
     this.#queue = queue
     this.#options = options
     this.#rng = rng
+    this.#failureChance = options.failureChance
   }
 
   /** Batches not yet durable. */
@@ -120,9 +122,9 @@ export class Disk implements StoreReader {
     this.#powerOff()
   }
 
-  /** What survives a loss of power now; for a mutant that restores it later. */
-  snapshot(): Table {
-    return this.#durable.copy()
+  /** From now on every sync succeeds: what a healed world is judged by must be able to be stored. */
+  mend(): void {
+    this.#failureChance = 0
   }
 
   /** Puts another content on the disk while no process has it open. */
@@ -146,7 +148,7 @@ export class Disk implements StoreReader {
     if (this.#syncing === 0) return
     this.#later(within(this.#options.syncMs, this.#rng), () => {
       const group = this.#pending.splice(0, this.#syncing)
-      if (this.#rng.chance(this.#options.failureChance)) this.#fail(group)
+      if (this.#rng.chance(this.#failureChance)) this.#fail(group)
       else this.#succeed(group)
       this.#sync()
     })

@@ -2,6 +2,13 @@
 import type { Scenario } from './scenario.ts'
 import { STANDARD } from './standard.ts'
 
+/**
+ * A layout move pulls from as many old owners as the buckets' quorums call for. A request that asked
+ * for less got less: what one replica alone has acknowledged may be on the one that was out of reach
+ * and is not asked.
+ */
+const BUCKET_QUORUMS: Scenario['workload'] = { ...STANDARD.workload, ownQuorumChance: 0 }
+
 export const joinUnderLoad: Scenario = {
   ...STANDARD,
   name: 'join',
@@ -14,10 +21,19 @@ export const joinUnderLoad: Scenario = {
 export const grow: Scenario = {
   ...STANDARD,
   name: 'grow',
-  about: 'one node, to which three more join under load',
-  nodes: 4,
+  about: 'one node, to which five more join under load while partitions come and go',
+  nodes: 6,
   born: 1,
-  faults: [{ type: 'join', betweenMs: [500, 3_000] }],
+  workload: { ...BUCKET_QUORUMS, clientsPerNode: 1 },
+  faults: [
+    { type: 'join', betweenMs: [300, 3_000] },
+    {
+      type: 'partition',
+      shapes: ['isolated', 'split', 'mute', 'deaf', 'pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [100, 3_000],
+    },
+  ],
 }
 
 export const trouble: Scenario = {
@@ -26,10 +42,7 @@ export const trouble: Scenario = {
   about: 'three nodes to which two more join, while nodes crash and partitions come and go',
   nodes: 5,
   born: 3,
-  // A layout move pulls from as many old owners as the buckets' quorums call for. A request that
-  // asked for less got less: what one replica alone has acknowledged may be on the one that was
-  // down and is not asked.
-  workload: { ...STANDARD.workload, ownQuorumChance: 0 },
+  workload: BUCKET_QUORUMS,
   faults: [
     { type: 'join', betweenMs: [500, 6_000] },
     {

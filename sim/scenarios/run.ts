@@ -123,6 +123,7 @@ function load(world: World, scenario: Scenario, clients: readonly Client[]): Vio
 function heal(world: World, clients: readonly Client[]): Violation | undefined {
   world.announce('phase', 'the world heals')
   for (const client of clients) client.stop()
+  for (const node of world.nodes) node.disk.mend()
   const answered = (): boolean => clients.every((client) => !client.isWaiting)
   if (!world.run(LAST_ANSWER_LIMIT_MS, answered))
     return stuck(world, 'a client still waits for its answer')

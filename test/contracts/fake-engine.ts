@@ -25,6 +25,8 @@ export class FakeEngine implements Engine {
   failure: string | undefined
   /** Reads with values answer when `answerReads` is called, with what was there when they were asked. */
   holdsReads = false
+  /** Reads take a turn or two. */
+  delaysReads = false
   closed = 0
   reads = 0
   #ending:
@@ -79,6 +81,7 @@ export class FakeEngine implements Engine {
     this.reads++
     if (this.readFailure !== undefined) throw new Error(this.readFailure)
     const page = this.#page(request)
+    if (this.delaysReads) return later(page)
     if (!this.holdsReads || !request.values) return page
     return new Promise((resolve) => this.#held.push(() => resolve(page)))
   }
@@ -113,4 +116,9 @@ export class FakeEngine implements Engine {
     else this.entries.walk(nameOf(from), nameOf(to), visit)
     return { entries, complete }
   }
+}
+
+async function later<T>(value: T): Promise<T> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
+  return value
 }

@@ -18,6 +18,8 @@ export class Recorder implements StoreListener {
   }
 
   storeFailed(batch: number, reason: string): void {
+    if (reason === undefined || reason === '')
+      throw new Error(`batch ${batch} fails without a reason`)
     this.#answer(batch, reason)
   }
 

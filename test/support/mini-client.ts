@@ -13,6 +13,7 @@ import type {
   PutRequest,
 } from '../../src/core/node/events.ts'
 import type { BucketProperties } from '../../src/core/node/messages.ts'
+import { partitionOf, slotOf } from '../../src/core/placement/slot.ts'
 import type { Context } from '../../src/core/versions/version.ts'
 import type { Asked, MiniNode, MiniOptions } from './mini-cluster.ts'
 import { MiniCluster } from './mini-cluster.ts'
@@ -41,6 +42,21 @@ export function isSettled(cluster: MiniCluster): boolean {
       view.layout.current.hash === layout?.current.hash &&
       running.every(({ id }) => view.layout!.current.roles.some(({ node }) => node === id)),
   )
+}
+
+/** Who holds the key by the layout that the first node knows, first to be asked first. */
+export function replicasOf(cluster: MiniCluster, key: string): MiniNode[] {
+  const { current } = cluster.nodes[0]!.node.view().layout!
+  const place = partitionOf(slotOf('default', bytes(key)), current.partitions)
+  return current.table[place]!.map((index) =>
+    cluster.nodes.find(({ id }) => id === current.roles[index]!.node)!,
+  )
+}
+
+/** A key whose replicas are as wanted. */
+export function keyWhere(cluster: MiniCluster, wanted: (replicas: MiniNode[]) => boolean): string {
+  for (let i = 0; i < 10_000; i++) if (wanted(replicasOf(cluster, `key-${i}`))) return `key-${i}`
+  return assert.fail('no such key')
 }
 
 export interface KeyOptions {

@@ -211,7 +211,7 @@ test('a state that the disk refused is stored again, in a while, until it is tak
     return bench.take('transfer-chunk')[0]?.message.outcome ?? 'served'
   }
   assert.equal(asksToBeServed(), 'stale-layout', 'a fence that a crash takes down is none')
-  for (let end = bench.now + 1_500; bench.now < end;) {
+  for (const end = bench.now + 1_500; bench.now < end;) {
     bench.now = Math.max(bench.now, bench.node.nextDeadline())
     bench.step({ type: 'tick' })
     bench.settle('store-failed')

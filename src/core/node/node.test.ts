@@ -233,7 +233,7 @@ test('a clock that jumps ahead costs one refusal, and asks for its lease at once
 
 test('while the lease cannot be stored nothing is written, and everything again when it can', () => {
   const bench = NodeBench.serving([A])
-  for (let end = bench.now + 10_000; bench.now < end;) {
+  for (const end = bench.now + 10_000; bench.now < end;) {
     bench.now = Math.max(bench.now, bench.node.nextDeadline())
     bench.step({ type: 'tick' })
     bench.settle('store-failed')

@@ -78,7 +78,12 @@ export class GroupCommit implements Store {
     this.#limits = { ...GROUP_COMMIT_LIMITS, ...options.limits }
     this.#engine = options.engine
     this.#listener = options.listener
-    this.#scanner = new Scanner(this.#engine, this.#overlay, this.#listener)
+    this.#scanner = new Scanner({
+      engine: this.#engine,
+      overlay: this.#overlay,
+      listener: this.#listener,
+      limits: this.#limits,
+    })
   }
 
   /** A store over an engine that may hold an unfinished clear from before a crash. */

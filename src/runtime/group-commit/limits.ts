@@ -12,6 +12,13 @@ export interface GroupCommitLimits {
   readonly clearKeysMax: number
   /** Keys put into the ranges of a clear while it stands; beyond it no group is written until it is done. */
   readonly keptMax: number
+  /** Scans at a time; beyond it they fail. */
+  readonly scansMax: number
+  /** What one scan may give back: it is all in memory at once. */
+  readonly scanBytesMax: number
+  /** What scans together may read in one turn of the event loop. */
+  readonly turnEntriesMax: number
+  readonly turnBytesMax: number
   /** The pause after a failed write: a full disk is not emptied by trying. */
   readonly retryMs: number
 }
@@ -24,5 +31,9 @@ export const GROUP_COMMIT_LIMITS: GroupCommitLimits = {
   groupOperationsMax: 4096,
   clearKeysMax: 2048,
   keptMax: 4096,
+  scansMax: 1024,
+  scanBytesMax: 256 * 1024 * 1024,
+  turnEntriesMax: 1000,
+  turnBytesMax: 4 * 1024 * 1024,
   retryMs: 250,
 }

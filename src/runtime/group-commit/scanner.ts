@@ -10,17 +10,10 @@ import { assert } from '../../core/std/assert.ts'
 import { compareBytes } from '../../core/std/bytes.ts'
 import type { StoreListener } from '../ports.ts'
 import type { Engine, EnginePage, EnginePageRequest } from './engine.ts'
+import type { GroupCommitLimits } from './limits.ts'
 import { nameOf } from './ordered-map.ts'
 import type { Overlay, PendingWrite } from './overlay.ts'
 import { after, FIRST_KEY, fromFirstKey } from './standing-clear.ts'
-
-/** Scans at a time; beyond it they fail. */
-const SCANS_MAX = 1024
-/** What one turn of the event loop may read. */
-const TURN_ENTRIES_MAX = 1000
-const TURN_BYTES_MAX = 4 * 1024 * 1024
-/** What one scan may give back: it is all in memory at once. */
-const SCAN_BYTES_MAX = 256 * 1024 * 1024
 
 interface Scan {
   readonly number: number
@@ -38,20 +31,27 @@ export class Scanner {
   readonly #engine: Engine
   readonly #overlay: Overlay
   readonly #listener: StoreListener
-  // Bounded by SCANS_MAX.
+  readonly #limits: GroupCommitLimits
+  // Bounded by the limit `scansMax`.
   readonly #scans: Scan[] = []
   #running: Promise<void> | undefined
   #closed: string | undefined
 
-  constructor(engine: Engine, overlay: Overlay, listener: StoreListener) {
-    this.#engine = engine
-    this.#overlay = overlay
-    this.#listener = listener
+  constructor(options: {
+    readonly engine: Engine
+    readonly overlay: Overlay
+    readonly listener: StoreListener
+    readonly limits: GroupCommitLimits
+  }) {
+    this.#engine = options.engine
+    this.#overlay = options.overlay
+    this.#listener = options.listener
+    this.#limits = options.limits
   }
 
   /** Whether it was taken; false at the bound. */
   scan(number: number, ranges: readonly ScanRange[]): boolean {
-    if (this.#scans.length >= SCANS_MAX) return false
+    if (this.#scans.length >= this.#limits.scansMax) return false
     const results = ranges.map(() => [])
     const scan = { number, ranges, results, index: -1, from: FIRST_KEY, to: FIRST_KEY, bytes: 0 }
     beginNextRange(scan)
@@ -69,8 +69,8 @@ export class Scanner {
   async #run(): Promise<void> {
     while (this.#scans.length > 0) {
       await turn()
-      let entries = TURN_ENTRIES_MAX
-      let bytes = TURN_BYTES_MAX
+      let entries = this.#limits.turnEntriesMax
+      let bytes = this.#limits.turnBytesMax
       while (entries > 0 && bytes > 0) {
         const scan = this.#scans.shift()
         if (scan === undefined) break
@@ -105,8 +105,9 @@ export class Scanner {
       result.push(entry)
       scan.bytes += entry.key.length + entry.value.length
     }
-    if (scan.bytes > SCAN_BYTES_MAX)
-      return this.#fail(scan, `more than ${SCAN_BYTES_MAX} bytes: ask for fewer keys`)
+    const { scanBytesMax } = this.#limits
+    if (scan.bytes > scanBytesMax)
+      return this.#fail(scan, `more than ${scanBytesMax} bytes: ask for fewer keys`)
     if (page.next === undefined || result.length >= range.limit) beginNextRange(scan)
     else if (range.reverse) scan.to = page.next
     else scan.from = page.next

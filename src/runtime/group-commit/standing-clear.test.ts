@@ -8,7 +8,7 @@ import type { StoreEntry, StoreOperation } from '../../core/ports.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { GroupCommitLimits } from './limits.ts'
 import { nameOf } from './ordered-map.ts'
-import { StandingClear } from './standing-clear.ts'
+import { interruptedClear, StandingClear } from './standing-clear.ts'
 
 const END = '\xff'.repeat(8)
 const LIMITS: Partial<GroupCommitLimits> = { clearKeysMax: 3, retryMs: 1 }
@@ -102,6 +102,35 @@ test('groups take turns with the pieces, and what they put into the ranges stays
   assert.ok(engine.entries.names().every((name) => name.startsWith('k')))
 })
 
+test('under a queue that never empties the pieces get on, one after each group', async () => {
+  const engine = new FakeEngine()
+  const listener = new Recorder()
+  const limits = { ...LIMITS, groupOperationsMax: 1 }
+  const store = await GroupCommit.open({ engine, listener, limits })
+  store.commit(
+    1,
+    NAMES.map((name) => put(name, 'old')),
+  )
+  store.commit(2, [clear('k', 'l')])
+  for (let i = 3; i < 20; i++) store.commit(i, [put('x', `${i}`)])
+  await listener.outcome(18)
+  assert.equal(listener.isAnswered(19), false)
+  assert.deepEqual(engine.entries.names(), ['x'])
+  assert.equal(await listener.outcome(19), undefined)
+})
+
+test('an interrupted clear comes back with its ranges and all that it keeps', async () => {
+  const standing = new StandingClear([{ from: bytes('a'), to: bytes('z') }])
+  const names = Array.from({ length: 10_000 }, (_, i) => `k${i}`)
+  standing.keep(names.map((name) => ({ name, key: bytes(name), value: bytes('') })))
+  const own = standing.opening().map(({ key, value }) => ({ key, value: value! }))
+  const found = await interruptedClear(new FakeEngine(own))
+  assert.equal(found!.keptCount, 10_000)
+  assert.ok(names.every((name) => !found!.hides(name)))
+  assert.ok(found!.hides('a') && !found!.hides('z'))
+  assert.equal(await interruptedClear(new FakeEngine()), undefined)
+})
+
 test('a second clear waits for the first, and pieces that fail are tried again', async () => {
   const { engine, store, recorder } = await filled()
   store.commit(2, [clear('k10', 'k20')])
@@ -117,6 +146,20 @@ test('a second clear waits for the first, and pieces that fail are tried again',
   assert.deepEqual(await contents(store, recorder), ['k29=old'])
   await quiet(engine)
   assert.deepEqual(engine.entries.names(), ['k29'])
+})
+
+test('pieces whose keys cannot be read are tried again', async () => {
+  const { engine, store, recorder } = await filled()
+  engine.delaysReads = true
+  store.commit(2, [clear('k10', 'k20')])
+  await recorder.outcome(2)
+  engine.readFailure = 'broken page'
+  for (let i = 0; i < 4; i++) await settle()
+  store.commit(3, [put('k11', 'x')])
+  assert.equal(await recorder.outcome(3), undefined)
+  engine.readFailure = undefined
+  while (engine.entries.size > 11) await settle()
+  assert.deepEqual(engine.entries.names().slice(0, 2), ['k11', 'k20'])
 })
 
 test('beyond the bound of kept keys the clear is done first', async () => {
@@ -182,8 +225,9 @@ test('a crash at any moment leaves every batch whole, large clears too', async (
   const batch = fc.array(operation, { minLength: 1, maxLength: 5 })
   const history = fc.array(fc.tuple(batch, fc.boolean()), { minLength: 1, maxLength: 6 })
   await fc.assert(
-    fc.asyncProperty(history, async (batches) => {
+    fc.asyncProperty(history, fc.boolean(), async (batches, delaysReads) => {
       const { engine, store, recorder } = await filled()
+      engine.delaysReads = delaysReads
       // What a store may show after a crash: the state after any number of whole batches, not before the last one that
       // was acknowledged while the engine was in that state or an earlier one.
       const acknowledged: number[] = []
