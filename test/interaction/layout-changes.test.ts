@@ -5,7 +5,7 @@ import type { LayoutState } from '../../src/core/placement/layout.ts'
 import { beginTransition } from '../../src/core/placement/layout-state.ts'
 import { planLayout } from '../../src/core/placement/plan-layout.ts'
 import type { Asked } from '../support/mini-cluster.ts'
-import { MiniCluster } from '../support/mini-cluster.ts'
+import type { MiniCluster } from '../support/mini-cluster.ts'
 import type { MiniNode } from '../support/mini-cluster.ts'
 import {
   clusterOf,
