@@ -21,6 +21,8 @@ export interface IncomingOptions {
     message(from: NodeId, message: PeerMessage): void
     fault(cause: TcpFault, detail: string): void
   }
+  /** A peer has made a connection and said who it is. */
+  called(hello: Hello): void
 }
 
 export class IncomingLinks {
@@ -37,7 +39,10 @@ export class IncomingLinks {
       helloFrame,
       handshakeTimeoutMs: bounds.handshakeTimeoutMs,
       message: (from, message) => listener.message(from, message),
-      greeted: (hello) => this.#closeEarlierGenerations(hello),
+      greeted: (hello) => {
+        this.#closeEarlierGenerations(hello)
+        options.called(hello)
+      },
       gone: (link) => this.#links.delete(link),
       fault: (cause, detail) => listener.fault(cause, detail),
     }

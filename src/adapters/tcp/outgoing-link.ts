@@ -52,6 +52,8 @@ type LinkState =
       readonly outbox: Outbox
       readonly socket: FrameSocket
       readonly since: number
+      /** Of the process at the other end. */
+      readonly generation: number
     }
 
 const IDLE: LinkState = { type: 'idle' }
@@ -113,12 +115,24 @@ export class OutgoingLink {
     if (this.#state.type !== 'idle') this.#state.outbox.flush()
   }
 
+  /**
+   * The peer, in this generation, has made a connection to us. So it lives, whatever our last dials
+   * met: what we owe it would be lost in a back-off, and it would wait for an answer until its
+   * deadline. And a link to an earlier generation of it leads to a process that is no more.
+   */
+  onCalled(generation: number): void {
+    if (this.#state.type === 'up' && this.#state.generation < generation) {
+      this.#onLost('it has restarted')
+    }
+    this.#backoff.reset()
+  }
+
   /** Takes over a connection whose handshake is done, unless the link stands already. */
-  adopt(socket: FrameSocket): void {
+  adopt(socket: FrameSocket, generation: number): void {
     if (this.#state.type === 'up') return socket.destroy()
     if (this.#state.type === 'dialling') this.#state.abort()
     const outbox = this.#state.type === 'dialling' ? this.#state.outbox : this.#newOutbox()
-    this.#state = { type: 'up', outbox, socket, since: performance.now() }
+    this.#state = { type: 'up', outbox, socket, since: performance.now(), generation }
     this.#missed = 0
     this.#slices = 0
     socket.handler = this.#handler
@@ -178,8 +192,8 @@ export class OutgoingLink {
       if (outcome.fault !== undefined) this.#owner.fault(outcome.fault, outcome.reason)
       return this.#onLost(outcome.reason)
     }
-    if (outcome.hello.node === this.peer) return this.adopt(outcome.socket)
     const { socket, hello } = outcome
+    if (hello.node === this.peer) return this.adopt(socket, hello.generation)
     socket.destroy()
     const reason = `${socket.remote} is node ${hello.node}, not ${this.peer}`
     this.#owner.fault('wrong-peer', reason)

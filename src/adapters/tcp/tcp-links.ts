@@ -77,7 +77,14 @@ export class TcpLinks implements Links {
     this.#bounds = { ...DEFAULT_LINK_BOUNDS, ...bounds }
     this.#listener = listener
     const helloFrame = linkFrame(this.#hello)
-    this.#incoming = new IncomingLinks({ server, self, helloFrame, bounds: this.#bounds, listener })
+    this.#incoming = new IncomingLinks({
+      server,
+      self,
+      helloFrame,
+      bounds: this.#bounds,
+      listener,
+      called: ({ node, generation }) => this.#links.get(node)?.onCalled(generation),
+    })
     this.#owner = {
       bounds: this.#bounds,
       helloFrame,
@@ -169,7 +176,7 @@ export class TcpLinks implements Links {
     const { socket, hello } = outcome
     const link = this.#link(hello.node)
     if (link.address === undefined) link.setAddress(address)
-    link.adopt(socket)
+    link.adopt(socket, hello.generation)
     if (this.#closing === undefined) this.#listener.dialed(address, hello.node)
   }
 
