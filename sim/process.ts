@@ -8,6 +8,7 @@
  * between two effects of one step.
  */
 import { ByteWriter } from '../src/core/std/bytes.ts'
+import { crc32 } from '../src/core/std/crc32.ts'
 import type { Address, ClusterId, NodeId } from '../src/core/std/ids.ts'
 import type { Instant, Now } from '../src/core/std/instant.ts'
 import { instant, NEVER } from '../src/core/std/instant.ts'
@@ -42,7 +43,8 @@ export interface Surroundings {
   readonly queue: EventQueue
   readonly network: Network
   nameOf(id: NodeId): string
-  tell(who: number, what: string, about: About): void
+  /** An event for the trace: see `Trace.add`. */
+  tell(who: number, kind: string, mark: number, describe: () => About): void
   /** An invariant is broken: the run ends. */
   violate(broken: Violation): void
   /** Counts a note of a node. */
@@ -119,8 +121,10 @@ export class Process implements Endpoint, DiskListener {
   request(request: ClientRequest, done: (reply: ClientReply | 'lost') => void): void {
     const client = this.#nextClient++
     this.#outstanding.set(client, { request, done })
-    const about = describeRequest(request)
-    this.#tell('request', { ...about, text: `c${client} ${about.text}` })
+    this.#tell('request', client, () => {
+      const about = describeRequest(request)
+      return { ...about, text: `c${client} ${about.text}` }
+    })
     this.#step({ type: 'request', client, request })
   }
 
@@ -145,15 +149,20 @@ export class Process implements Endpoint, DiskListener {
     const message = decodeMessage(frame)
     if (message === undefined)
       return this.#violate('codec', `a frame from ${this.#world.nameOf(from)} cannot be decoded`)
-    this.#tell(`message ← ${this.#world.nameOf(from)}`, describeMessage(message, frame))
+    this.#tell('message', frame.length, () => ({
+      what: `message ← ${this.#world.nameOf(from)}`,
+      ...describeMessage(message, frame),
+    }))
     this.#step({ type: 'message', from, message })
   }
 
   packet(from: Address, datagram: Uint8Array): void {
     const packet = decodePacket(datagram, this.#options.cluster)
     if (typeof packet === 'string') return this.#violate('codec', `a packet is ${packet}`)
-    const text = describePacket(packet, datagram)
-    this.#tell(`packet ← ${this.#world.nameOf(packet.from)}`, { text })
+    this.#tell('packet', packet.sequence, () => ({
+      what: `packet ← ${this.#world.nameOf(packet.from)}`,
+      text: describePacket(packet, datagram),
+    }))
     this.#step({ type: 'packet', packet, address: from })
   }
 
@@ -186,7 +195,9 @@ export class Process implements Endpoint, DiskListener {
   }
 
   #local(what: string, event: NodeEvent): void {
-    this.#tell(what, { text: describeLocal(event, (id) => this.#world.nameOf(id)) })
+    this.#tell(what, markOf(event), () => ({
+      text: describeLocal(event, (id) => this.#world.nameOf(id)),
+    }))
     this.#step(event)
   }
 
@@ -214,7 +225,9 @@ export class Process implements Endpoint, DiskListener {
     const survivors = this.#midStep === undefined ? effects.length : this.#midStep * effects.length
     for (let i = 0; i < effects.length && i < survivors; i++) this.#perform(event, effects[i]!)
     if (this.#midStep === undefined || effects.length === 0) return
-    this.#tell('crash', { text: `after ${Math.ceil(survivors)} of ${effects.length} effects` })
+    this.#tell('crash', effects.length, () => ({
+      text: `after ${Math.ceil(survivors)} of ${effects.length} effects`,
+    }))
     this.#options.crashed()
   }
 
@@ -237,8 +250,7 @@ export class Process implements Endpoint, DiskListener {
         return this.#reply(effect.client, effect.reply)
       case 'note':
         this.#world.count(effect.note.type)
-        return this.#tell(
-          'note',
+        return this.#tell('note', effect.note.type.length, () =>
           describeNote(effect.note, (id) => this.#world.nameOf(id)),
         )
     }
@@ -252,7 +264,10 @@ export class Process implements Endpoint, DiskListener {
     const frame = this.#writer.take()
     if (frame.length > FRAME_BYTES_MAX)
       return this.#violate('wire', `${message.type} of ${frame.length} bytes`)
-    this.#tell(`send → ${this.#world.nameOf(to)}`, describeMessage(message, frame))
+    this.#tell('send', crc32(frame), () => ({
+      what: `send → ${this.#world.nameOf(to)}`,
+      ...describeMessage(message, frame),
+    }))
     this.#links.send(to, frame)
   }
 
@@ -262,20 +277,24 @@ export class Process implements Endpoint, DiskListener {
     const datagram = this.#writer.take()
     if (datagram.length > DATAGRAM_BYTES_MAX)
       return this.#violate('wire', `${effect.packet.type} of ${datagram.length} bytes`)
-    this.#tell('packet →', { text: describePacket(effect.packet, datagram) })
+    this.#tell('packet →', crc32(datagram), () => ({
+      text: describePacket(effect.packet, datagram),
+    }))
     this.#world.network.datagram(this, effect.to, datagram)
   }
 
   #store(event: NodeEvent, effect: NodeEffect & { readonly type: 'store' }): void {
     const { batch, operations } = effect
-    this.#tell('store', describeStore(batch, operations))
+    this.#tell('store', batch, () => describeStore(batch, operations))
     const skipped = this.#options.skipsReadRepair && mendsOwn(event)
     this.#options.disk.commit(batch, skipped ? [] : operations)
   }
 
   #reply(client: number, reply: ClientReply): void {
-    const about = describeReply(reply)
-    this.#tell('reply', { ...about, text: `c${client} ${about.text}` })
+    this.#tell('reply', client, () => {
+      const about = describeReply(reply)
+      return { ...about, text: `c${client} ${about.text}` }
+    })
     const asked = this.#outstanding.get(client)
     if (asked === undefined)
       return this.#violate('replies', `reply to client ${client}, which does not wait for one`)
@@ -311,8 +330,8 @@ export class Process implements Endpoint, DiskListener {
     this.#step({ type: 'tick' }, deadline)
   }
 
-  #tell(what: string, about: About): void {
-    if (this.#alive) this.#world.tell(this.index, what, about)
+  #tell(kind: string, mark: number, describe: () => About): void {
+    if (this.#alive) this.#world.tell(this.index, kind, mark, describe)
   }
 
   #violate(checker: string, message: string): void {
@@ -331,6 +350,12 @@ function mendsOthers(event: NodeEvent, effect: NodeEffect & { readonly type: 'se
 /** What is stored because of an answer to a read mends the reader's own copy. */
 function mendsOwn(event: NodeEvent): boolean {
   return event.type === 'message' && event.message.type === 'read-reply'
+}
+
+/** What stands in the trace's hash for an event that the process hears of its own disk and links. */
+function markOf(event: NodeEvent): number {
+  if (event.type === 'stored' || event.type === 'store-failed') return event.batch
+  return event.type === 'scanned' ? event.scan : 0
 }
 
 function matches(request: ClientRequest, reply: ClientReply): boolean {

@@ -34,36 +34,44 @@ export function failureReport(
   const { seed, violation } = result
   if (violation === undefined) return ''
   const broken = mutant === undefined ? '' : ` --mutant ${mutant}`
+  const { told, story } = tellAgain(scenario, seed, mutant, violation)
+  const differs = told.hash === result.hash ? [] : [`NOT THE SAME RUN: trace ${told.hash}`]
   return [
     '',
     `broken: ${violation.checker}`,
     violation.message,
     '',
     `the last events${violation.keys.length === 0 ? '' : ` of ${violation.keys.join(', ')}`}:`,
-    ...result.trace.lastOf(violation.keys).slice(-STORY_LINES_MAX).map(formatLine),
-    ...storyOfWrites(scenario, seed, mutant, violation),
+    ...told.trace.lastOf(violation.keys).slice(-STORY_LINES_MAX).map(formatLine),
+    ...story,
+    ...differs,
     '',
     `replay: npm run sim -- --scenario ${scenario.name} --seed ${seed}${broken} --verbose`,
     '',
   ].join('\n')
 }
 
-function storyOfWrites(
+function tellAgain(
   scenario: Scenario,
   seed: number,
   mutant: Mutant | undefined,
   violation: Violation,
-): readonly string[] {
+): { readonly told: RunResult; readonly story: readonly string[] } {
   const named = new Set(violation.message.match(/\bop\d+\b/g))
-  if (named.size === 0 || named.size > 3) return []
-  const story: string[] = []
+  const isFew = named.size > 0 && named.size <= 3
+  const lines: string[] = []
   const listener = (line: TraceLine): void => {
     const text = formatLine(line)
     const names = text.match(/\bop\d+\b/g) ?? []
-    if (names.some((name) => named.has(name))) story.push(text)
+    if (names.some((name) => named.has(name))) lines.push(text)
   }
-  runScenario(scenario, seed, { mutant, listener })
-  return ['', `all about ${[...named].join(', ')}:`, ...shortened(story)]
+  const told = runScenario(scenario, seed, {
+    mutant,
+    listener: isFew ? listener : undefined,
+    keeps: true,
+  })
+  const story = isFew ? ['', `all about ${[...named].join(', ')}:`, ...shortened(lines)] : []
+  return { told, story }
 }
 
 function shortened(lines: readonly string[]): readonly string[] {

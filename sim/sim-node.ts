@@ -101,7 +101,8 @@ export class SimNode {
       drift: within(options.clockDrift, dice),
     })
     this.#generation = Math.max(this.#generation + 1, Math.floor(clock.wallMs() / 1000))
-    this.#world.tell(index, 'start', { text: `generation ${this.#generation}` })
+    const generation = this.#generation
+    this.#world.tell(index, 'start', generation, () => ({ text: `generation ${generation}` }))
     const machine = options.create({
       self: this.#info(),
       cluster: options.cluster,
@@ -119,7 +120,10 @@ export class SimNode {
   crash(): void {
     const process = this.#process
     if (process === undefined) return
-    this.#world.tell(this.index, 'crash', { text: `${this.disk.pending} batches not durable` })
+    const { pending } = this.disk
+    this.#world.tell(this.index, 'crash', pending, () => ({
+      text: `${pending} batches not durable`,
+    }))
     this.#process = undefined
     process.kill()
     if (this.#options.mutant === 'forgotten-disk') this.#forget()

@@ -5,10 +5,14 @@
  *   time ms   who   what           about
  *   1204.113  n2    message ← n1   replicate #88 lww/k3 {n1.4} 112 B 9c41f00b
  * ```
- * Each line is folded into a hash, whether somebody listens or not: two runs of one seed must end
- * with the same hash, and bytes on the wire and on the disk enter it by their checksum. The last
- * lines that concern a key are kept, so that a broken invariant can be told with what happened to
- * its key.
+ * Each event is folded into a hash: the exact time, who, what kind, and a mark, a number that
+ * stands for what the event carries (the checksum of a frame, the number of a batch). Two runs of
+ * one seed must end with the same hash.
+ *
+ * Words cost far more than events: a run that writes its story takes three times as long as one
+ * that does not. So the hash goes by numbers alone, and lines are put into words only when somebody
+ * wants them: a listener, or whoever asked to keep them. A run that fails is told by running its
+ * seed again; that its hash is the same the second time shows that it was the same run.
  */
 
 export interface TraceLine {
@@ -18,12 +22,14 @@ export interface TraceLine {
   readonly about: string
   /** `bucket/key` when the event concerns one. */
   readonly key: string | undefined
-  /** More, for whoever reads the line; worked out only then, and no part of the hash. */
+  /** More, for whoever reads the line; worked out only then. */
   readonly detail: (() => string) | undefined
 }
 
 /** What an event is about, for its line. */
 export interface About {
+  /** What happened, where it says more than the kind of event: `message ← n1`. */
+  readonly what?: string
   readonly text: string
   readonly key?: string | undefined
   readonly detail?: (() => string) | undefined
@@ -32,44 +38,74 @@ export interface About {
 /** Gets each line as it happens. */
 export type TraceListener = (line: TraceLine) => void
 
+export interface TraceOptions {
+  readonly listener?: TraceListener | undefined
+  /** Whether the last lines of each key are kept for `lastOf`. */
+  readonly keeps?: boolean
+}
+
 /** Lines kept for each key, and the keys for which lines are kept. */
 const KEY_LINES_MAX = 60
 const KEYS_MAX = 10_000
 
+/** Who an event of the world itself belongs to. */
+const WORLD = -1
+
 export class Trace {
   readonly #listener: TraceListener | undefined
+  readonly #keeps: boolean
   // Bounded by: KEYS_MAX keys with KEY_LINES_MAX lines each.
   readonly #byKey = new Map<string, TraceLine[]>()
   // Bounded by: KEY_LINES_MAX.
   readonly #recent: TraceLine[] = []
+  // Bounded by: the kinds of events, which the code names.
+  readonly #kinds = new Map<string, number>()
+  readonly #float = new Float64Array(1)
+  readonly #words = new Uint32Array(this.#float.buffer)
   #high = 0x811c_9dc5
   #low = 0x0100_0193
-  #lines = 0
+  #events = 0
 
-  constructor(listener?: TraceListener) {
-    this.#listener = listener
+  constructor(options: TraceOptions = {}) {
+    this.#listener = options.listener
+    this.#keeps = options.keeps ?? false
   }
 
-  get lines(): number {
-    return this.#lines
+  /** Whether lines are put into words. */
+  get isTold(): boolean {
+    return this.#keeps || this.#listener !== undefined
   }
 
-  /** 16 hexadecimal digits over all lines so far. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** 16 hexadecimal digits over all events so far. */
   hash(): string {
     return hex(this.#high) + hex(this.#low)
   }
 
-  add(atMs: number, who: string, what: string, about: About): void {
-    const { text, key, detail } = about
-    const line: TraceLine = { atMs, who, what, about: text, key, detail }
-    this.#lines++
-    this.#fold(String(atMs))
-    this.#fold(who)
-    this.#fold(what)
-    this.#fold(text)
-    keep(this.#recent, line)
-    if (key !== undefined) this.#keepFor(key, line)
-    this.#listener?.(line)
+  /**
+   * An event of node `who`; `mark` stands for it in the hash (a whole number, of which the lower 32
+   * bits count), `describe` puts it into words if need be.
+   */
+  add(atMs: number, who: number, kind: string, mark: number, describe: () => About): void {
+    this.#fingerprint(atMs, who, kind, mark)
+    if (!this.isTold) return
+    const { what = kind, text, key, detail } = describe()
+    this.#tell({
+      atMs,
+      who: who === WORLD ? 'world' : `n${who + 1}`,
+      what,
+      about: text,
+      key,
+      detail,
+    })
+  }
+
+  /** An event of the world itself; its text is part of the hash. */
+  announce(atMs: number, what: string, text: string): void {
+    this.add(atMs, WORLD, what, sumOf(text), () => ({ text }))
   }
 
   /** The last lines about any of `keys`, oldest first; without keys, the last lines of all. */
@@ -79,28 +115,52 @@ export class Trace {
     return lines.sort((a, b) => a.atMs - b.atMs)
   }
 
-  #keepFor(key: string, line: TraceLine): void {
-    let lines = this.#byKey.get(key)
+  #tell(line: TraceLine): void {
+    this.#listener?.(line)
+    if (!this.#keeps) return
+    keep(this.#recent, line)
+    if (line.key === undefined) return
+    let lines = this.#byKey.get(line.key)
     if (lines === undefined) {
       if (this.#byKey.size >= KEYS_MAX) return
       lines = []
-      this.#byKey.set(key, lines)
+      this.#byKey.set(line.key, lines)
     }
     keep(lines, line)
   }
 
-  /** Two FNV-1a hashes side by side that differ in their start and in what they multiply by. */
-  #fold(text: string): void {
-    let high = this.#high
-    let low = this.#low
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      high = Math.imul(high ^ unit, 0x0100_0193)
-      low = Math.imul(low ^ unit, 0x01b3_0193) + 0x9e37
-    }
-    this.#high = Math.imul(high ^ 0x1f, 0x0100_0193)
-    this.#low = Math.imul(low ^ 0x1f, 0x01b3_0193) + 0x9e37
+  #fingerprint(atMs: number, who: number, kind: string, mark: number): void {
+    this.#events++
+    this.#float[0] = atMs
+    this.#fold(this.#words[0]!)
+    this.#fold(this.#words[1]!)
+    this.#fold(who)
+    this.#fold(this.#kindOf(kind))
+    this.#fold(mark)
   }
+
+  /** Two hashes side by side that differ in their start and in what they multiply by. */
+  #fold(word: number): void {
+    const high = Math.imul(this.#high ^ word, 0x85eb_ca6b)
+    const low = Math.imul(this.#low ^ word, 0xc2b2_ae35)
+    this.#high = high ^ (high >>> 15)
+    this.#low = (low ^ (low >>> 13)) + 0x9e37
+  }
+
+  #kindOf(kind: string): number {
+    const known = this.#kinds.get(kind)
+    if (known !== undefined) return known
+    const sum = sumOf(kind)
+    this.#kinds.set(kind, sum)
+    return sum
+  }
+}
+
+/** FNV-1a. */
+function sumOf(text: string): number {
+  let sum = 0x811c_9dc5
+  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x0100_0193)
+  return sum
 }
 
 export function formatLine(line: TraceLine): string {

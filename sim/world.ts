@@ -70,7 +70,7 @@ export class World implements Surroundings, ClientWorld {
       this.queue,
       options.network,
       stream(seed, 'network'),
-      (who, what, text) => this.tell(who, what, { text }),
+      (who, what, text) => this.tell(who, what, text.length, () => ({ text })),
     )
     const cluster = clusterOf(seed)
     this.nodes = Array.from({ length: nodes }, (_, index) => {
@@ -141,13 +141,13 @@ export class World implements Surroundings, ClientWorld {
     return this.#names.get(id) ?? id
   }
 
-  tell(who: number, what: string, about: About): void {
-    this.trace.add(this.queue.nowMs, `n${who + 1}`, what, about)
+  tell(who: number, kind: string, mark: number, describe: () => About): void {
+    this.trace.add(this.queue.nowMs, who, kind, mark, describe)
   }
 
   /** A line of the world itself: what a fault does, which phase begins. */
   announce(what: string, text: string): void {
-    this.trace.add(this.queue.nowMs, 'world', what, { text })
+    this.trace.announce(this.queue.nowMs, what, text)
   }
 
   violate(broken: Violation): void {

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly create?: NodeFactory | undefined
   /** Gets each line of the story. */
   readonly listener?: TraceListener | undefined
+  /** Keep the last lines of each key, for a report; costs three times the time. */
+  readonly keeps?: boolean
 }
 
 export interface RunResult {
@@ -55,7 +57,7 @@ const REST_LIMIT_MS = 30_000
 const LOOK_EVERY_MS = 50
 
 export function runScenario(scenario: Scenario, seed: number, options: RunOptions = {}): RunResult {
-  const trace = new Trace(options.listener)
+  const trace = new Trace({ listener: options.listener, keeps: options.keeps ?? false })
   const { mutant, create } = options
   const world = createWorld(scenario, seed, trace, { mutant, create })
   const broken = live(world, scenario)
