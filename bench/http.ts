@@ -1,10 +1,11 @@
 /**
- * What the HTTP front alone costs: CPU microseconds per request of a server over a gateway that is a map, next to a bare
- * `node:http` server that answers the same bytes. The difference is ours.
+ * What the HTTP front alone costs: CPU microseconds per request of a server over a gateway that is
+ * a map, next to a bare `node:http` server that answers the same bytes. The difference is ours.
  *
  *   node dist/bench/http.js [seconds per measurement]
  *
- * Server and load generator are two processes; only the server's CPU is counted. 50 connections, 100-byte values.
+ * Server and load generator are two processes; only the server's CPU is counted. 50 connections,
+ * 100-byte values.
  */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

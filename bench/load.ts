@@ -1,7 +1,8 @@
 /**
- * Load over plain HTTP/1.1: connections that each have one request in flight, as so many clients would. Requests are written as
- * bytes prepared before, and answers are parsed only as far as it takes to find their end, so that on a machine of few cores the
- * loader leaves as much of it as possible to what is measured.
+ * Load over plain HTTP/1.1: connections that each have one request in flight, as so many clients
+ * would. Requests are written as bytes prepared before, and answers are parsed only as far as it
+ * takes to find their end, so that on a machine of few cores the loader leaves as much of it as
+ * possible to what is measured.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'

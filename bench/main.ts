@@ -1,9 +1,10 @@
 /**
  * The canonical workload: `npm run bench`.
  *
- * GET and PUT of 100-byte values over 100,000 keys with a Zipfian skew, 64 connections with one request in flight each, against
- * three nodes (N=3, R=2, W=2, durable) and against a single node, all on this machine. What to compare is CPU per operation,
- * summed over the node processes: throughput and latency on a shared machine say as much about the neighbours.
+ * GET and PUT of 100-byte values over 100,000 keys with a Zipfian skew, 64 connections with one
+ * request in flight each, against three nodes (N=3, R=2, W=2, durable) and against a single node,
+ * all on this machine. What to compare is CPU per operation, summed over the node processes:
+ * throughput and latency on a shared machine say as much about the neighbours.
  *
  *   npm run bench                                   measure and write bench/results/latest.json
  *   npm run bench -- --out base.json --seconds 20   longer, elsewhere

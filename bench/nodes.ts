@@ -1,6 +1,6 @@
 /**
- * Node processes to measure: started from the compiled command line on free ports with data in a folder of their own, measured by
- * the CPU time that the kernel charges them, and ended by pid.
+ * Node processes to measure: started from the compiled command line on free ports with data in a
+ * folder of their own, measured by the CPU time that the kernel charges them, and ended by pid.
  */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

@@ -2,11 +2,13 @@
  * The stores, below everything else: what a durable put costs in CPU with few and many writers, a
  * get, a scan, and the disk.
  *
- *   node dist/bench/store.js [--stores lmdb,memory] [--keys N] [--value BYTES] [--seconds N] [--rounds N] [--json FILE]
+ *   node dist/bench/store.js [--stores lmdb,memory] [--keys N] [--value BYTES] [--seconds N]
+ *       [--rounds N] [--json FILE]
  *
- * Every store and round runs in a process and a folder of its own, the stores in turn; the table shows medians. CPU is that
- * of the whole process, all its threads, so that work put off (compaction) counts as far as it falls into the time measured.
- * Throughput depends on the disk's fsync of the hour: compare CPU.
+ * Every store and round runs in a process and a folder of its own, the stores in turn; the table
+ * shows medians. CPU is that of the whole process, all its threads, so that work put off
+ * (compaction) counts as far as it falls into the time measured. Throughput depends on the disk's
+ * fsync of the hour: compare CPU.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -126,7 +128,8 @@ class Run {
   async scan(): Promise<Figures> {
     const cpu = process.cpuUsage()
     await new Promise<void>((done) => {
-      const range = { from: new Uint8Array(0), to: Uint8Array.of(255), limit: 1e9, reverse: false }
+      const bounds = { limit: 1e9, bytesMax: 1e12, reverse: false }
+      const range = { from: new Uint8Array(0), to: Uint8Array.of(255), ...bounds }
       this.#caller.wait(++this.#batch, done)
       this.#store.scan(this.#batch, [range])
     })

@@ -1,7 +1,7 @@
 /**
- * Keys with a Zipfian skew: the k-th most popular of n keys is asked for in proportion to 1/k^θ. Gray et al., "Quickly generating
- * billion-record synthetic databases", SIGMOD 1994, §3.2, as in YCSB, with θ = 0.99: of 100,000 keys the first gets about 8 %
- * of the requests.
+ * Keys with a Zipfian skew: the k-th most popular of n keys is asked for in proportion to 1/k^θ.
+ * Gray et al., "Quickly generating billion-record synthetic databases", SIGMOD 1994, §3.2, as in
+ * YCSB, with θ = 0.99: of 100,000 keys the first gets about 8 % of the requests.
  */
 
 const THETA = 0.99

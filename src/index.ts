@@ -4,8 +4,12 @@
  * ```ts
  * import { startNode } from 'dnd'
  *
- * const node = await startNode({ data: './my-data' })                              // a new cluster, or this directory's again
- * const other = await startNode({ data: './other', port: 0, httpPort: 0, seeds: ['127.0.0.1:5001'] })
+ * // A new cluster, or the node of this directory again:
+ * const node = await startNode({ data: './my-data' })
+ * // One more node of it; port 0 is any free one:
+ * const seeds = ['127.0.0.1:5001']
+ * const other = await startNode({ data: './other', port: 0, httpPort: 0, seeds })
+ * await other.stop()
  * await node.stop()
  * ```
  */

@@ -1,6 +1,6 @@
 /**
- * The core cannot name a clock, a timer, a die or a file: shown by adding each to a copy of it and watching the real compiler
- * and the real linter, with the real configuration, refuse.
+ * The core cannot name a clock, a timer, a die or a file: shown by adding each to a copy of it and
+ * watching the real compiler and the real linter, with the real configuration, refuse.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -62,7 +62,8 @@ test('the compiler refuses timers, node modules and every global of the host in 
     TextEncoder: 'export const t: unknown = new TextEncoder()',
   }
   for (const [name, source] of Object.entries(intruders)) {
-    // A side-effect import of what does not exist is let through by the compiler's default; a named one never is.
+    // A side-effect import of what does not exist is let through by the compiler's default; a named
+    // one never is.
     const tried =
       name === "'node:fs'"
         ? "import { readFileSync } from 'node:fs'\nexport const r: unknown = readFileSync"

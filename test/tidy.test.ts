@@ -1,6 +1,7 @@
 /**
- * Checks properties of the code itself: who imports whom, what words and constructs are banned, sizes, and that the documents
- * hold together. What the compiler, the linter and the formatter can say is left to them.
+ * Checks properties of the code itself: who imports whom, what words and constructs are banned,
+ * sizes, and that the documents hold together. What the compiler, the linter and the formatter can
+ * say is left to them.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -9,7 +10,10 @@ import { test } from 'node:test'
 
 const ROOT = process.env['TIDY_ROOT'] ?? process.cwd()
 
-/** A layer may import itself and what is listed; anything else is a break in the house. Longest prefix wins. */
+/**
+ * A layer may import itself and what is listed; anything else is a break in the house. Longest
+ * prefix wins.
+ */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/core/std': [],
   'src/core/versions': ['src/core/std'],
@@ -75,6 +79,9 @@ const SYNONYMS: readonly (readonly [pattern: RegExp, word: string])[] = [
 ]
 
 const FILE_LINES_MAX = 500
+/** Of comments; the formatter sees to the code, and an address cannot be broken. */
+const COMMENT_COLUMNS_MAX = 100
+const COMMENT_LINE = /^\s*(?:\/\/|\/?\*)/
 
 function* files(folder: string, ending: string): Generator<string> {
   if (!existsSync(folder)) return
@@ -177,6 +184,17 @@ test('no file is longer than a person can hold', () => {
     .filter(({ file, text }) => !isTest(file) && text.split('\n').length > FILE_LINES_MAX)
     .map(({ file }) => file)
   assert.deepEqual(long, [])
+})
+
+test('no comment is wider than the page', () => {
+  const wide: string[] = []
+  for (const path of ['src', 'packages', 'sim', 'bench', 'test'].flatMap((folder) => [
+    ...files(join(ROOT, folder), '.ts'),
+  ]))
+    for (const [i, line] of readFileSync(path, 'utf8').split('\n').entries())
+      if (line.length > COMMENT_COLUMNS_MAX && COMMENT_LINE.test(line) && !line.includes('://'))
+        wide.push(`${relative(ROOT, path)}:${i + 1}`)
+  assert.deepEqual(wide, [])
 })
 
 test('every source file of the product says what it is for', () => {

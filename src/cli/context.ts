@@ -9,8 +9,8 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /**
-   * Calls back once, on Ctrl-C or SIGTERM, until the returned function is called; a second signal ends the process, as the
-   * first does without a listener.
+   * Calls back once, on Ctrl-C or SIGTERM, until the returned function is called; a second signal
+   * ends the process, as the first does without a listener.
    */
   readonly onInterrupt: (listener: () => void) => () => void
   /** Of a command that ends without throwing. */

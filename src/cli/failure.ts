@@ -1,6 +1,7 @@
 /**
- * How a command fails: one line that says what happened, one that says what to do, and an exit code: 1 failed, 2 wrong
- * use, 3 nobody knows whether the write is stored. A stack trace is for us and not for the user: only with DND_DEBUG.
+ * How a command fails: one line that says what happened, one that says what to do, and an exit
+ * code: 1 failed, 2 wrong use, 3 nobody knows whether the write is stored. A stack trace is for us
+ * and not for the user: only with DND_DEBUG.
  */
 import { CommanderError } from 'commander'
 import { DndClientError } from '../../packages/client/src/error.ts'

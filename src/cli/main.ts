@@ -5,14 +5,18 @@ import type { CliContext } from './context.ts'
 import { run } from './program.ts'
 import { Terminal } from './terminal.ts'
 
-// A reader that has seen enough (`dnd list --all | head`) closes the pipe: that is the end, and no failure.
+// A reader that has seen enough (`dnd list --all | head`) closes the pipe: that is the end, and no
+// failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })
 // Nobody is left to be told.
 process.stderr.on('error', () => undefined)
 
-/** npm passes Ctrl-C on to a process that the terminal has told already: signals that close together are one. */
+/**
+ * npm passes Ctrl-C on to a process that the terminal has told already: signals that close together
+ * are one.
+ */
 const SAME_SIGNAL_MS = 300
 
 /** The first signal asks, a later one does not: it ends the process. */
@@ -24,7 +28,8 @@ function onInterrupt(listener: () => void): () => void {
     else if (now - askedMs > SAME_SIGNAL_MS) process.exit(130)
     askedMs ??= now
   }
-  // Ctrl-C reaches every process of the terminal. One that was started over a channel waits for what its starter decides.
+  // Ctrl-C reaches every process of the terminal. One that was started over a channel waits for
+  // what its starter decides.
   const ignored = (): void => undefined
   const onSigint = process.connected ? ignored : heard
   process.on('SIGINT', onSigint)

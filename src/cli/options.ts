@@ -61,7 +61,9 @@ export function whole(min: number, max: number): (text: string) => number {
   }
 }
 
-/** A parser for commander: an option that may be repeated, and may hold several separated by commas. */
+/**
+ * A parser for commander: an option that may be repeated, and may hold several separated by commas.
+ */
 export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), ...split(text)]
 }

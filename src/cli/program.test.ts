@@ -154,7 +154,10 @@ describe('reference', () => {
   })
 })
 
-/** Options that every command of its kind has are described once; those of a node are in configuration.md. */
+/**
+ * Options that every command of its kind has are described once; those of a node are in
+ * configuration.md.
+ */
 function optionRow(path: string, option: Option): string | undefined {
   const { flags, description, argChoices, defaultValue } = option
   const common = ['--json', '--server <url>', '--timeout <ms>', '-h, --help']

@@ -18,7 +18,8 @@ export async function runNode(
   json: boolean,
   context: CliContext,
 ): Promise<void> {
-  // Only here: no other command needs the node's code, and loading it takes longer than most of them.
+  // Only here: no other command needs the node's code, and loading it takes longer than most of
+  // them.
   const { startNodeServer } = await import('../server/node-server.ts')
   const server = await startNodeServer(config)
   const unsubscribe = stopWhenTold(server, context)

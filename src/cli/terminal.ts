@@ -41,7 +41,10 @@ export class Terminal {
   }
 }
 
-/** Text for a terminal: control characters could move its cursor or change its title, so they are shown and not sent. */
+/**
+ * Text for a terminal: control characters could move its cursor or change its title, so they are
+ * shown and not sent.
+ */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}|\p{Cs}/gu, (character) => {
     const code = character.codePointAt(0) ?? 0

@@ -1,13 +1,18 @@
 /**
- * Every failure that a client, an operator or a script can meet, in one table: what HTTP answers, how the command line
- * exits, what happened and what to do. Codes are for programs and never change their meaning; sentences are for people.
+ * Every failure that a client, an operator or a script can meet, in one table: what HTTP answers,
+ * how the command line exits, what happened and what to do. Codes are for programs and never change
+ * their meaning; sentences are for people.
  *
- * Three kinds of fault, three treatments. Our own bug is an assertion and ends the process. The world's fault (no quorum,
- * a full disk) is a value in a union that carries one of these codes. The caller's mistake is a {@link DndError}.
- * `docs/reference/errors.md` lists the same table; a test compares the two.
+ * Three kinds of fault, three treatments. Our own bug is an assertion and ends the process. The
+ * world's fault (no quorum, a full disk) is a value in a union that carries one of these codes. The
+ * caller's mistake is a {@link DndError}. `docs/reference/errors.md` lists the same table; a test
+ * compares the two.
  */
 
-/** What became of a write that failed: nothing was stored, or it may be stored somewhere and surface later. */
+/**
+ * What became of a write that failed: nothing was stored, or it may be stored somewhere and surface
+ * later.
+ */
 export type Outcome = 'rejected' | 'unknown'
 
 /** 0 is done; 3 is kept for outcomes that nobody knows (`exitCode`). */
@@ -400,7 +405,10 @@ export interface DndErrorDetails {
   readonly cause?: unknown
 }
 
-/** A failure with a code of the table. `message` has the particulars: a sentence that names what was wrong. */
+/**
+ * A failure with a code of the table. `message` has the particulars: a sentence that names what was
+ * wrong.
+ */
 export class DndError extends Error {
   override readonly name: string = 'DndError'
   readonly code: ErrorCode

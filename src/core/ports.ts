@@ -1,12 +1,14 @@
 /**
- * The few things the core is given. Everything else reaches it as an event and leaves it as an effect.
+ * The few things the core is given. Everything else reaches it as an event and leaves it as an
+ * effect.
  */
 
 /** A stored value, nothing, or a value that the engine has but cannot give back. */
 export type StoreRead = Uint8Array | undefined | 'unreadable'
 
 /**
- * Synchronous point reads of the node's store. Contract (checked by `test/contracts/store-suite.ts`):
+ * Synchronous point reads of the node's store. Contract (checked by
+ * `test/contracts/store-suite.ts`):
  *
  * - A read sees every write handed to the store before it, durable or not.
  * - The returned bytes are the caller's to keep and never change under it.
@@ -23,15 +25,44 @@ export type StoreOperation =
   /** Every key from `from` (inclusive) to `to` (exclusive). */
   | { readonly type: 'clear'; readonly from: Uint8Array; readonly to: Uint8Array }
 
-/** Keys from `from` (inclusive) to `to` (exclusive), in order or in reverse, at most `limit` of them. */
+/**
+ * Keys from `from` (inclusive) to `to` (exclusive), in order or in reverse: at most `limit` of
+ * them, and none behind the one with which keys and values come to `bytesMax` bytes. So a range
+ * that holds something gives something, however large it is.
+ */
 export interface ScanRange {
   readonly from: Uint8Array
   readonly to: Uint8Array
   readonly limit: number
+  /** At least 1. */
+  readonly bytesMax: number
   readonly reverse: boolean
 }
 
 export interface StoreEntry {
   readonly key: Uint8Array
   readonly value: Uint8Array
+}
+
+/**
+ * Whether what a scan gave of a range ends at one of its bounds: there may be more behind. If not,
+ * it ends where the range does. Nobody should conclude that from the number of entries alone.
+ */
+export function isCut(range: ScanRange, entries: readonly StoreEntry[]): boolean {
+  if (entries.length >= range.limit) return true
+  let bytes = 0
+  for (const { key, value } of entries) bytes += key.length + value.length
+  return bytes >= range.bytesMax
+}
+
+/** What a range gives of its entries, which are in the order asked for. */
+export function cut(range: ScanRange, entries: readonly StoreEntry[]): StoreEntry[] {
+  const given: StoreEntry[] = []
+  let bytes = 0
+  for (const entry of entries) {
+    if (given.length >= range.limit || bytes >= range.bytesMax) break
+    given.push(entry)
+    bytes += entry.key.length + entry.value.length
+  }
+  return given
 }

@@ -33,9 +33,14 @@ const REPLY: ClientReply = {
 const store = (batch: number): NodeEffect => ({ type: 'store', batch, operations: [] })
 const reply = (client: number): NodeEffect => ({ type: 'reply', client, reply: REPLY })
 
-/** A driver among fakes: a node that does what the test says, and adapters that write down what they are asked. */
+/**
+ * A driver among fakes: a node that does what the test says, and adapters that write down what they
+ * are asked.
+ */
 class Bench {
-  /** All that happened, in order: events into the node, calls of the adapters, answers to clients. */
+  /**
+   * All that happened, in order: events into the node, calls of the adapters, answers to clients.
+   */
   readonly log: string[] = []
   readonly lines: string[] = []
   readonly notes: Note[] = []

@@ -1,12 +1,15 @@
 /**
- * Runs a node in the real world: feeds it events, executes its effects, keeps its one timer. No protocol is decided here.
+ * Runs a node in the real world: feeds it events, executes its effects, keeps its one timer. No
+ * protocol is decided here.
  *
- * Events are taken one at a time: whatever arrives while a step's effects are being executed waits its turn, so that a node
- * never sees an event in the middle of another. Effects are executed in the order asked for. Nothing is awaited and nothing is
- * promised per request: a client's callback waits in a table, as the node's machines keep theirs.
+ * Events are taken one at a time: whatever arrives while a step's effects are being executed waits
+ * its turn, so that a node never sees an event in the middle of another. Effects are executed in
+ * the order asked for. Nothing is awaited and nothing is promised per request: a client's callback
+ * waits in a table, as the node's machines keep theirs.
  *
- * Backpressure is the node's and the adapters': the node refuses requests beyond its bound, links and store bound what they
- * queue. The queue of events here holds only what callbacks submit during one turn.
+ * Backpressure is the node's and the adapters': the node refuses requests beyond its bound, links
+ * and store bound what they queue. The queue of events here holds only what callbacks submit during
+ * one turn.
  */
 import { DndError } from '../core/errors.ts'
 import type { SwimPacket } from '../core/membership/messages.ts'
@@ -69,8 +72,8 @@ export class Driver implements Gateway {
   readonly #clocks: Clocks
   readonly #now = { instant: instant(0), wallMs: 0 }
   readonly #effects: NodeEffect[] = []
-  // Events that came during a step, or before the start. Bounded by: what the callbacks of one step submit, and what
-  // arrives in the milliseconds in which the adapters are opened (EARLY_MAX).
+  // Events that came during a step, or before the start. Bounded by: what the callbacks of one step
+  // submit, and what arrives in the milliseconds in which the adapters are opened (EARLY_MAX).
   readonly #waiting: NodeEvent[] = []
   // Bounded by: the node's requestsInFlightMax; it answers each request exactly once.
   readonly #clients = new Map<number, Done>()
@@ -171,7 +174,8 @@ export class Driver implements Gateway {
     }
     this.#running = true
     this.#step(event)
-    // An event taken while the queue is read may add another: the index walks until it meets the end.
+    // An event taken while the queue is read may add another: the index walks until it meets the
+    // end.
     for (let i = 0; i < this.#waiting.length && !this.#stopped; i++) this.#step(this.#waiting[i]!)
     this.#waiting.length = 0
     this.#running = false
@@ -230,7 +234,10 @@ export class Driver implements Gateway {
     for (const { done, reply } of early) done(reply)
   }
 
-  /** One timer for the node's next deadline; an earlier deadline moves it, a later one lets it fire and look again. */
+  /**
+   * One timer for the node's next deadline; an earlier deadline moves it, a later one lets it fire
+   * and look again.
+   */
   #armTimer(): void {
     const at = this.#parts!.node.nextDeadline()
     if (at >= this.#timerAt) return

@@ -1,6 +1,7 @@
 /**
- * What the driver needs of the outside world: one interface for each adapter, and one for whoever serves clients. Adapters
- * report back through the listener that they are given; none of these methods throws or waits.
+ * What the driver needs of the outside world: one interface for each adapter, and one for whoever
+ * serves clients. Adapters report back through the listener that they are given; none of these
+ * methods throws or waits.
  */
 import type { ClientReply, ClientRequest } from '../core/node/events.ts'
 import type { NodeView } from '../core/node/view.ts'
@@ -9,9 +10,15 @@ import type { ScanRange, StoreEntry, StoreOperation, StoreReader } from '../core
 import type { Address, NodeId } from '../core/std/ids.ts'
 import type { PeerMessage } from '../core/wire/messages.ts'
 
-/** TCP between nodes: one outgoing connection for each peer, dialled when first needed, one write a tick (cork). */
+/**
+ * TCP between nodes: one outgoing connection for each peer, dialled when first needed, one write a
+ * tick (cork).
+ */
 export interface Links {
-  /** Queues for `to`, dialling if need be. What cannot be delivered is dropped and told as `linkDown`. */
+  /**
+   * Queues for `to`, dialling if need be. What cannot be delivered is dropped and told as
+   * `linkDown`.
+   */
   send(to: NodeId, message: PeerMessage): void
   setAddress(peer: NodeId, address: Address): void
   dial(address: Address): void
@@ -44,9 +51,9 @@ export interface DatagramListener {
 /** The node's embedded store. */
 export interface Store extends StoreReader {
   /**
-   * Queues an atomic batch; all queued while one group is being synced go out with the next (group commit). Reads see it at
-   * once. Answered by `stored(batch)` in the order committed, once it has survived fsync, or by `storeFailed`, after which
-   * reads do not see it any more.
+   * Queues an atomic batch; all queued while one group is being synced go out with the next (group
+   * commit). Reads see it at once. Answered by `stored(batch)` in the order committed, once it has
+   * survived fsync, or by `storeFailed`, after which reads do not see it any more.
    */
   commit(batch: number, operations: readonly StoreOperation[]): void
   /** Answered by `scanned` or `scanFailed`. Sees all that was committed before, durable or not. */
@@ -69,7 +76,10 @@ export interface Gateway {
   view(): NodeView
 }
 
-/** Counters and log of the driver and the adapters. Three levels only: someone must look, state changed, debug. */
+/**
+ * Counters and log of the driver and the adapters. Three levels only: someone must look, state
+ * changed, debug.
+ */
 export interface Log {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void
   info(message: string, fields?: Readonly<Record<string, unknown>>): void

@@ -1,6 +1,7 @@
 /**
- * Every setting of a node, once: its flag, its environment variable, its place in the file, what it may be, what it is
- * when nobody says, and why one would change it. Help texts, checks and `docs/reference/configuration.md` come from here.
+ * Every setting of a node, once: its flag, its environment variable, its place in the file, what it
+ * may be, what it is when nobody says, and why one would change it. Help texts, checks and
+ * `docs/reference/configuration.md` come from here.
  */
 import { isIP } from 'node:net'
 import * as v from 'valibot'

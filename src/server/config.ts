@@ -1,7 +1,8 @@
 /**
- * A node's configuration: flags win over `DND_*` environment variables, those over the file, that over the defaults.
- * Every value is checked against its schema wherever it came from, and what is wrong is told with the field, where the
- * value was found and what to give instead; all problems at once, so that nobody has to repair them one start at a time.
+ * A node's configuration: flags win over `DND_*` environment variables, those over the file, that
+ * over the defaults. Every value is checked against its schema wherever it came from, and what is
+ * wrong is told with the field, where the value was found and what to give instead; all problems at
+ * once, so that nobody has to repair them one start at a time.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { hostname as osHostname } from 'node:os'
@@ -16,7 +17,10 @@ import { CLUSTER_PORT_DEFAULT, CONFIG_FIELDS, environmentOf, flagOf } from './co
 import { nearest } from './suggest.ts'
 
 export type { Engine, LogLevel } from './config-fields.ts'
-/** `start`: a new cluster, or the restart of a directory that has one. `join`: find the cluster through `seeds`. */
+/**
+ * `start`: a new cluster, or the restart of a directory that has one. `join`: find the cluster
+ * through `seeds`.
+ */
 export type StartMode = 'start' | 'join'
 
 export interface NodeServerConfig extends NodeConfig {
@@ -45,14 +49,20 @@ export interface NodeServerConfig extends NodeConfig {
 export const CONFIG_FILE_DEFAULT = 'dnd.config.json'
 /** Environment variables with our prefix that are no field. */
 const OTHER_VARIABLES = ['DND_CONFIG', 'DND_SERVER', 'DND_DEBUG']
-/** DND_PROT is a slip; DND_SERVICE_PORT, three letters from DND_SERVER_PORT, is what Kubernetes sets. */
+/**
+ * DND_PROT is a slip; DND_SERVICE_PORT, three letters from DND_SERVER_PORT, is what Kubernetes
+ * sets.
+ */
 const VARIABLE_SLIPS_MAX = 2
 /** A configuration is a page of text; more is a mistaken path. */
 const CONFIG_FILE_BYTES_MAX = 1024 * 1024
 
 export interface ConfigSources {
   readonly mode: StartMode
-  /** Texts as given on the command line; `config` is the path of the file, `seeds` are the arguments of `join`. */
+  /**
+   * Texts as given on the command line; `config` is the path of the file, `seeds` are the arguments
+   * of `join`.
+   */
   readonly flags: Readonly<Partial<Record<ConfigField | 'config', string | readonly string[]>>>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
@@ -128,8 +138,8 @@ function fromEnvironment(env: ConfigSources['env'], problems: ConfigProblem[]): 
       given[description.field] = { value: fromText(description, text), origin: variable }
       continue
     }
-    // Others may have reasons of their own for a variable with our prefix (Kubernetes makes DND_SERVICE_HOST for a service
-    // called dnd), so only what looks like a slip is refused.
+    // Others may have reasons of their own for a variable with our prefix (Kubernetes makes
+    // DND_SERVICE_HOST for a service called dnd), so only what looks like a slip is refused.
     if (OTHER_VARIABLES.includes(variable)) continue
     const meant = nearest(variable, [...known.keys(), ...OTHER_VARIABLES], VARIABLE_SLIPS_MAX)
     if (meant !== undefined)
@@ -278,7 +288,10 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
   return { config, origins: Object.fromEntries(origins) as LoadedConfig['origins'] }
 }
 
-/** On one machine the port tells nodes apart (as `dnd demo` numbers them), among machines the host name does. */
+/**
+ * On one machine the port tells nodes apart (as `dnd demo` numbers them), among machines the host
+ * name does.
+ */
 function defaultName(host: string, port: number, hostname: string): string {
   const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   if (!loopback) return hostname.slice(0, 64) || 'node'

@@ -1,4 +1,6 @@
-/** The table of errors as the command line needs it: how to exit, and what to tell the person to do. */
+/**
+ * The table of errors as the command line needs it: how to exit, and what to tell the person to do.
+ */
 import type { Outcome } from '../core/errors.ts'
 import { ERRORS, exitCode, isErrorCode } from '../core/errors.ts'
 

@@ -1,6 +1,7 @@
 /**
- * Who this process is: the data directory's node, or a new one. A directory that knows its cluster is started again, whatever the
- * command; an empty one founds a cluster (`start`) or asks the seeds for theirs (`join`).
+ * Who this process is: the data directory's node, or a new one. A directory that knows its cluster
+ * is started again, whatever the command; an empty one founds a cluster (`start`) or asks the seeds
+ * for theirs (`join`).
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

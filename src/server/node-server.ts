@@ -1,9 +1,10 @@
 /**
  * The composition root: from a configuration to a running node, and back to nothing.
  *
- * Order of opening: the data directory (who am I? nobody else may be me), the store, the doors (HTTP, TCP, UDP on the port of
- * TCP), then the node. What comes through a door before the node is there waits in the driver. Closing goes the other way: no
- * new requests, those in flight end, the links go, and the store syncs what it has before the directory is let go.
+ * Order of opening: the data directory (who am I? nobody else may be me), the store, the doors
+ * (HTTP, TCP, UDP on the port of TCP), then the node. What comes through a door before the node is
+ * there waits in the driver. Closing goes the other way: no new requests, those in flight end, the
+ * links go, and the store syncs what it has before the directory is let go.
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -37,7 +38,10 @@ export interface NodeServer {
   readonly clusterAddress: Address
   /** Ends everything in order; a second call waits for the first. */
   stop(): Promise<void>
-  /** Settles when the node serves: it knows its cluster and may coordinate. Never, if it is stopped before. */
+  /**
+   * Settles when the node serves: it knows its cluster and may coordinate. Never, if it is stopped
+   * before.
+   */
   readonly ready: Promise<void>
   /** Settles when the node has stopped. */
   readonly stopped: Promise<void>
@@ -46,7 +50,9 @@ export interface NodeServer {
 /** What was opened so far, to be closed in the opposite order. */
 type Closing = (() => Promise<void>)[]
 
-/** Rejects with an error that has a code of the table; everything opened until then is closed again. */
+/**
+ * Rejects with an error that has a code of the table; everything opened until then is closed again.
+ */
 export async function startNodeServer(config: NodeServerConfig): Promise<NodeServer> {
   const closing: Closing = []
   try {
@@ -57,7 +63,9 @@ export async function startNodeServer(config: NodeServerConfig): Promise<NodeSer
   }
 }
 
-/** What listens everywhere is nowhere in particular: other nodes and clients are told this address. */
+/**
+ * What listens everywhere is nowhere in particular: other nodes and clients are told this address.
+ */
 const WILDCARDS = ['0.0.0.0', '::', '0:0:0:0:0:0:0:0']
 
 async function open(config: NodeServerConfig, closing: Closing): Promise<NodeServer> {

@@ -1,4 +1,7 @@
-/** "Did you mean …?": the nearest of the known words, when it is near enough to be a slip of the hand. */
+/**
+ * "Did you mean …?": the nearest of the known words, when it is near enough to be a slip of the
+ * hand.
+ */
 export function nearest(
   word: string,
   known: Iterable<string>,

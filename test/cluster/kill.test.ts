@@ -6,7 +6,10 @@ import { RealCluster } from '../support/real-cluster.ts'
 const KEYS = 400
 const WRITERS = 8
 
-/** What a writer knows of a key of its own: the last acknowledged value, and those that may have replaced it. */
+/**
+ * What a writer knows of a key of its own: the last acknowledged value, and those that may have
+ * replaced it.
+ */
 interface Known {
   acknowledged: string | undefined
   possible: string[]

@@ -1,4 +1,6 @@
-/** The README's first commands, run as they stand there, with the ports of a cluster of the test's. */
+/**
+ * The README's first commands, run as they stand there, with the ports of a cluster of the test's.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -1,7 +1,8 @@
 /**
- * A process that writes to a store until it is killed, and prints the number of every batch once it is acknowledged.
+ * A process that writes to a store until it is killed, and prints the number of every batch once it
+ * is acknowledged.
  *
- *   node crash-writer.js lmdb|level FOLDER FIRST-BATCH
+ *   node crash-writer.js lmdb FOLDER FIRST-BATCH
  */
 import type { StoreOperation } from '../../src/core/ports.ts'
 import { openByName } from './engines.ts'
@@ -10,7 +11,10 @@ import { clear, del, put } from './store-harness.ts'
 const WRITERS = 16
 const KEYS = 3
 
-/** What batch `n` does: new keys, a counter, a deletion, and now and then a clear of a stretch of older keys. */
+/**
+ * What batch `n` does: new keys, a counter, a deletion, and now and then a clear of a stretch of
+ * older keys.
+ */
 export function crashBatch(n: number): StoreOperation[] {
   const operations = [put('counter', `${n}`)]
   for (let i = 0; i < KEYS; i++) operations.push(put(crashKey(n, i), `${n}`.repeat(1 + (n % 40))))

@@ -1,4 +1,7 @@
-/** What a store on a disk must survive: being killed, and a disk without room. Run by a test for each such store. */
+/**
+ * What a store on a disk must survive: being killed, and a disk without room. Run by a test for
+ * each such store.
+ */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -52,7 +55,9 @@ async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Runs a writer until it has so many batches acknowledged, kills it, and returns the last of them. */
+/**
+ * Runs a writer until it has so many batches acknowledged, kills it, and returns the last of them.
+ */
 async function killAfter(
   engine: EngineName,
   folder: string,
@@ -77,7 +82,9 @@ async function killAfter(
   return acknowledged.at(-1)!
 }
 
-/** Checks that the store holds exactly the first batches, at least up to `least`; returns how many. */
+/**
+ * Checks that the store holds exactly the first batches, at least up to `least`; returns how many.
+ */
 async function batchesApplied(engine: EngineName, folder: string, least: number): Promise<number> {
   const recorder = new Recorder()
   const store = await openByName(engine, recorder, join(folder, 'store'))
@@ -103,9 +110,9 @@ async function batchesApplied(engine: EngineName, folder: string, least: number)
 }
 
 /**
- * Runs a script with a folder on a small disk of its own as its last argument: a file system in memory, mounted in a name
- * space that ends with the process, so that nothing is left behind whatever happens. Undefined where that is not possible,
- * which in CI it must be.
+ * Runs a script with a folder on a small disk of its own as its last argument: a file system in
+ * memory, mounted in a name space that ends with the process, so that nothing is left behind
+ * whatever happens. Undefined where that is not possible, which in CI it must be.
  */
 function onSmallDisk(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * An engine in memory whose writes and reads end when a test says so, as the test says, and whose state after every write is
- * kept, as a disk would hold it if the process died there.
+ * An engine in memory whose writes and reads end when a test says so, as the test says, and whose
+ * state after every write is kept, as a disk would hold it if the process died there.
  */
 import type { StoreEntry, StoreRead } from '../../src/core/ports.ts'
 import type {
@@ -23,7 +23,10 @@ export class FakeEngine implements Engine {
   /** Writes end by themselves, in the next turn, with `failure`. */
   automatic = true
   failure: string | undefined
-  /** Reads with values answer when `answerReads` is called, with what was there when they were asked. */
+  /**
+   * Reads with values answer when `answerReads` is called, with what was there when they were
+   * asked.
+   */
   holdsReads = false
   /** Reads take a turn or two. */
   delaysReads = false

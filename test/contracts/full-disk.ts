@@ -1,7 +1,8 @@
 /**
- * Fills a small disk through a store, and sees how it takes that. Run by the durability suite on a disk of its own.
+ * Fills a small disk through a store, and sees how it takes that. Run by the durability suite on a
+ * disk of its own.
  *
- *   node full-disk.js lmdb|level FOLDER
+ *   node full-disk.js lmdb FOLDER
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

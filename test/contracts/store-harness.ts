@@ -86,6 +86,7 @@ export const range = (from: string, to: string, options: Partial<ScanRange> = {}
   from: bytes(from),
   to: bytes(to),
   limit: Number.MAX_SAFE_INTEGER,
+  bytesMax: Number.MAX_SAFE_INTEGER,
   reverse: false,
   ...options,
 })

@@ -67,14 +67,12 @@ class Read implements StoreCommand {
 class Scan implements StoreCommand {
   readonly from: string
   readonly to: string
-  readonly limit: number
-  readonly reverse: boolean
+  readonly bounds: { readonly limit: number; readonly bytesMax: number; readonly reverse: boolean }
 
-  constructor(from: string, to: string, limit: number, reverse: boolean) {
+  constructor(from: string, to: string, bounds: Scan['bounds']) {
     this.from = from
     this.to = to
-    this.limit = limit
-    this.reverse = reverse
+    this.bounds = bounds
   }
 
   check(): boolean {
@@ -82,16 +80,21 @@ class Scan implements StoreCommand {
   }
 
   async run(model: StoreModel, harness: StoreHarness): Promise<void> {
-    const { from, to, limit, reverse } = this
+    const { from, to, bounds } = this
     const within = [...model.entries.keys()].filter((key) => key >= from && key < to).toSorted()
-    const expected = (reverse ? within.toReversed() : within)
-      .slice(0, limit)
-      .map((key) => `${key}=${model.entries.get(key)}`)
-    assert.deepEqual(await harness.scan(range(from, to, { limit, reverse })), expected)
+    const expected: string[] = []
+    let size = 0
+    for (const key of bounds.reverse ? within.toReversed() : within) {
+      if (expected.length === bounds.limit || size >= bounds.bytesMax) break
+      const value = model.entries.get(key)!
+      expected.push(`${key}=${value}`)
+      size += key.length + value.length
+    }
+    assert.deepEqual(await harness.scan(range(from, to, bounds)), expected)
   }
 
   toString(): string {
-    return `scan(${JSON.stringify([this.from, this.to])}, ${this.limit}${this.reverse ? ', reverse' : ''})`
+    return `scan(${JSON.stringify([this.from, this.to, this.bounds])})`
   }
 }
 
@@ -129,8 +132,8 @@ export function storeCommands(
 ): fc.Arbitrary<Iterable<fc.AsyncCommand<StoreModel, StoreHarness>>> {
   const commits = fc.array(OPERATION, { maxLength: 6 }).map((operations) => new Commit(operations))
   const scans = fc
-    .tuple(BOUND, BOUND, fc.nat({ max: 6 }), fc.boolean())
-    .map(([from, to, limit, reverse]) => new Scan(from, to, limit, reverse))
+    .tuple(BOUND, BOUND, fc.nat({ max: 6 }), fc.integer({ min: 1, max: 60 }), fc.boolean())
+    .map(([from, to, limit, bytesMax, reverse]) => new Scan(from, to, { limit, bytesMax, reverse }))
   const kinds: fc.Arbitrary<StoreCommand>[] = [
     commits,
     commits,

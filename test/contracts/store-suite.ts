@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { StoreEntry } from '../../src/core/ports.ts'
+import type { ScanRange, StoreEntry } from '../../src/core/ports.ts'
+import { isCut } from '../../src/core/ports.ts'
 import type { OpenStore } from './store-harness.ts'
 import { bytes, clear, del, put, range, StoreHarness, text } from './store-harness.ts'
 import { storeCommands } from './store-model.ts'
@@ -284,6 +285,59 @@ function scans(check: Check): void {
     assert.deepEqual(await h.scan(range('', END, { limit: 2 })), ['a=', 'b='])
     assert.deepEqual(await h.scan(range('', END, { limit: 2, reverse: true })), ['e=', 'd='])
     assert.deepEqual(await h.scan(range('', END, { limit: 5 })), ['a=', 'b=', 'c=', 'd=', 'e='])
+  })
+
+  check(
+    'a scan ends with the entry that reaches its bound in bytes, and has one at least',
+    async (h) => {
+      await h.stored(...letters.map((key) => put(key, 'x'.repeat(9))))
+      const names = async (bytesMax: number, options: Partial<ScanRange> = {}): Promise<string> => {
+        const wanted = range('', END, { bytesMax, ...options })
+        const [entries] = await h.scanAll(wanted)
+        const isWhole = entries!.length === letters.length
+        assert.equal(isCut(wanted, entries!), !isWhole || bytesMax <= 50)
+        return entries!.map(({ key }) => text(key)).join('')
+      }
+      assert.equal(await names(1), 'a')
+      assert.equal(await names(10), 'a')
+      assert.equal(await names(11), 'ab')
+      assert.equal(await names(30), 'abc')
+      assert.equal(await names(31, { reverse: true }), 'edcb')
+      assert.equal(await names(31, { limit: 2 }), 'ab')
+      assert.equal(await names(50), 'abcde')
+      assert.equal(await names(51), 'abcde')
+      h.commit(put('aa', 'y'.repeat(100)), put('b', ''), del('d'))
+      assert.equal(await names(15), 'aaa')
+      assert.equal(await names(111), 'aaa')
+      assert.equal(await names(113), 'aaab')
+    assert.equal(await names(114), 'aaabc')
+      assert.equal(await names(22, { reverse: true }), 'ecbaa')
+      const both = [range('b', END, { bytesMax: 11 }), range('', END, { bytesMax: 1 })]
+      const results = await h.scanAll(...both)
+      assert.deepEqual(
+        results.map((entries) => entries.map(({ key }) => text(key)).join('')),
+        ['bc', 'a'],
+      )
+    },
+  )
+
+  check('read on behind each end, scans bounded in bytes give every key once', async (h) => {
+    const keys = Array.from({ length: 3000 }, (_, i) => `key${10_000 + i}`)
+    const sized = keys.map((key, i) => put(key, 'v'.repeat(i % 50 === 0 ? 20_000 : i % 100)))
+    await h.stored(...sized)
+    for (const reverse of [false, true]) {
+      const seen: string[] = []
+      let bounds = { from: bytes(''), to: bytes(END) }
+      for (;;) {
+        const wanted = { ...range('', END, { reverse, bytesMax: 15_000, limit: 1100 }), ...bounds }
+        const [entries] = await h.scanAll(wanted)
+        seen.push(...entries!.map(({ key }) => text(key)))
+        if (!isCut(wanted, entries!)) break
+        const last = text(entries!.at(-1)!.key)
+        bounds = reverse ? { ...bounds, to: bytes(last) } : { ...bounds, from: bytes(`${last}\0`) }
+      }
+      assert.deepEqual(seen, reverse ? keys.toReversed() : keys)
+    }
   })
 
   check('several ranges of one scan are answered in their order', async (h) => {

@@ -68,7 +68,8 @@ test('a replica says "stored" only of what its disk has, however often it is tol
   const [cluster, first, second, third] = three()
   const outcomes: string[] = []
   let copies = 0
-  // The record reaches the second node twice; the disk loses the first batch and takes the barrier of the second.
+  // The record reaches the second node twice; the disk loses the first batch and takes the barrier
+  // of the second.
   second.takes = (operations) => !writes(operations, RECORD) || outcomes.length > 0
   cluster.watch = (from, to, message) => {
     if (from === second && message.type === 'replicate-reply') outcomes.push(message.outcome)

@@ -144,7 +144,8 @@ test('a forward that waits for a connection is not tried elsewhere because its t
   cluster.run(5)
   cluster.restart(target)
   cluster.run(3_000)
-  // Everything towards the target waits on the way, and nothing comes back: as in a network that swallows packets.
+  // Everything towards the target waits on the way, and nothing comes back: as in a network that
+  // swallows packets.
   cluster.stall(outside, target)
   const asked = cluster.submit(outside, putRequest(key, 'v', { timeoutMs: 60_000 }))
   cluster.separate(

@@ -83,7 +83,8 @@ test('what is asked while partitions move is answered, each exactly once', () =>
 test('a coordinator that is behind is told the layout with the refusal, and its write and read succeed', () => {
   const { cluster, stored } = withData(20)
   const [, behind] = cluster.nodes as [MiniNode, MiniNode]
-  // It hears nothing of the cluster’s state, and so stays with the old layout while the others move on.
+  // It hears nothing of the cluster’s state, and so stays with the old layout while the others move
+  // on.
   cluster.hinder = (_from, to, message) =>
     to === behind && message.type === 'state-sync' ? 'refused' : undefined
   cluster.add()

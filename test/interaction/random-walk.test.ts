@@ -1,9 +1,11 @@
 /**
- * Short random walks: requests among kills, restarts, cuts, stalls, joins and failing disks. A walk ends with everything mended,
- * and then three things must hold. Every request to a node that lived on has had exactly one answer. Every write that was
- * acknowledged is there. No write that was said to be rejected is.
+ * Short random walks: requests among kills, restarts, cuts, stalls, joins and failing disks. A walk
+ * ends with everything mended, and then three things must hold. Every request to a node that lived
+ * on has had exactly one answer. Every write that was acknowledged is there. No write that was said
+ * to be rejected is.
  *
- * The values go into a bucket that keeps siblings, without contexts, so that none may ever disappear.
+ * The values go into a bucket that keeps siblings, without contexts, so that none may ever
+ * disappear.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,6 +1,7 @@
 /**
- * A node's HTTP API over a map, for tests of what talks to a node: same paths, bodies and statuses, no cluster behind it.
- * `intercept` sees each request first and may answer it, break the connection or let it hang.
+ * A node's HTTP API over a map, for tests of what talks to a node: same paths, bodies and statuses,
+ * no cluster behind it. `intercept` sees each request first and may answer it, break the connection
+ * or let it hang.
  */
 import { Buffer } from 'node:buffer'
 import { once } from 'node:events'

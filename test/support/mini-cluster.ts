@@ -1,10 +1,11 @@
 /**
- * A few nodes in virtual time, for tests of what the machines do together when nothing goes wrong, or only what the test itself
- * breaks: a killed node, a cut or stalled way from one to another, a disk that fails or hangs. What goes wrong by itself is the
- * simulator's part (`sim/`).
+ * A few nodes in virtual time, for tests of what the machines do together when nothing goes wrong,
+ * or only what the test itself breaks: a killed node, a cut or stalled way from one to another, a
+ * disk that fails or hangs. What goes wrong by itself is the simulator's part (`sim/`).
  *
- * Everything takes one millisecond: a message, a packet, a commit, a scan. Events of one instant happen in the order in which
- * they were caused. After every step of a node its invariants are checked.
+ * Everything takes one millisecond: a message, a packet, a commit, a scan. Events of one instant
+ * happen in the order in which they were caused. After every step of a node its invariants are
+ * checked.
  */
 import assert from 'node:assert/strict'
 import type {
@@ -77,7 +78,10 @@ export type Hindrance = 'lost' | 'refused' | undefined
 
 export class MiniCluster {
   readonly nodes: MiniNode[] = []
-  /** Ordered pairs "from>to" whose messages and packets are swallowed; the connection goes when that is noticed. */
+  /**
+   * Ordered pairs "from>to" whose messages and packets are swallowed; the connection goes when that
+   * is noticed.
+   */
   readonly cut: Set<string> = new Set()
   /** What happens to a message just before it would arrive; for tests that break one thing. */
   hinder: ((from: MiniNode, to: MiniNode, message: PeerMessage) => Hindrance) | undefined

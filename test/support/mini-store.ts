@@ -1,8 +1,10 @@
 /**
- * A store in memory that keeps the contract of `src/runtime/ports.ts`: reads see a batch from the moment it is handed over, a batch
- * that fails is taken back, and what was handed over after it stands for itself. A crash takes everything that is not durable.
+ * A store in memory that keeps the contract of `src/runtime/ports.ts`: reads see a batch from the
+ * moment it is handed over, a batch that fails is taken back, and what was handed over after it
+ * stands for itself. A crash takes everything that is not durable.
  */
 import assert from 'node:assert/strict'
+import { cut } from '../../src/core/ports.ts'
 import type { ScanRange, StoreEntry, StoreOperation, StoreReader } from '../../src/core/ports.ts'
 
 interface Batch {
@@ -46,18 +48,20 @@ export class MiniStore implements StoreReader {
     this.#pending = []
   }
 
-  scan({ from, to, limit, reverse }: ScanRange): StoreEntry[] {
+  scan(range: ScanRange): StoreEntry[] {
     let records = this.records
     if (this.#pending.length > 0) {
       records = new Map(records)
       for (const { operations } of this.#pending) apply(records, operations)
     }
-    const [low, high] = [text(from), text(to)]
+    const [low, high] = [text(range.from), text(range.to)]
     const names = [...records.keys()].filter((name) => name >= low && name < high).sort()
-    if (reverse) names.reverse()
-    return names
-      .slice(0, limit)
-      .map((name) => ({ key: Buffer.from(name, 'latin1'), value: records.get(name)! }))
+    if (range.reverse) names.reverse()
+    const found = names.map((name) => ({
+      key: Buffer.from(name, 'latin1'),
+      value: records.get(name)!,
+    }))
+    return cut(range, found)
   }
 
   /** All that is durable, to be given to {@link restore} later: a backup. */

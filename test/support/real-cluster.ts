@@ -1,6 +1,7 @@
 /**
- * A cluster of real processes on 127.0.0.1, for tests: each node is the compiled command line, started on free ports with a data
- * directory of its own, killed by its pid when the test ends, however it ends.
+ * A cluster of real processes on 127.0.0.1, for tests: each node is the compiled command line,
+ * started on free ports with a data directory of its own, killed by its pid when the test ends,
+ * however it ends.
  */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -23,7 +24,9 @@ interface Ready {
 export class RealNode {
   readonly name: string
   readonly data: string
-  /** Everything that the process wrote to standard error. Bounded by: the last 200,000 characters. */
+  /**
+   * Everything that the process wrote to standard error. Bounded by: the last 200,000 characters.
+   */
   log = ''
   ready: Ready | undefined
   #child: ChildProcess | undefined
@@ -148,7 +151,9 @@ export class RealCluster {
     await node.start(['start'])
   }
 
-  /** Waits until every running node knows a complete layout of all nodes and all of them as alive. */
+  /**
+   * Waits until every running node knows a complete layout of all nodes and all of them as alive.
+   */
   async settled(withinMs = 60_000): Promise<void> {
     const until = Date.now() + withinMs
     const running = this.nodes.filter((node) => node.running)

@@ -1,4 +1,7 @@
-/** The client's picture of the HTTP API and the node's own are written apart; here they are held against each other. */
+/**
+ * The client's picture of the HTTP API and the node's own are written apart; here they are held
+ * against each other.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as batch from '../../../src/adapters/http/batch.ts'

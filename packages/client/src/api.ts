@@ -1,11 +1,13 @@
 /**
- * The HTTP API as types: what a node answers and accepts, in one place for the client, the command line and whoever
- * writes another client. The node's own side (`src/adapters/http`) is kept equal to it by tests.
+ * The HTTP API as types: what a node answers and accepts, in one place for the client, the command
+ * line and whoever writes another client. The node's own side (`src/adapters/http`) is kept equal
+ * to it by tests.
  *
- * Conventions: keys, sort keys and bucket names are UTF-8 text, percent-encoded in paths and queries and plain in JSON.
- * Bytes that are not UTF-8 travel as base64 (RFC 4648 §4, padded). Causal contexts are opaque base64url text. Names of
- * metadata are lower-case header names; in an `X-Dnd-Meta-*` header its text is percent-encoded where it is not printable
- * ASCII, in JSON it is plain.
+ * Conventions: keys, sort keys and bucket names are UTF-8 text, percent-encoded in paths and
+ * queries and plain in JSON. Bytes that are not UTF-8 travel as base64 (RFC 4648 §4, padded).
+ * Causal contexts are opaque base64url text. Names of metadata are lower-case header names; in an
+ * `X-Dnd-Meta-*` header its text is percent-encoded where it is not printable ASCII, in JSON it is
+ * plain.
  */
 
 export const CONTEXT_HEADER = 'x-dnd-context'
@@ -31,7 +33,10 @@ export interface ProblemJson {
   readonly got?: number
 }
 
-/** A value in JSON: as text when its bytes are UTF-8, as base64 otherwise. Exactly one of the two is there. */
+/**
+ * A value in JSON: as text when its bytes are UTF-8, as base64 otherwise. Exactly one of the two is
+ * there.
+ */
 export interface ValueJson {
   readonly value?: string
   readonly valueBase64?: string
@@ -77,7 +82,9 @@ export interface BatchPutJson extends BatchKeyJson {
   /** Exactly one of `value` and `valueBase64`. */
   readonly value?: string
   readonly valueBase64?: string
-  /** Default: `text/plain; charset=utf-8` for `value`, `application/octet-stream` for `valueBase64`. */
+  /**
+   * Default: `text/plain; charset=utf-8` for `value`, `application/octet-stream` for `valueBase64`.
+   */
   readonly contentType?: string
   readonly metadata?: Readonly<Record<string, string>>
   readonly context?: string
@@ -98,8 +105,9 @@ export interface BatchRequestJson {
 }
 
 /**
- * What the same request would have been answered on its own: 200 with a value (get) or without (put), 204 (delete), 300 with
- * `siblings`; and for a status of 400 and above the fields of its problem.
+ * What the same request would have been answered on its own: 200 with a value (get) or without
+ * (put), 204 (delete), 300 with `siblings`; and for a status of 400 and above the fields of its
+ * problem.
  */
 export interface BatchResultJson extends Partial<Omit<ProblemJson, 'status'>> {
   readonly status: number
@@ -128,7 +136,9 @@ export interface BucketPropertiesJson {
   readonly valueBytesMax: number
 }
 
-/** `GET /buckets/{bucket}`; also the answer to `PUT` (whose body has properties) and `DELETE` there. */
+/**
+ * `GET /buckets/{bucket}`; also the answer to `PUT` (whose body has properties) and `DELETE` there.
+ */
 export interface BucketJson {
   readonly name: string
   /** Whether somebody set its properties; otherwise they are the defaults. */
@@ -195,8 +205,8 @@ export interface LayoutJson {
 }
 
 /**
- * `GET /health`: 200 when every partition has its quorum and one was read, 503 otherwise; this body in both cases.
- * `healthy`: every replica is up and has its data. `degraded`: some are not.
+ * `GET /health`: 200 when every partition has its quorum and one was read, 503 otherwise; this body
+ * in both cases. `healthy`: every replica is up and has its data. `degraded`: some are not.
  */
 export interface HealthJson {
   readonly status: 'healthy' | 'degraded' | 'unavailable'

@@ -1,6 +1,7 @@
 /**
- * A client for Node and browsers with no dependencies. Give it one server or several: any node serves every request, and
- * the next is asked when one does not answer (`transport.ts` says when that is safe).
+ * A client for Node and browsers with no dependencies. Give it one server or several: any node
+ * serves every request, and the next is asked when one does not answer (`transport.ts` says when
+ * that is safe).
  */
 import type {
   BatchOperationJson,
@@ -43,7 +44,10 @@ export interface DndClientOptions {
   readonly fetch?: typeof fetch
 }
 
-/** What a node's own timeout gets more from the client, so that the node's answer, which says more, comes first. */
+/**
+ * What a node's own timeout gets more from the client, so that the node's answer, which says more,
+ * comes first.
+ */
 const GRACE_MS = 2_000
 const TIMEOUT_MS_DEFAULT = 10_000
 const DEFAULT_BUCKET = 'default'
@@ -134,6 +138,25 @@ export type BatchResult =
   | GetResult
   | WriteResult
   | { readonly status: 'failed'; readonly error: DndClientError }
+
+/**
+ * The part of a client that is about the cluster as a whole rather than about one server: what an
+ * app should ask for, so that it also runs against the simulated cluster of `dnd/testkit`.
+ */
+export type DndClientApi = Pick<
+  DndClient,
+  | 'get'
+  | 'put'
+  | 'delete'
+  | 'list'
+  | 'listPage'
+  | 'batch'
+  | 'buckets'
+  | 'bucket'
+  | 'configureBucket'
+  | 'cluster'
+  | 'layout'
+>
 
 export class DndClient {
   readonly #transport: Transport
@@ -239,8 +262,8 @@ export class DndClient {
   }
 
   /**
-   * Several operations in one request, each with its own result, in the order given. It is not a transaction, and it throws
-   * only when the request as a whole failed.
+   * Several operations in one request, each with its own result, in the order given. It is not a
+   * transaction, and it throws only when the request as a whole failed.
    */
   async batch(
     operations: readonly BatchOperation[],
@@ -272,8 +295,8 @@ export class DndClient {
   }
 
   /**
-   * Sets a bucket's properties. What is left out gets its default, r and w a majority of n; `undefined` puts all back to the
-   * defaults.
+   * Sets a bucket's properties. What is left out gets its default, r and w a majority of n;
+   * `undefined` puts all back to the defaults.
    */
   async configureBucket(
     name: string,
@@ -300,7 +323,9 @@ export class DndClient {
     return (await this.#getJson('/layout')) as LayoutJson
   }
 
-  /** Whether every key can be read, as one node sees it; `unavailable` is an answer and no failure. */
+  /**
+   * Whether every key can be read, as one node sees it; `unavailable` is an answer and no failure.
+   */
   async health(): Promise<HealthJson> {
     return (await this.#getJson('/health', undefined, [200, 503])) as HealthJson
   }
@@ -330,7 +355,9 @@ export class DndClient {
   }
 }
 
-/** URLs drop the path segments `.` and `..`, percent-encoded or not: such keys go by way of a batch. */
+/**
+ * URLs drop the path segments `.` and `..`, percent-encoded or not: such keys go by way of a batch.
+ */
 function isDotSegment(key: string): boolean {
   return key === '.' || key === '..'
 }

@@ -1,4 +1,6 @@
-/** How text, bytes and metadata travel in URLs, headers and JSON: see the conventions in `api.ts`. */
+/**
+ * How text, bytes and metadata travel in URLs, headers and JSON: see the conventions in `api.ts`.
+ */
 
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -57,7 +59,10 @@ export function encode(text: string): string {
   return encodeURIComponent(text)
 }
 
-/** Encoders would quietly put U+FFFD for half of a surrogate pair, and store something else than was given. */
+/**
+ * Encoders would quietly put U+FFFD for half of a surrogate pair, and store something else than was
+ * given.
+ */
 export function mustBeWellFormed(text: string): void {
   const half = /\p{Cs}/u.exec(text)
   if (half !== null)

@@ -1,7 +1,7 @@
 /**
- * Why a request failed, and above all whether it may have changed something. A node says so itself (`outcome` in its
- * problem); when no node answered, the client concludes: what was certainly never sent was `rejected`, and a write that
- * left and was not answered is `unknown`.
+ * Why a request failed, and above all whether it may have changed something. A node says so itself
+ * (`outcome` in its problem); when no node answered, the client concludes: what was certainly never
+ * sent was `rejected`, and a write that left and was not answered is `unknown`.
  */
 import type { Outcome, ProblemJson } from './api.ts'
 
@@ -53,7 +53,10 @@ export class DndClientError extends Error {
     this.retryAfterMs = fields.retryAfterMs
   }
 
-  /** Whether the same request may succeed later: no answer, overload, no quorum. Not: a request that is wrong. */
+  /**
+   * Whether the same request may succeed later: no answer, overload, no quorum. Not: a request that
+   * is wrong.
+   */
   get retryable(): boolean {
     if (this.status === undefined) return true
     // 501: the node cannot do this, ever.

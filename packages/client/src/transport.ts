@@ -1,7 +1,7 @@
 /**
- * One request over several servers. Any node serves every request, so the next server is as good as the first; but a write
- * must not be sent twice unless the first was certainly not taken, or one that "failed" may be there after all and its
- * repetition be a second, concurrent one. So:
+ * One request over several servers. Any node serves every request, so the next server is as good as
+ * the first; but a write must not be sent twice unless the first was certainly not taken, or one
+ * that "failed" may be there after all and its repetition be a second, concurrent one. So:
  *
  * | what happened | read | write |
  * |---|---|---|
@@ -185,8 +185,9 @@ function connectionFailure(
 }
 
 /**
- * Whether an error says that there was never a connection. `fetch` hides the reason in `cause`, in an AggregateError when a
- * name has several addresses. Browsers tell nothing; then it is not certain, and the answer is no.
+ * Whether an error says that there was never a connection. `fetch` hides the reason in `cause`, in
+ * an AggregateError when a name has several addresses. Browsers tell nothing; then it is not
+ * certain, and the answer is no.
  */
 function isConnectFailure(error: unknown, depth: number): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false

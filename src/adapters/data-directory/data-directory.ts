@@ -1,6 +1,6 @@
 /**
- * A node's home on the disk: who it is (`dnd.json`), that it is alone here (the lock), and where its store lies. Whatever does
- * not fit is refused before anything in the directory is changed.
+ * A node's home on the disk: who it is (`dnd.json`), that it is alone here (the lock), and where
+ * its store lies. Whatever does not fit is refused before anything in the directory is changed.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
@@ -52,10 +52,16 @@ export interface DataDirectory {
   close(): Promise<void>
 }
 
-/** What may lie in a directory that is new to dnd: the root of a file system, or what a crash during birth left. */
+/**
+ * What may lie in a directory that is new to dnd: the root of a file system, or what a crash during
+ * birth left.
+ */
 const HARMLESS = new Set(['lost+found', IDENTITY_TEMPORARY])
 
-/** Opens the directory, and creates it unless `restart` is asked for. Rejects with {@link DataDirectoryError}. */
+/**
+ * Opens the directory, and creates it unless `restart` is asked for. Rejects with
+ * {@link DataDirectoryError}.
+ */
 export async function openDataDirectory(
   path: string,
   options: DataDirectoryOptions,
@@ -79,7 +85,10 @@ export async function openDataDirectory(
   }
 }
 
-/** Whose data lies there, without opening it; undefined when nobody's. Throws what opening would reject with. */
+/**
+ * Whose data lies there, without opening it; undefined when nobody's. Throws what opening would
+ * reject with.
+ */
 export function peekDataDirectory(
   path: string,
 ): { readonly node: NodeId; readonly cluster: ClusterId } | undefined {
@@ -172,8 +181,8 @@ function again(
 }
 
 /**
- * Creates the folder and those above it, and makes their names durable. Not with `recursive`: where a folder cannot be made
- * although the one above it is there (in /proc, say), Node tries for ever.
+ * Creates the folder and those above it, and makes their names durable. Not with `recursive`: where
+ * a folder cannot be made although the one above it is there (in /proc, say), Node tries for ever.
  */
 function createFolder(path: string): void {
   try {

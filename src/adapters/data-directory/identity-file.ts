@@ -1,9 +1,10 @@
 /**
- * `dnd.json`: whose data this directory holds. A node is its data directory: the identity is born with it, and the generation,
- * which tells a node's lives apart (R2 of the membership rules), must be on the disk before the first packet leaves.
+ * `dnd.json`: whose data this directory holds. A node is its data directory: the identity is born
+ * with it, and the generation, which tells a node's lives apart (R2 of the membership rules), must
+ * be on the disk before the first packet leaves.
  *
- * The file is written beside itself, synced, and renamed over the old one, whose folder is then synced: after a crash at any
- * moment there is the old file or the new one, whole.
+ * The file is written beside itself, synced, and renamed over the old one, whose folder is then
+ * synced: after a crash at any moment there is the old file or the new one, whole.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +12,10 @@ import type { ClusterId, NodeId } from '../../core/std/ids.ts'
 import { clusterId, nodeId } from '../../core/std/ids.ts'
 import { DataDirectoryError, unwritable } from './data-directory-error.ts'
 
-/** Of this file and of everything in the directory. Raised when an older dnd could not read what is written. */
+/**
+ * Of this file and of everything in the directory. Raised when an older dnd could not read what is
+ * written.
+ */
 export const DATA_FORMAT = 1
 export const IDENTITY_FILE = 'dnd.json'
 export const IDENTITY_TEMPORARY = 'dnd.json.tmp'
@@ -30,7 +34,10 @@ export interface Identity {
   readonly stoppedCleanly: boolean
 }
 
-/** The identity in a directory; undefined when there is no such file. Throws {@link DataDirectoryError} otherwise. */
+/**
+ * The identity in a directory; undefined when there is no such file. Throws
+ * {@link DataDirectoryError} otherwise.
+ */
 export function readIdentity(path: string): Identity | undefined {
   let text: string
   try {

@@ -1,21 +1,25 @@
 /**
  * One process at a time in a data directory, and no help needed after a crash.
  *
- * Node has no `flock`. A lock file with a process id is wrong as soon as the id is used again, and always between containers
- * that share a volume but not their process ids. What a process cannot leave behind is a socket that answers: so the lock is
- * a Unix socket in the directory on which its holder listens. The kernel closes it with the process, however that ends; the
- * file that stays refuses connections, which is how the next process knows that it may remove it. It works between containers
- * of one machine, not between machines that mount the same network volume.
+ * Node has no `flock`. A lock file with a process id is wrong as soon as the id is used again, and
+ * always between containers that share a volume but not their process ids. What a process cannot
+ * leave behind is a socket that answers: so the lock is a Unix socket in the directory on which its
+ * holder listens. The kernel closes it with the process, however that ends; the file that stays
+ * refuses connections, which is how the next process knows that it may remove it. It works between
+ * containers of one machine, not between machines that mount the same network volume.
  *
  * 1. Listen on a socket with a name that nobody else ever uses.
- * 2. List the directory. Another lock that accepts a connection: withdraw. One that refuses: its process is gone; remove it.
+ * 2. List the directory. Another lock that accepts a connection: withdraw. One that refuses: its
+ *    process is gone; remove it.
  *
- * Whoever finishes step 2 holds the directory, alone: of two that are in it at the same time, the later one to listen lists
- * the directory after the earlier one listens, finds it, and withdraws. (Both may withdraw; then both are told.) A lock whose
- * owner has been created but does not listen yet may be removed by mistake; that owner then lists after the one who removed
- * it was listening, and withdraws.
+ * Whoever finishes step 2 holds the directory, alone: of two that are in it at the same time, the
+ * later one to listen lists the directory after the earlier one listens, finds it, and withdraws.
+ * (Both may withdraw; then both are told.) A lock whose owner has been created but does not listen
+ * yet may be removed by mistake; that owner then lists after the one who removed it was listening,
+ * and withdraws.
  *
- * A socket's path may have 104 bytes at most on some systems; a longer one is reached over a short symbolic link.
+ * A socket's path may have 104 bytes at most on some systems; a longer one is reached over a short
+ * symbolic link.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
@@ -46,7 +50,10 @@ export class ProcessLock {
     this.#server = server
   }
 
-  /** Rejects with {@link DataDirectoryError} when another process, or this one, holds the folder already. */
+  /**
+   * Rejects with {@link DataDirectoryError} when another process, or this one, holds the folder
+   * already.
+   */
   static async acquire(folder: string): Promise<ProcessLock> {
     const name = `lock-${process.pid}-${randomBytes(4).toString('hex')}.sock`
     const server = createServer((socket) => socket.destroy())
@@ -115,7 +122,9 @@ function isHeld(path: string): Promise<boolean> {
   })
 }
 
-/** Uses a path to a socket in `folder`: its own, or one over a symbolic link that exists meanwhile. */
+/**
+ * Uses a path to a socket in `folder`: its own, or one over a symbolic link that exists meanwhile.
+ */
 async function overShortPath<T>(
   folder: string,
   name: string,

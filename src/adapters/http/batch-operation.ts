@@ -177,7 +177,8 @@ function valueOf(
   return { bytes, contentType, metadata: metadataOfJson(put.metadata), expiresAtMs: 0 }
 }
 
-// By hand, because schemas of records skip names such as `constructor`, and a name is not to be lost.
+// By hand, because schemas of records skip names such as `constructor`, and a name is not to be
+// lost.
 function isTexts(json: unknown): boolean {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return false
   return Object.values(json).every((text) => typeof text === 'string')
@@ -201,7 +202,8 @@ function textBytes(text: string, place: string): Uint8Array {
 }
 
 function base64Bytes(text: string, place: string): Uint8Array {
-  // Buffer.from skips what it does not know; a value with anything else in it would be stored cut or changed.
+  // Buffer.from skips what it does not know; a value with anything else in it would be stored cut
+  // or changed.
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text))
     throw badJson(`${place} is not base64`)
   const bytes = Buffer.from(text, 'base64')

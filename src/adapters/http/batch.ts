@@ -1,9 +1,9 @@
 /**
- * `/batch`: many gets, puts and deletes in one request, each with a result of its own. Not a transaction: some may fail
- * while others succeed, and those on one key may run in any order.
+ * `/batch`: many gets, puts and deletes in one request, each with a result of its own. Not a
+ * transaction: some may fail while others succeed, and those on one key may run in any order.
  *
- * A batch is work for many requests behind the price of one, so it is bounded on every side: operations, bytes in, bytes
- * out, how many run at once, and how long it may take.
+ * A batch is work for many requests behind the price of one, so it is bounded on every side:
+ * operations, bytes in, bytes out, how many run at once, and how long it may take.
  */
 import { array, strictObject, unknown } from 'valibot'
 import type { ClientReply } from '../../core/node/events.ts'

@@ -67,7 +67,10 @@ function configure(exchange: Exchange, body: Uint8Array): void {
   change(exchange, propertiesOf(parseJson(body)))
 }
 
-/** What is left out is as by default; r and w are then a majority of n, so that reads see what writes stored. */
+/**
+ * What is left out is as by default; r and w are then a majority of n, so that reads see what
+ * writes stored.
+ */
 function propertiesOf(json: unknown): BucketProperties {
   const given = shaped(PROPERTIES, json, 'the body')
   const n = given.n ?? DEFAULT_PROPERTIES.n

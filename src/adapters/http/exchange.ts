@@ -1,9 +1,10 @@
 /**
- * One request and its answer. Made for every request, so it holds little and allocates little: no promise, no listeners
- * unless a body follows, one write for head and body.
+ * One request and its answer. Made for every request, so it holds little and allocates little: no
+ * promise, no listeners unless a body follows, one write for head and body.
  *
- * A request ends in exactly one of `respond` (and what is built on it), or, when the client is gone before its body was
- * read, in nothing. The node always answers what was submitted, so nothing is left behind by a client that leaves.
+ * A request ends in exactly one of `respond` (and what is built on it), or, when the client is gone
+ * before its body was read, in nothing. The node always answers what was submitted, so nothing is
+ * left behind by a client that leaves.
  */
 import { IncomingMessage } from 'node:http'
 import type { ServerResponse } from 'node:http'
@@ -22,11 +23,15 @@ import type { Query } from './query.ts'
 import { RequestHeaders } from './request-headers.ts'
 import type { Site } from './site.ts'
 
-/** A body that is refused unread is still taken in, up to so many bytes, so that the connection can go on. */
+/**
+ * A body that is refused unread is still taken in, up to so many bytes, so that the connection can
+ * go on.
+ */
 const DRAIN_BYTES_MAX = 64 * 1024
 /**
- * Node joins head and body into one write when the body is a string, and makes two buffers for one gathering write when it is
- * bytes. For small bodies the first is cheaper, by about a tenth of a whole get, even with the bytes turned into characters.
+ * Node joins head and body into one write when the body is a string, and makes two buffers for one
+ * gathering write when it is bytes. For small bodies the first is cheaper, by about a tenth of a
+ * whole get, even with the bytes turned into characters.
  */
 const ONE_WRITE_BYTES_MAX = 4096
 const RETRY_AFTER_SECONDS = '1'
@@ -76,7 +81,10 @@ export class Exchange {
     return this.#answered
   }
 
-  /** Collects the body, at most `bytesMax`, and hands it to `then`; a larger one is refused with `tooLarge`. */
+  /**
+   * Collects the body, at most `bytesMax`, and hands it to `then`; a larger one is refused with
+   * `tooLarge`.
+   */
   readBody(bytesMax: number, tooLarge: ErrorCode, then: BodyHandler): void {
     const { headers, request } = this
     if (headers.contentLength > bytesMax) return this.#refuseSize(bytesMax, tooLarge)
@@ -94,7 +102,10 @@ export class Exchange {
     request.on('close', onClose)
   }
 
-  /** Runs a handler: what it throws for the caller's mistake is the answer; anything else is our bug, and is not caught. */
+  /**
+   * Runs a handler: what it throws for the caller's mistake is the answer; anything else is our
+   * bug, and is not caught.
+   */
   run(handler: BodyHandler, body: Uint8Array): void {
     try {
       handler(this, body)

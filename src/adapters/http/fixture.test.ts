@@ -1,6 +1,7 @@
 /**
- * What the tests of this folder share: a node in memory that keeps the rules of the core (versions, contexts, order of keys),
- * a server in front of it, and a raw socket for what no HTTP client would send.
+ * What the tests of this folder share: a node in memory that keeps the rules of the core (versions,
+ * contexts, order of keys), a server in front of it, and a raw socket for what no HTTP client would
+ * send.
  */
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,5 +1,6 @@
 /**
- * Strangers with raw sockets, from a fixed seed: after whatever they send the server serves, and holds nothing of theirs.
+ * Strangers with raw sockets, from a fixed seed: after whatever they send the server serves, and
+ * holds nothing of theirs.
  */
 import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'

@@ -1,6 +1,6 @@
 /**
- * `/health` proves that a quorum can be read, by reading one; `/livez` says that the process turns; `/readyz` says whether to
- * send it requests.
+ * `/health` proves that a quorum can be read, by reading one; `/livez` says that the process turns;
+ * `/readyz` says whether to send it requests.
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
@@ -44,8 +44,8 @@ function probeKey(index: number): Uint8Array {
 }
 
 /**
- * `healthy`: every replica is up. `degraded`: some are not, and every partition still has its quorum. `unavailable`: some
- * partition has none, or the quorum read failed.
+ * `healthy`: every replica is up. `degraded`: some are not, and every partition still has its
+ * quorum. `unavailable`: some partition has none, or the quorum read failed.
  */
 function onProbed(exchange: Exchange, probe: GetResult): void {
   const { partitions, ready, transfers } = exchange.site.gateway.view()

@@ -1,10 +1,11 @@
 /**
- * The HTTP front: node:http, a router, and the patience and limits that keep one client from harming the others.
+ * The HTTP front: node:http, a router, and the patience and limits that keep one client from
+ * harming the others.
  *
- * Limits stand where they are cheapest: connections at accept, headers and their pace in Node's parser, bodies by their
- * declared length before the first byte is read and by counting otherwise, everything in memory by one sum. Whatever a
- * client sends, it gets an answer with a code or is cut off, and it is counted; nothing that it sends is thrown further than
- * its own exchange.
+ * Limits stand where they are cheapest: connections at accept, headers and their pace in Node's
+ * parser, bodies by their declared length before the first byte is read and by counting otherwise,
+ * everything in memory by one sum. Whatever a client sends, it gets an answer with a code or is cut
+ * off, and it is counted; nothing that it sends is thrown further than its own exchange.
  */
 import { createServer } from 'node:http'
 import type { Server, ServerResponse } from 'node:http'
@@ -80,7 +81,10 @@ export class HttpServer {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Takes no more connections, lets what is in flight end, and cuts what has not ended after `graceMs`. */
+  /**
+   * Takes no more connections, lets what is in flight end, and cuts what has not ended after
+   * `graceMs`.
+   */
   async close(graceMs: number): Promise<void> {
     this.#site.closing = true
     const server = this.#server
@@ -138,8 +142,8 @@ export class HttpServer {
   }
 
   /**
-   * Requests on one connection run one after the other: a get that was sent behind a put must see it. Only clients that do
-   * not wait for answers ever wait here.
+   * Requests on one connection run one after the other: a get that was sent behind a put must see
+   * it. Only clients that do not wait for answers ever wait here.
    */
   #onRequest(request: Incoming, response: ServerResponse): void {
     const connection = request.socket as Connection
@@ -204,7 +208,10 @@ export class HttpServer {
     endWithProblem(socket as Socket, problem)
   }
 
-  /** Nothing has moved for long: an idle connection, a client that does not read its answer, or a node that thinks. */
+  /**
+   * Nothing has moved for long: an idle connection, a client that does not read its answer, or a
+   * node that thinks.
+   */
   #onStalled(socket: Connection): void {
     const exchange = socket.latestExchange
     const waits = exchange !== undefined && !exchange.answered && exchange.request.complete
@@ -233,7 +240,10 @@ export class HttpServer {
   }
 }
 
-/** Nothing was asked on it, or all was answered: Node takes a connection that never asked anything for a busy one. */
+/**
+ * Nothing was asked on it, or all was answered: Node takes a connection that never asked anything
+ * for a busy one.
+ */
 function isIdle(connection: Connection): boolean {
   const exchange = connection.latestExchange
   return exchange === undefined || exchange.response.writableFinished

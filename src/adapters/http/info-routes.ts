@@ -1,6 +1,6 @@
 /**
- * What a node says of itself besides data: counters, the description of this API, and a page for whoever opens the address
- * in a browser.
+ * What a node says of itself besides data: counters, the description of this API, and a page for
+ * whoever opens the address in a browser.
  */
 import type { NodeView } from '../../core/node/view.ts'
 import { DndError } from '../../core/errors.ts'

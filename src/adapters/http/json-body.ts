@@ -1,6 +1,7 @@
 /**
- * JSON that a client sends: well-formed UTF-8, of the shape that a schema says, with a sentence for the first thing that
- * is wrong. Fields that no schema knows are refused, as unknown query parameters are.
+ * JSON that a client sends: well-formed UTF-8, of the shape that a schema says, with a sentence for
+ * the first thing that is wrong. Fields that no schema knows are refused, as unknown query
+ * parameters are.
  */
 import { isUtf8 } from 'node:buffer'
 import type { BaseIssue, BaseSchema, InferOutput } from 'valibot'
@@ -19,7 +20,10 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/** `value`, which is an object of the shape; throws with the place and the reason otherwise. `place`: what `value` is called. */
+/**
+ * `value`, which is an object of the shape; throws with the place and the reason otherwise.
+ * `place`: what `value` is called.
+ */
 export function shaped<S extends Schema>(schema: S, value: unknown, place: string): InferOutput<S> {
   // Schemas take a list for an object whose fields are all optional.
   if (typeof value !== 'object' || value === null || Array.isArray(value))

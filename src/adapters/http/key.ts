@@ -1,5 +1,6 @@
 /**
- * What a key may be when it comes over HTTP, and its causal context as clients carry it: a base64url token.
+ * What a key may be when it comes over HTTP, and its causal context as clients carry it: a
+ * base64url token.
  */
 import { DndError } from '../../core/errors.ts'
 import { listingKey } from '../../core/node/storage-keys.ts'
@@ -9,7 +10,10 @@ import type { ContextProblem } from '../../core/versions/context-token.ts'
 import type { Context } from '../../core/versions/version.ts'
 import type { Site } from './site.ts'
 
-/** Eight bytes of authentication code end every token, and twelve characters hold them wherever they fall. */
+/**
+ * Eight bytes of authentication code end every token, and twelve characters hold them wherever they
+ * fall.
+ */
 const ENTITY_TAG_CHARACTERS = 12
 
 const CONTEXT_PROBLEMS: Readonly<Record<ContextProblem['problem'], string>> = {
@@ -30,7 +34,10 @@ export function checkKey(key: Uint8Array, sort: Uint8Array | undefined): void {
     throw bad(`key and sort key have ${length} bytes together; ${KEY_BYTES_MAX} are allowed`)
 }
 
-/** The context in a token; throws, with the reason, for any that this cluster did not give out for this key. */
+/**
+ * The context in a token; throws, with the reason, for any that this cluster did not give out for
+ * this key.
+ */
 export function contextOfToken(
   site: Site,
   bucket: string,
@@ -38,7 +45,8 @@ export function contextOfToken(
   sort: Uint8Array | undefined,
   token: string,
 ): Context {
-  // Buffer.from skips what is not base64url; a token with anything else in it was not given out by us.
+  // Buffer.from skips what is not base64url; a token with anything else in it was not given out by
+  // us.
   if (!/^[A-Za-z0-9_-]+$/.test(token)) throw badContext('malformed')
   const binding = { cluster: site.cluster, bucket, key: listingKey(key, sort) }
   const context = decodeContextToken(Buffer.from(token, 'base64url'), binding, site.mac)
@@ -59,9 +67,9 @@ export function tokenOfContext(
 }
 
 /**
- * The entity tag of what a context covers. A vector names a set of writes, the set decides which versions are left, so
- * equal contexts mean equal values; and the code at the token's end is a digest of its context. So a write can say the tag
- * that the next read will have.
+ * The entity tag of what a context covers. A vector names a set of writes, the set decides which
+ * versions are left, so equal contexts mean equal values; and the code at the token's end is a
+ * digest of its context. So a write can say the tag that the next read will have.
  */
 export function entityTagOf(token: string): string {
   return `"${token.slice(-ENTITY_TAG_CHARACTERS)}"`

@@ -1,5 +1,6 @@
 /**
- * `/kv`: one value. The hot path of the API, so it is plain: one function for each method, one for each reply.
+ * `/kv`: one value. The hot path of the API, so it is plain: one function for each method, one for
+ * each reply.
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DndError } from '../../core/errors.ts'
@@ -18,7 +19,10 @@ import { isLive, siblingJson } from './value-json.ts'
 export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 const NO_BYTES = new Uint8Array(0)
 
-/** Stored bytes are somebody else's: a browser must neither guess their type nor run them as a page of ours. */
+/**
+ * Stored bytes are somebody else's: a browser must neither guess their type nor run them as a page
+ * of ours.
+ */
 const SANDBOX: readonly string[] = [
   'x-content-type-options',
   'nosniff',

@@ -1,10 +1,11 @@
 /**
  * Closing on a client that is still sending.
  *
- * The problem: a body that is refused unread stays in the socket's receive buffer, and closing a socket with unread bytes
- * resets the connection; the reset overtakes the answer, and the client sees a broken pipe where it should see "too
- * large". Reading the body to its end instead would be doing what was refused. So, as in every grown HTTP server: answer,
- * close our half, throw away what still comes for a short while, then cut.
+ * The problem: a body that is refused unread stays in the socket's receive buffer, and closing a
+ * socket with unread bytes resets the connection; the reset overtakes the answer, and the client
+ * sees a broken pipe where it should see "too large". Reading the body to its end instead would be
+ * doing what was refused. So, as in every grown HTTP server: answer, close our half, throw away
+ * what still comes for a short while, then cut.
  */
 import { STATUS_CODES } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -13,7 +14,10 @@ import type { Socket } from 'node:net'
 const LINGER_MS = 2_000
 const LINGER_BYTES_MAX = 8 * 1024 * 1024
 
-/** Answers past Node's response, which would close at once. False, and nothing done, when it is not this response's turn. */
+/**
+ * Answers past Node's response, which would close at once. False, and nothing done, when it is not
+ * this response's turn.
+ */
 export function lingerClose(
   request: IncomingMessage,
   response: ServerResponse,
@@ -33,7 +37,10 @@ export function lingerClose(
   return true
 }
 
-/** Writes a whole answer to the socket, closes our half, and cuts the connection when the client has closed or tarries. */
+/**
+ * Writes a whole answer to the socket, closes our half, and cuts the connection when the client has
+ * closed or tarries.
+ */
 export function endAnswered(
   socket: Socket,
   status: number,

@@ -1,14 +1,15 @@
 /**
- * Where a page of a listing begins and ends: from the words of the query to bounds on the ordered key, and from the bound at
- * which the node stopped back to words.
+ * Where a page of a listing begins and ends: from the words of the query to bounds on the ordered
+ * key, and from the bound at which the node stopped back to words.
  *
  * ```
  *   key                   the item under the key alone
  *   key U+0000 sort       the item with that sort key
  *   U+0000 before either  just beyond that item, in the direction of the listing
  * ```
- * `start` is inclusive and `end` exclusive in the order walked. Keys over HTTP have no U+0000, so the forms cannot be mixed
- * up. The last form is what `next` says when the node knows the last item that it gave but not the one after it.
+ * `start` is inclusive and `end` exclusive in the order walked. Keys over HTTP have no U+0000, so
+ * the forms cannot be mixed up. The last form is what `next` says when the node knows the last item
+ * that it gave but not the one after it.
  */
 import { isUtf8 } from 'node:buffer'
 import { DndError } from '../../core/errors.ts'
@@ -60,8 +61,8 @@ export function textOf(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * The place before or behind the item that a query names. Ascending, `start` and `end` both stand before it; in reverse,
- * both stand behind it, so that `start` takes it in and `end` leaves it out.
+ * The place before or behind the item that a query names. Ascending, `start` and `end` both stand
+ * before it; in reverse, both stand behind it, so that `start` takes it in and `end` leaves it out.
  */
 function bound(
   text: Uint8Array | undefined,

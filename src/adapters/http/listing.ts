@@ -47,7 +47,9 @@ function onListed(exchange: Exchange, result: ListResult): void {
   exchange.json(200, { keys, next })
 }
 
-/** undefined for a key that is not text: it was not written over HTTP, and cannot be read over it. */
+/**
+ * undefined for a key that is not text: it was not written over HTTP, and cannot be read over it.
+ */
 function keyJson(key: Uint8Array, sort: Uint8Array | undefined): KeyJson | undefined {
   const keyText = textOf(key)
   if (keyText === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
- * User metadata: names and texts that travel with a value. In a header a text is percent-encoded UTF-8 where it is not
- * printable ASCII; in JSON it is plain.
+ * User metadata: names and texts that travel with a value. In a header a text is percent-encoded
+ * UTF-8 where it is not printable ASCII; in JSON it is plain.
  */
 import { DndError } from '../../core/errors.ts'
 import { METADATA_PAIRS_MAX } from '../../core/std/limits.ts'
@@ -16,7 +16,10 @@ export const NO_METADATA: Metadata = []
 const NO_BYTES = new Uint8Array(0)
 const textDecoder = new TextDecoder()
 
-/** A header's text. Bytes above ASCII, which Node hands over one a character, are taken as the UTF-8 that they are. */
+/**
+ * A header's text. Bytes above ASCII, which Node hands over one a character, are taken as the UTF-8
+ * that they are.
+ */
 export function metadataText(name: string, raw: string): string {
   try {
     return textDecoder.decode(percentDecode(raw, 0, raw.length, false, `the metadata "${name}"`))

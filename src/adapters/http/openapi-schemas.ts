@@ -1,5 +1,6 @@
 /**
- * JSON schemas of the bodies, for the OpenAPI document. A test compares them with what the routes really answer.
+ * JSON schemas of the bodies, for the OpenAPI document. A test compares them with what the routes
+ * really answer.
  */
 import { BUCKETS_MAX, LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../../core/std/limits.ts'
 import { BATCH_OPERATIONS_MAX } from './batch.ts'

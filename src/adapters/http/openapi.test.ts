@@ -91,7 +91,10 @@ async function call(base: string, test: Case, query = ''): Promise<Response> {
   })
 }
 
-/** What is wrong with `value`; undefined when nothing is. Knows the words of JSON schema that the document uses. */
+/**
+ * What is wrong with `value`; undefined when nothing is. Knows the words of JSON schema that the
+ * document uses.
+ */
 function mismatch(schema: Schema, value: unknown, place: string): string | undefined {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.replace('#/components/schemas/', '')

@@ -1,6 +1,6 @@
 /**
- * One operation of the API: what the router needs to run it and what the OpenAPI document says of it, in one place, so
- * that neither can know something that the other does not.
+ * One operation of the API: what the router needs to run it and what the OpenAPI document says of
+ * it, in one place, so that neither can know something that the other does not.
  */
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Exchange } from './exchange.ts'

@@ -1,8 +1,9 @@
 /**
- * Percent-encoding (RFC 3986 §2.1) to bytes and back, by hand: a URL object costs more than a whole request may.
+ * Percent-encoding (RFC 3986 §2.1) to bytes and back, by hand: a URL object costs more than a whole
+ * request may.
  *
- * Keys and parameters are bytes that must be UTF-8, so a broken escape or a broken character is refused rather than
- * replaced: two keys that differ must never become one.
+ * Keys and parameters are bytes that must be UTF-8, so a broken escape or a broken character is
+ * refused rather than replaced: two keys that differ must never become one.
  */
 import { isUtf8 } from 'node:buffer'
 import { DndError } from '../../core/errors.ts'
@@ -11,7 +12,10 @@ const PERCENT = 0x25
 const PLUS = 0x2b
 const SPACE = 0x20
 
-/** The bytes of `text` from `from` to `to`. `plusIsSpace`: in query strings, as HTML forms and URLSearchParams write them. */
+/**
+ * The bytes of `text` from `from` to `to`. `plusIsSpace`: in query strings, as HTML forms and
+ * URLSearchParams write them.
+ */
 export function percentDecode(
   text: string,
   from: number,
@@ -37,7 +41,10 @@ export function percentDecode(
   return decoded
 }
 
-/** Printable ASCII as it stands, everything else and "%" itself escaped. Inverse of {@link percentDecode}. */
+/**
+ * Printable ASCII as it stands, everything else and "%" itself escaped. Inverse of
+ * {@link percentDecode}.
+ */
 export function percentEncodeHeader(text: string): string {
   if (/^(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?$/.test(text)) return text
   return encodeURIComponent(text)

@@ -1,5 +1,6 @@
 /**
- * Failures as `application/problem+json` (RFC 9457), with a stable code, and for writes what became of them.
+ * Failures as `application/problem+json` (RFC 9457), with a stable code, and for writes what became
+ * of them.
  */
 import { ERRORS } from '../../core/errors.ts'
 import type { DndError, ErrorCode, Outcome } from '../../core/errors.ts'

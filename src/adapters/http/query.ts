@@ -1,6 +1,7 @@
 /**
- * Query parameters. Unknown ones are refused by name: a misspelt `w` that is silently ignored is a promise silently
- * broken. One table says what each may hold; the parser and the OpenAPI document both read it.
+ * Query parameters. Unknown ones are refused by name: a misspelt `w` that is silently ignored is a
+ * promise silently broken. One table says what each may hold; the parser and the OpenAPI document
+ * both read it.
  */
 import { DndError } from '../../core/errors.ts'
 import { LIST_LIMIT_MAX } from '../../core/std/limits.ts'
@@ -99,7 +100,10 @@ function emptyQuery(): Query {
   }
 }
 
-/** Reads `target` from `from` on, just behind the "?"; throws for anything but `known` parameters, each at most once. */
+/**
+ * Reads `target` from `from` on, just behind the "?"; throws for anything but `known` parameters,
+ * each at most once.
+ */
 export function parseQuery(
   target: string,
   from: number,

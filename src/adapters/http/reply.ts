@@ -1,5 +1,6 @@
 /**
- * The result in a reply. The node answers every request with the reply of its kind; anything else is our bug.
+ * The result in a reply. The node answers every request with the reply of its kind; anything else
+ * is our bug.
  */
 import type { WriteResult } from '../../core/coordinator/messages.ts'
 import type { ClientReply, ConfigureResult, GetResult, ListResult } from '../../core/node/events.ts'

@@ -1,9 +1,9 @@
 /**
  * What this API reads of a request's headers, found in one pass over them.
  *
- * Node's own `headers` object quietly keeps the first of two contradicting headers or joins them; a context or a content
- * type said twice is refused here instead. So is an `X-Dnd-` header that nobody knows: a misspelt context would otherwise
- * turn an update into a conflict.
+ * Node's own `headers` object quietly keeps the first of two contradicting headers or joins them; a
+ * context or a content type said twice is refused here instead. So is an `X-Dnd-` header that
+ * nobody knows: a misspelt context would otherwise turn an update into a conflict.
  */
 import { DndError } from '../../core/errors.ts'
 import { CONTENT_TYPE_BYTES_MAX } from '../../core/std/limits.ts'
@@ -23,7 +23,10 @@ export class RequestHeaders {
   accept = ''
   /** Whether the body is held back until it is asked for. */
   expectsContinue = false
-  /** Headers that ask for what this API does not do, by the name they were given. Bounded by: the headers of one request. */
+  /**
+   * Headers that ask for what this API does not do, by the name they were given. Bounded by: the
+   * headers of one request.
+   */
   unsupported: string[] | undefined = undefined
   // Bounded by: METADATA_PAIRS_MAX, when the value is made; before it by the bytes of all headers.
   metadata: MetadataPair[] | undefined = undefined
@@ -34,8 +37,8 @@ export class RequestHeaders {
   }
 
   /**
-   * Reads names and values in turns; throws for what is repeated, unknown or malformed. It reads to the end before: whoever
-   * refuses the request must know whether a body follows.
+   * Reads names and values in turns; throws for what is repeated, unknown or malformed. It reads to
+   * the end before: whoever refuses the request must know whether a body follows.
    */
   read(raw: readonly string[]): void {
     let problem: unknown

@@ -1,6 +1,6 @@
 /**
- * From a request target to a route, without a URL object: a table by first segment and number of segments, then a
- * comparison of the literal ones.
+ * From a request target to a route, without a URL object: a table by first segment and number of
+ * segments, then a comparison of the literal ones.
  */
 import type { Operation, Route } from './operation.ts'
 

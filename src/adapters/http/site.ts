@@ -1,5 +1,6 @@
 /**
- * What all requests of one HTTP server share: the node behind it, the limits, and the few counters that keep them.
+ * What all requests of one HTTP server share: the node behind it, the limits, and the few counters
+ * that keep them.
  */
 import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
@@ -26,11 +27,20 @@ export interface HttpLimits {
   readonly bodyBytesInFlightMax: number
   /** For the headers to arrive, milliseconds. Shorter frees what a slow client holds sooner. */
   readonly headersTimeoutMs: number
-  /** For a whole request to arrive, milliseconds: at least a full value over the slowest link served. */
+  /**
+   * For a whole request to arrive, milliseconds: at least a full value over the slowest link
+   * served.
+   */
   readonly requestTimeoutMs: number
-  /** An idle connection is kept for so long, milliseconds; longer than that of the load balancer in front. */
+  /**
+   * An idle connection is kept for so long, milliseconds; longer than that of the load balancer in
+   * front.
+   */
   readonly keepAliveTimeoutMs: number
-  /** A connection on which nothing moves while an answer waits to be read is cut after so long, milliseconds. */
+  /**
+   * A connection on which nothing moves while an answer waits to be read is cut after so long,
+   * milliseconds.
+   */
   readonly stallTimeoutMs: number
   /** How often the first two are looked at, milliseconds. */
   readonly checkIntervalMs: number

@@ -1,6 +1,6 @@
 /**
- * Values in JSON: `value` when the bytes are UTF-8, else `valueBase64`; never both. So text stays legible and no byte is
- * ever lost.
+ * Values in JSON: `value` when the bytes are UTF-8, else `valueBase64`; never both. So text stays
+ * legible and no byte is ever lost.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Value, Version } from '../../core/versions/version.ts'

@@ -1,15 +1,19 @@
 /**
- * LMDB as an engine: a B+tree in one file that is mapped into memory, copied on write, whose root is switched by a commit
- * (Chu, "MDB: A Memory-Mapped Database and Backend for OpenLDAP", 2011).
+ * LMDB as an engine: a B+tree in one file that is mapped into memory, copied on write, whose root
+ * is switched by a commit (Chu, "MDB: A Memory-Mapped Database and Backend for OpenLDAP", 2011).
  *
- * - A group is one write transaction, carried out on a thread of the pool: the main thread lists the writes, and hears again
- *   when the pages and then the new root have been synced. Overlapping sync stays off, so that a commit is durable when it is
- *   reported and a failed fsync leaves the old root: nothing to repair, nothing half visible.
- * - A read copies: the binding gives out one buffer again and again, and pages of the map change under their readers.
- * - The binding's map grows by itself, so its size is no bound; `mapBytesMax` is enforced here, on the pages in use.
+ * - A group is one write transaction, carried out on a thread of the pool: the main thread lists
+ *   the writes, and hears again when the pages and then the new root have been synced. Overlapping
+ *   sync stays off, so that a commit is durable when it is reported and a failed fsync leaves the
+ *   old root: nothing to repair, nothing half visible.
+ * - A read copies: the binding gives out one buffer again and again, and pages of the map change
+ *   under their readers.
+ * - The binding's map grows by itself, so its size is no bound; `mapBytesMax` is enforced here, on
+ *   the pages in use.
  *
- * After a failure that leaves LMDB unable to begin transactions (a root page that could not be written), the binding would
- * wait for ever on the next write. So after any failure a transaction is first begun and given up as a trial.
+ * After a failure that leaves LMDB unable to begin transactions (a root page that could not be
+ * written), the binding would wait for ever on the next write. So after any failure a transaction
+ * is first begun and given up as a trial.
  */
 import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import type { RootDatabase } from 'lmdb'
@@ -24,7 +28,9 @@ import type {
 
 /** Address space, not memory and not disk: large enough that the map hardly ever moves. */
 const MAP_BYTES = 64 * 1024 ** 3
-/** Pages that a group may need beside its values: the path to each leaf, and the list of free pages. */
+/**
+ * Pages that a group may need beside its values: the path to each leaf, and the list of free pages.
+ */
 const PAGES_PER_WRITE = 4
 const EMPTY = new Uint8Array(0)
 const FIRST_KEY = Uint8Array.of(0)
@@ -81,7 +87,8 @@ export class LmdbEngine implements Engine {
       copy.set(shared.byteLength === length ? shared : shared.subarray(0, length))
       return copy
     } catch {
-      // Whatever LMDB says: the value may be there and cannot be had. The transaction would fail every further read.
+      // Whatever LMDB says: the value may be there and cannot be had. The transaction would fail
+      // every further read.
       this.#db.resetReadTxn()
       return 'unreadable'
     }
@@ -132,7 +139,8 @@ export class LmdbEngine implements Engine {
       this.#db.resetReadTxn()
       throw error
     } finally {
-      // Not left to `for … of`, which does not end an iterator that throws: its transaction would keep every page.
+      // Not left to `for … of`, which does not end an iterator that throws: its transaction would
+      // keep every page.
       found.return?.()
     }
   }
@@ -187,7 +195,9 @@ function pagesOf(counts: PageCounts): number {
   return counts.treeBranchPageCount + counts.treeLeafPageCount + counts.overflowPages
 }
 
-/** The binding's buffers as plain bytes: `Buffer.slice` is a view, and the core takes it for a copy. */
+/**
+ * The binding's buffers as plain bytes: `Buffer.slice` is a view, and the core takes it for a copy.
+ */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
@@ -197,7 +207,10 @@ function entryOf(found: Uint8Array | StoreEntry): StoreEntry {
   return { key: plain(found.key), value: plain(found.value) }
 }
 
-/** What made a commit fail: the binding says it in a promise beside the error, which a turn later is settled or never. */
+/**
+ * What made a commit fail: the binding says it in a promise beside the error, which a turn later is
+ * settled or never.
+ */
 async function causeOf(error: unknown): Promise<string> {
   const { commitError } = error as { commitError?: Promise<unknown> }
   const cause = await Promise.race([

@@ -1,8 +1,9 @@
 /**
- * The log: one JSON line for each event (`time level msg node cluster …`), or coloured lines for a person at a terminal.
+ * The log: one JSON line for each event (`time level msg node cluster …`), or coloured lines for a
+ * person at a terminal.
  *
- * Written synchronously: a node that stops on a broken invariant must not lose the line that says why, and there are few
- * lines, since nothing is logged for each request.
+ * Written synchronously: a node that stops on a broken invariant must not lose the line that says
+ * why, and there are few lines, since nothing is logged for each request.
  */
 import { destination as fileDestination, pino, stdSerializers, stdTimeFunctions } from 'pino'
 import type { DestinationStream, Level, Logger } from 'pino'

@@ -1,9 +1,10 @@
 /**
- * The store in memory: for tests, for embedding without a disk, and as the model that the durable stores are compared with.
- * It forgets everything with its process.
+ * The store in memory: for tests, for embedding without a disk, and as the model that the durable
+ * stores are compared with. It forgets everything with its process.
  *
- * A batch changes the map at once and is called durable in the next turn of the event loop, so that whoever uses it meets the
- * same order of events as with a disk: nothing is ever answered before `commit` or `scan` returns.
+ * A batch changes the map at once and is called durable in the next turn of the event loop, so that
+ * whoever uses it meets the same order of events as with a disk: nothing is ever answered before
+ * `commit` or `scan` returns.
  */
 import type { ScanRange, StoreEntry, StoreOperation, StoreRead } from '../../core/ports.ts'
 import { unreachable } from '../../core/std/assert.ts'
@@ -18,8 +19,12 @@ interface Scan {
   readonly number: number
   readonly ranges: readonly ScanRange[]
   readonly results: StoreEntry[][]
-  /** The range under way, and the name at which it goes on; undefined at its beginning. */
+  /**
+   * The range under way, what it has given so far, and the name at which it goes on; undefined at
+   * its beginning.
+   */
   index: number
+  bytes: number
   next: string | undefined
 }
 
@@ -54,7 +59,8 @@ export class MemoryStore implements Store {
 
   scan(number: number, ranges: readonly ScanRange[]): void {
     if (this.#scans.length === 0) setImmediate(this.#turn)
-    this.#scans.push({ number, ranges, results: ranges.map(() => []), index: 0, next: undefined })
+    const results = ranges.map(() => [])
+    this.#scans.push({ number, ranges, results, index: 0, bytes: 0, next: undefined })
   }
 
   close(): Promise<void> {
@@ -118,12 +124,15 @@ export class MemoryStore implements Store {
     let taken = 0
     const visit = (_: string, entry: StoreEntry): boolean => {
       result.push(entry)
-      return ++taken < wanted
+      scan.bytes += entry.key.length + entry.value.length
+      return ++taken < wanted && scan.bytes < range.bytesMax
     }
     if (wanted > 0 && range.reverse) this.#entries.walkBack(from, to, visit)
     else if (wanted > 0) this.#entries.walk(from, to, visit)
-    if (taken < wanted || result.length >= range.limit) {
+    const isFull = result.length >= range.limit || scan.bytes >= range.bytesMax
+    if (taken < wanted || isFull) {
       scan.index++
+      scan.bytes = 0
       scan.next = undefined
     } else {
       const last = nameOf(result.at(-1)!.key)

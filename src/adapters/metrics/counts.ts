@@ -1,5 +1,6 @@
 /**
- * Counts by name, of which there are only so many: labels of a metric must never grow with what strangers send.
+ * Counts by name, of which there are only so many: labels of a metric must never grow with what
+ * strangers send.
  */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/
 

@@ -1,13 +1,16 @@
 /**
  * Durations of requests, counted in fixed buckets.
  *
- * prom-client's own histogram hashes its labels at every observation; here an observation is a short walk over numbers and
- * two additions, and the text is made at the scrape.
+ * prom-client's own histogram hashes its labels at every observation; here an observation is a
+ * short walk over numbers and two additions, and the text is made at the scrape.
  */
 import { Histogram } from 'prom-client'
 import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client'
 
-/** Upper bounds in seconds: 1, 2.5 and 5 of each decade, from a tenth of a millisecond to ten seconds. */
+/**
+ * Upper bounds in seconds: 1, 2.5 and 5 of each decade, from a tenth of a millisecond to ten
+ * seconds.
+ */
 export const LATENCY_BOUNDS: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ]

@@ -1,8 +1,10 @@
 /**
- * What a node counts, for Prometheus. Hot paths add to plain numbers here; prom-client sees them only when somebody scrapes.
+ * What a node counts, for Prometheus. Hot paths add to plain numbers here; prom-client sees them
+ * only when somebody scrapes.
  *
- * Names follow the conventions of Prometheus: prefix `dnd_`, base units, `_total` for what only grows. No label ever holds a
- * key, an address or anything else that strangers choose. `docs/reference/metrics.md` lists them all; a test compares.
+ * Names follow the conventions of Prometheus: prefix `dnd_`, base units, `_total` for what only
+ * grows. No label ever holds a key, an address or anything else that strangers choose.
+ * `docs/reference/metrics.md` lists them all; a test compares.
  */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { DndError } from '../../core/errors.ts'
@@ -22,7 +24,10 @@ const MEMBER_STATES = ['alive', 'suspect', 'dead', 'left'] as const
 export interface MetricsOptions {
   /** Of the package. */
   readonly version: string
-  /** Whether to tell of the process as well (CPU, memory, event loop); once for each process is enough. */
+  /**
+   * Whether to tell of the process as well (CPU, memory, event loop); once for each process is
+   * enough.
+   */
   readonly process: boolean
 }
 

@@ -1,5 +1,6 @@
 /**
- * Counters of what the node notes. Each kind of note has its own; a kind that is forgotten here does not compile.
+ * Counters of what the node notes. Each kind of note has its own; a kind that is forgotten here
+ * does not compile.
  */
 import { Counter } from 'prom-client'
 import type { Registry } from 'prom-client'

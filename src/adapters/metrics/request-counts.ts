@@ -1,6 +1,6 @@
 /**
- * Requests by front (api), operation and status, with their durations: plain numbers, since they are touched by every
- * request.
+ * Requests by front (api), operation and status, with their durations: plain numbers, since they
+ * are touched by every request.
  */
 import { OTHER } from './counts.ts'
 import { LatencyCounts } from './latency-histogram.ts'

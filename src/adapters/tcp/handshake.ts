@@ -2,9 +2,9 @@
  * The first words of a connection, as a decision apart from sockets:
  *
  * ```
- *   dialler ──hello──▶ listener ──hello──▶ dialler     now messages follow, dialler → listener
- *   dialler ──hello──▶ listener ──refusal──▶ ∎         another cluster or protocol, itself, no hello
- *   dialler ──hello of no cluster──▶ listener ──hello──▶ ∎     "which cluster are you?", to join it
+ *   dialler ──hello──▶ listener ──hello──▶ dialler   now messages follow, dialler → listener
+ *   dialler ──hello──▶ listener ──refusal──▶ ∎       another cluster or protocol, itself, no hello
+ *   dialler ──hello of no cluster──▶ listener ──hello──▶ ∎   "which cluster are you?", to join it
  * ```
  * A refusal gives the reason, so that the log of the one refused says what to do and not only that
  * a connection closed.

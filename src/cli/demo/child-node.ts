@@ -1,6 +1,7 @@
 /**
- * One node of a demo: a process of this same command line. A channel stands between the two; when it breaks, however that
- * came about, the node stops by itself, so that no demo leaves nodes behind.
+ * One node of a demo: a process of this same command line. A channel stands between the two; when
+ * it breaks, however that came about, the node stops by itself, so that no demo leaves nodes
+ * behind.
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'

@@ -1,4 +1,7 @@
-/** A demo from its plan to its end: starts the nodes, waits until they are a cluster, says so, and watches over them. */
+/**
+ * A demo from its plan to its end: starts the nodes, waits until they are a cluster, says so, and
+ * watches over them.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DndClient } from '../../../packages/client/src/client.ts'
 import type { CliContext } from '../context.ts'
@@ -14,7 +17,9 @@ import { HOST } from './plan.ts'
 const POLL_MS = 150
 /** A cluster on one machine is together within seconds; beyond this it is told as it is. */
 const TOGETHER_WITHIN_MS = 60_000
-/** Nodes that are told to stop end what they have begun; a little more than they allow themselves. */
+/**
+ * Nodes that are told to stop end what they have begun; a little more than they allow themselves.
+ */
 const STOP_WITHIN_MS = 8_000
 
 export class DemoRun {
@@ -51,7 +56,8 @@ export class DemoRun {
       this.#isStopping = true
       this.#interrupted()
     })
-    // Whatever ends this process ends the nodes; those that cannot be told any more see the channel break.
+    // Whatever ends this process ends the nodes; those that cannot be told any more see the channel
+    // break.
     const killAll = () => this.#kill('SIGKILL')
     process.once('exit', killAll)
     try {

@@ -1,4 +1,6 @@
-/** Tells which port is taken before anything is started: better than three nodes of which one fails. */
+/**
+ * Tells which port is taken before anything is started: better than three nodes of which one fails.
+ */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

@@ -1,4 +1,7 @@
-/** Bytes of a file as text, strictly: broken UTF-8 is an error and not a question mark in somebody's data. */
+/**
+ * Bytes of a file as text, strictly: broken UTF-8 is an error and not a question mark in somebody's
+ * data.
+ */
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -11,7 +14,9 @@ export function strictText(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** How many bytes of a byte order mark a file begins with; throws for the marks of other encodings. */
+/**
+ * How many bytes of a byte order mark a file begins with; throws for the marks of other encodings.
+ */
 export function byteOrderMark(start: Uint8Array): number {
   if (start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf) return 3
   if ((start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff))

@@ -1,4 +1,6 @@
-/** CSV by csv-parse (RFC 4180, quotes and line breaks in fields); the first row names the columns. */
+/**
+ * CSV by csv-parse (RFC 4180, quotes and line breaks in fields); the first row names the columns.
+ */
 import { pipeline } from 'node:stream'
 import type { Readable } from 'node:stream'
 import type { CsvError } from 'csv-parse'

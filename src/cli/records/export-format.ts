@@ -45,7 +45,10 @@ export function exportRecord(format: ExportFormat, name: KeyJson, value: StoredV
   })
 }
 
-/** RFC 4180: quoted where it must be, quotes doubled. Spaces at the ends are kept by quotes in readers that trim. */
+/**
+ * RFC 4180: quoted where it must be, quotes doubled. Spaces at the ends are kept by quotes in
+ * readers that trim.
+ */
 function csvField(text: string): string {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -1,6 +1,7 @@
 /**
- * One `dnd export`: pages of keys, their values read some at a time, written in order. Behind each page it is known that the
- * file holds everything up to there, so an interrupted export cuts the file to that length and asks for the next page.
+ * One `dnd export`: pages of keys, their values read some at a time, written in order. Behind each
+ * page it is known that the file holds everything up to there, so an interrupted export cuts the
+ * file to that length and asks for the next page.
  */
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { KeyJson, KeysPageJson } from '../../../packages/client/src/api.ts'

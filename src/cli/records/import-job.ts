@@ -1,4 +1,7 @@
-/** One `dnd import`: source → mapping → importer, with what is kept for the next run and what is told to people. */
+/**
+ * One `dnd import`: source → mapping → importer, with what is kept for the next run and what is
+ * told to people.
+ */
 import { resolve } from 'node:path'
 import type { CliContext } from '../context.ts'
 import { CliFailure, reportOf } from '../failure.ts'

@@ -1,19 +1,20 @@
 /**
  * Stores the records of a source, many at once, and always knows up to where everything is decided.
  *
- * One request at a time would wait for the network most of the time; many at once end in any order, and a crash would leave
- * holes that nobody knows of. So records are cut into batches that follow each other, some of which are under way together;
- * a batch that is done waits for all before it, and only then does the position move past it. Going on from the position
- * repeats some puts, which changes nothing, and leaves none out.
+ * One request at a time would wait for the network most of the time; many at once end in any order,
+ * and a crash would leave holes that nobody knows of. So records are cut into batches that follow
+ * each other, some of which are under way together; a batch that is done waits for all before it,
+ * and only then does the position move past it. Going on from the position repeats some puts, which
+ * changes nothing, and leaves none out.
  *
- * Two records with one key must end in the order of the file. Batches under way together have no order, so a record
- * whose key is under way waits until it is not.
+ * Two records with one key must end in the order of the file. Batches under way together have no
+ * order, so a record whose key is under way waits until it is not.
  *
- * A put that failed with an unknown outcome is repeated like one that was rejected: the same value under the same key.
- * (In a bucket that keeps siblings the repetition may leave the value twice.)
+ * A put that failed with an unknown outcome is repeated like one that was rejected: the same value
+ * under the same key. (In a bucket that keeps siblings the repetition may leave the value twice.)
  *
- * Invariants: `position` counts decided items only, each stored or refused; batches commit in order; a record is refused
- * only when repeating it cannot help.
+ * Invariants: `position` counts decided items only, each stored or refused; batches commit in
+ * order; a record is refused only when repeating it cannot help.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BatchResult, DndClient } from '../../../packages/client/src/client.ts'
@@ -93,7 +94,10 @@ export class Importer {
   #lastSuccessMs = Date.now()
   #failure: unknown
   #stopped = false
-  /** Called the next time a batch ends. Bounded by: the two that may wait, whoever adds and whoever stops. */
+  /**
+   * Called the next time a batch ends. Bounded by: the two that may wait, whoever adds and whoever
+   * stops.
+   */
   #waiters: (() => void)[] = []
 
   constructor(options: ImporterOptions, seen: SeenKeys = new SeenKeys()) {
@@ -102,7 +106,10 @@ export class Importer {
     this.#filling = emptyBatch(0)
   }
 
-  /** The next item of the source; waits while enough are under way. Throws when the import has given up. */
+  /**
+   * The next item of the source; waits while enough are under way. Throws when the import has given
+   * up.
+   */
   async add(mapped: Mapped, item: SourceItem): Promise<void> {
     const record = ++this.#position
     if (record <= this.#options.startAt) {

@@ -1,18 +1,20 @@
 /**
  * Cuts one big JSON array into its elements, or one big object into its members, as the bytes come.
  *
- * `JSON.parse` needs the whole file in memory, some times over, and a file of a few hundred megabytes ends the process. None
- * of the libraries that we keep parses JSON in pieces, and those that do build every value anew from tokens, which costs ten
- * times what is needed: nobody has to understand an element to find its end. So this scanner only counts brackets outside
- * strings, and each element goes to `JSON.parse` as a whole.
+ * `JSON.parse` needs the whole file in memory, some times over, and a file of a few hundred
+ * megabytes ends the process. None of the libraries that we keep parses JSON in pieces, and those
+ * that do build every value anew from tokens, which costs ten times what is needed: nobody has to
+ * understand an element to find its end. So this scanner only counts brackets outside strings, and
+ * each element goes to `JSON.parse` as a whole.
  *
  * ```
  *   begin → [ → element → , → element → ] → done
  *         → { → "key" → : → element → , → "key" … } → done
  * ```
- * Invariants: a byte is looked at once; memory is bounded by one element, and what is larger is skipped and told. An element
- * that is cut out may still be no JSON; then it alone is broken, for its end was found. Where the end cannot be found
- * (no comma, a bracket that nobody opened, the file's end) the rest of the file cannot be read either: SourceError.
+ * Invariants: a byte is looked at once; memory is bounded by one element, and what is larger is
+ * skipped and told. An element that is cut out may still be no JSON; then it alone is broken, for
+ * its end was found. Where the end cannot be found (no comma, a bracket that nobody opened, the
+ * file's end) the rest of the file cannot be read either: SourceError.
  */
 import { strictText } from './byte-text.ts'
 import type { SourceItem } from './source.ts'
@@ -60,7 +62,10 @@ export class JsonSplitter {
     this.#bytesMax = bytesMax
   }
 
-  /** Everything up to a place where the file cannot be read; the next call throws what is wrong there. */
+  /**
+   * Everything up to a place where the file cannot be read; the next call throws what is wrong
+   * there.
+   */
   push(chunk: Uint8Array): SourceItem[] {
     if (this.#broken !== undefined) throw this.#broken
     const items: SourceItem[] = []

@@ -1,4 +1,6 @@
-/** Bytes into lines, for NDJSON. A line beyond the bound is dropped as it comes and told as broken. */
+/**
+ * Bytes into lines, for NDJSON. A line beyond the bound is dropped as it comes and told as broken.
+ */
 import { strictText } from './byte-text.ts'
 import type { SourceItem } from './source.ts'
 import { RECORD_TEXT_BYTES_MAX } from './source.ts'

@@ -3,9 +3,11 @@
  *
  * | given | key | value |
  * |---|---|---|
- * | `--key` or `--key-template` | from the record's fields | the whole record as JSON, or the field `--value` |
+ * | `--key` or `--key-template` | its fields | the whole record as JSON, or the field `--value` |
  * | neither, an object of keys and values | its key | its value: text as text, else as JSON |
- * | neither | the field `key` | as `dnd export` writes it: `value` or `valueBase64`, `contentType`, `metadata`, `sort` |
+ * | neither | the field `key` | the fields that `dnd export` writes |
+ *
+ * Those are `value` or `valueBase64`, `contentType`, `metadata` and `sort`.
  */
 import type { SourceItem } from './source.ts'
 import type { Template } from './template.ts'
@@ -150,8 +152,8 @@ function valueOf(field: unknown): { value: string; contentType: string } {
 }
 
 /**
- * The record as it stands in the file, without the white space between its tokens. Written out anew from what JSON.parse
- * made of it, numbers of more than 53 bits would change.
+ * The record as it stands in the file, without the white space between its tokens. Written out anew
+ * from what JSON.parse made of it, numbers of more than 53 bits would change.
  */
 function compact(text: string): string {
   const trimmed = text.trim()

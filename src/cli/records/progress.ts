@@ -1,4 +1,7 @@
-/** How far a long job is: a bar for people, a line every few seconds for logs. On stderr, so that output stays clean. */
+/**
+ * How far a long job is: a bar for people, a line every few seconds for logs. On stderr, so that
+ * output stays clean.
+ */
 import { SingleBar } from 'cli-progress'
 import type { Terminal } from '../terminal.ts'
 import { count } from '../terminal.ts'
@@ -20,7 +23,10 @@ export class Progress {
   readonly #state: () => ProgressState
   readonly #bar: SingleBar | undefined
   readonly #timer: NodeJS.Timeout
-  /** Speed is counted from the last moment at which nothing was done yet: what is skipped does not count. */
+  /**
+   * Speed is counted from the last moment at which nothing was done yet: what is skipped does not
+   * count.
+   */
   #startedMs = Date.now()
   #first: ProgressState
 

@@ -1,4 +1,6 @@
-/** A file or standard input as records, in pieces, with the bytes read so far for the progress bar. */
+/**
+ * A file or standard input as records, in pieces, with the bytes read so far for the progress bar.
+ */
 import { Readable } from 'node:stream'
 import { byteOrderMark } from './byte-text.ts'
 import { csvItems } from './csv-source.ts'

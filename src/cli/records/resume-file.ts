@@ -1,6 +1,7 @@
 /**
- * The small file beside a long job that says how far it came, so that the next run goes on from there. It is replaced
- * as a whole (written beside, then renamed): a crash leaves the old one or the new one, never half of one.
+ * The small file beside a long job that says how far it came, so that the next run goes on from
+ * there. It is replaced as a whole (written beside, then renamed): a crash leaves the old one or
+ * the new one, never half of one.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -39,7 +40,9 @@ export function identify(path: string): FileIdentity {
   }
 }
 
-/** `job`: what is being done; a file of another job is not gone on with. `state`: how far it came. */
+/**
+ * `job`: what is being done; a file of another job is not gone on with. `state`: how far it came.
+ */
 interface Content {
   readonly dnd: string
   readonly job: unknown

@@ -5,7 +5,10 @@ import { DndClientError } from '../../../packages/client/src/client.ts'
 const BACKOFF_MS_MIN = 50
 const BACKOFF_MS_MAX = 5000
 
-/** Doubling, with chance so that those who failed together do not come back together; at least what the node asks for. */
+/**
+ * Doubling, with chance so that those who failed together do not come back together; at least what
+ * the node asks for.
+ */
 export function pauseMs(attempt: number, failure: DndClientError): number {
   const backoff = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempt)
   const asked = Math.min(failure.retryAfterMs ?? 0, BACKOFF_MS_MAX)

@@ -1,7 +1,8 @@
 /**
- * Which keys an import has met, to count duplicates: one 53-bit hash for each in an open-addressing table (Knuth, TAOCP vol.
- * 3, 6.4, linear probing), eight bytes a slot, at most half full. A million keys make a false duplicate with a chance of
- * about one in 18,000; and beyond the bound nothing more is remembered, so the count is then a lower bound.
+ * Which keys an import has met, to count duplicates: one 53-bit hash for each in an open-addressing
+ * table (Knuth, TAOCP vol. 3, 6.4, linear probing), eight bytes a slot, at most half full. A
+ * million keys make a false duplicate with a chance of about one in 18,000; and beyond the bound
+ * nothing more is remembered, so the count is then a lower bound.
  */
 export const KEYS_REMEMBERED_MAX: number = 4 * 1024 * 1024
 

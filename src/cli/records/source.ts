@@ -1,6 +1,7 @@
 /**
- * What an import reads, whatever the format of the file: records one after the other, and what could not be read as one.
- * Positions are counted in items, so that "go on behind item 12,345" means the same in every format.
+ * What an import reads, whatever the format of the file: records one after the other, and what
+ * could not be read as one. Positions are counted in items, so that "go on behind item 12,345"
+ * means the same in every format.
  */
 
 export type SourceItem =
@@ -34,7 +35,7 @@ export class SourceError extends Error {
 }
 
 /**
- * One record's text in the file, bytes: a value has at most 1 MiB, which escapes and base64 can make longer. What is longer
- * is told and skipped without being held in memory.
+ * One record's text in the file, bytes: a value has at most 1 MiB, which escapes and base64 can
+ * make longer. What is longer is told and skipped without being held in memory.
  */
 export const RECORD_TEXT_BYTES_MAX: number = 8 * 1024 * 1024

@@ -1,4 +1,7 @@
-/** `{country}/{name}`: a key made of a record's fields. `{{` and `}}` stand for the braces themselves. */
+/**
+ * `{country}/{name}`: a key made of a record's fields. `{{` and `}}` stand for the braces
+ * themselves.
+ */
 
 export type Part =
   | { readonly type: 'text'; readonly text: string }

@@ -1,6 +1,6 @@
 /**
- * What nodes say to each other for one client request. `request` is a number that the asking node draws for each message
- * it wants an answer to and that means nothing to anybody else.
+ * What nodes say to each other for one client request. `request` is a number that the asking node
+ * draws for each message it wants an answer to and that means nothing to anybody else.
  *
  * | message | from → to | answered by |
  * |---|---|---|
@@ -15,7 +15,10 @@ import type { Context, Value } from '../versions/version.ts'
 export interface Replicate {
   readonly type: 'replicate'
   readonly request: number
-  /** The sender's layout: a replica that knows a newer one refuses, so that no write slips past a transfer. */
+  /**
+   * The sender's layout: a replica that knows a newer one refuses, so that no write slips past a
+   * transfer.
+   */
   readonly layoutVersion: number
   readonly partition: PartitionId
   /** Storage key (`storage-keys.ts`). */
@@ -72,7 +75,10 @@ export interface WriteOperation {
   readonly timeoutMs: number
 }
 
-/** "Coordinate this for me." A replica answers a repeated `request` of the same sender from memory (V2). */
+/**
+ * "Coordinate this for me." A replica answers a repeated `request` of the same sender from memory
+ * (V2).
+ */
 export interface Forward {
   readonly type: 'forward'
   readonly request: number
@@ -90,7 +96,9 @@ export interface ForwardReply {
 export interface Failure {
   readonly ok: false
   readonly code: FailureCode
-  /** `rejected`: nothing was stored. `unknown`: it may be stored somewhere and may surface later. */
+  /**
+   * `rejected`: nothing was stored. `unknown`: it may be stored somewhere and may surface later.
+   */
   readonly outcome: 'rejected' | 'unknown'
   /** Answers wanted and had; both 0 where no quorum was asked. */
   readonly needed: number
@@ -116,8 +124,9 @@ export type FailureCode =
 export interface WriteSuccess {
   readonly ok: true
   /**
-   * Covers the write: hand it back to supersede it. undefined when the key has siblings that the writer has not seen: a version
-   * vector cannot cover the new dot without them, so whoever wants to supersede its write must read first.
+   * Covers the write: hand it back to supersede it. undefined when the key has siblings that the
+   * writer has not seen: a version vector cannot cover the new dot without them, so whoever wants
+   * to supersede its write must read first.
    */
   readonly context: Context | undefined
   /** Replicas that had it durably when this was said. */

@@ -1,14 +1,16 @@
 /**
  * What a put or a delete makes of the copy that the coordinating replica holds (V3, V6, V10).
  *
- * The new version supersedes what its context covers. In a `siblings` bucket that is what the client says it has seen, and
- * everything else stays beside it. In an `lww` bucket it is also all that this replica holds: the write comes later than those
- * in the only order that the bucket promises, so keeping them would only store what no read will show.
+ * The new version supersedes what its context covers. In a `siblings` bucket that is what the
+ * client says it has seen, and everything else stays beside it. In an `lww` bucket it is also all
+ * that this replica holds: the write comes later than those in the only order that the bucket
+ * promises, so keeping them would only store what no read will show.
  *
- * The stamp is drawn above every stamp that the write supersedes, whatever this node's clock says. That makes stamps rise along
- * causality, and only then does "the greatest stamp wins" agree with "the successor wins": with a clock that is behind, a
- * successor could otherwise lose to a version that its own ancestor had beaten, and two replicas that met the three in
- * different orders would keep different ones.
+ * The stamp is drawn above every stamp that the write supersedes, whatever this node's clock says.
+ * That makes stamps rise along causality, and only then does "the greatest stamp wins" agree with
+ * "the successor wins": with a clock that is behind, a successor could otherwise lose to a version
+ * that its own ancestor had beaten, and two replicas that met the three in different orders would
+ * keep different ones.
  */
 import type { PartitionId } from '../std/ids.ts'
 import { SIBLINGS_MAX } from '../std/limits.ts'
@@ -32,7 +34,10 @@ export type PreparedWrite =
   | { readonly ok: true; readonly container: Container; readonly context: Context | undefined }
   | Failure
 
-/** Draws the dot and the stamp and makes the container that replaces `local`. Draws nothing when it refuses. */
+/**
+ * Draws the dot and the stamp and makes the container that replaces `local`. Draws nothing when it
+ * refuses.
+ */
 export function prepareWrite(
   local: Container,
   intent: WriteIntent,
@@ -49,7 +54,8 @@ export function prepareWrite(
   if (stamp === undefined || dot === undefined) return leaseFailure()
   const tombstone = value === undefined && conflicts === 'lww'
   const container = write(local, { dot, stamp, value, context, tombstone })
-  // Siblings that the client has not seen remain: a vector that covers its dot would cover theirs (see WriteSuccess).
+  // Siblings that the client has not seen remain: a vector that covers its dot would cover theirs
+  // (see WriteSuccess).
   const alone = container.versions.every((version) => compareDots(version.dot, dot) === 0)
   return { ok: true, container, context: alone ? contextOf(container) : undefined }
 }

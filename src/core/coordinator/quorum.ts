@@ -1,13 +1,15 @@
 /**
- * Has the quorum been met? One small question, asked by every read and write, kept apart from the processes that ask it
- * (timers, retries, replies) so that it can be read and tested alone.
+ * Has the quorum been met? One small question, asked by every read and write, kept apart from the
+ * processes that ask it (timers, retries, replies) so that it can be read and tested alone.
  *
- * A write during a layout change must be stored by W nodes of the old *and* of the new replica set: then a later quorum of
- * either meets it. Hence a tally over one or two sets; a node that stands in both counts in both. The obvious shortcut, W
- * answers out of the union, loses writes: W new owners that are not yet read from are no quorum of anything.
+ * A write during a layout change must be stored by W nodes of the old *and* of the new replica set:
+ * then a later quorum of either meets it. Hence a tally over one or two sets; a node that stands in
+ * both counts in both. The obvious shortcut, W answers out of the union, loses writes: W new owners
+ * that are not yet read from are no quorum of anything.
  *
- * Invariant: a node counts once, however often it answers, and its success outlives its failures (duplicated packets made a naive counter
- * of replies violate linearizability in 159 of 5,000 simulated runs: rules/conditional-writes.md D.3).
+ * Invariant: a node counts once, however often it answers, and its success outlives its failures
+ * (duplicated packets made a naive counter of replies violate linearizability in 159 of 5,000
+ * simulated runs: rules/conditional-writes.md D.3).
  */
 import { assert } from '../std/assert.ts'
 import type { NodeId } from '../std/ids.ts'
@@ -73,7 +75,10 @@ export class QuorumTally {
     return verdict
   }
 
-  /** Of the set that lacks most: how many it needs and how many it has. For the error that tells a client why. */
+  /**
+   * Of the set that lacks most: how many it needs and how many it has. For the error that tells a
+   * client why.
+   */
   shortfall(): { needed: number; got: number } {
     let worst = { needed: 0, got: 0 }
     for (const set of this.#sets) {
@@ -97,18 +102,23 @@ export class QuorumTally {
     for (const set of this.#sets) {
       assert(
         set.needed >= 1 && set.needed <= Math.max(1, set.nodes.length),
-        `needs ${set.needed} of ${set.nodes.length}`,
+        () => `needs ${set.needed} of ${set.nodes.length}`,
       )
-      assert(new Set(set.nodes).size === set.nodes.length, `nodes twice in ${set.nodes.join()}`)
+      assert(
+        new Set(set.nodes).size === set.nodes.length,
+        () => `nodes twice in ${set.nodes.join()}`,
+      )
     }
-    for (const node of this.#failed) assert(!this.#succeeded.includes(node), `${node} both ways`)
+    for (const node of this.#failed)
+      assert(!this.#succeeded.includes(node), () => `${node} both ways`)
   }
 }
 
 /**
- * What a bucket with `n` replicas needs of each replica set: its first n nodes, and `needed` of them. A cluster of fewer nodes
- * than n has fewer replicas, by its agreed layout and never by what happens to be up; the quorum then is capped by those. Of an
- * empty set, that of a partition which nobody holds, one is needed all the same, so that nothing can ever be stored there.
+ * What a bucket with `n` replicas needs of each replica set: its first n nodes, and `needed` of
+ * them. A cluster of fewer nodes than n has fewer replicas, by its agreed layout and never by what
+ * happens to be up; the quorum then is capped by those. Of an empty set, that of a partition which
+ * nobody holds, one is needed all the same, so that nothing can ever be stored there.
  */
 export function quorumSets(
   replicaSets: readonly (readonly NodeId[])[],

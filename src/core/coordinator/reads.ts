@@ -2,16 +2,18 @@
  * Coordinating reads: ask R replicas, merge what they hold, answer, and mend who was behind.
  *
  * ```
- *   start ─ own copy, if any ─ read ─▶ as many more as R needs ── R answers: merge, done, read repair
- *                                        │ an answer is no answer, or its node is lost: ask the next
- *                                        └ nothing for a while: ask one more (hedge)
+ *   start ─ own copy, if any ─ read ─▶ as many more as R needs ── R answers: merge, done, repair
+ *                                       │ an answer is no answer, or its node is lost: ask the next
+ *                                       └ nothing for a while: ask one more (hedge)
  * ```
- * Reads merge, they do not choose: containers know which versions supersede which, so the merge of R answers is what the R
- * replicas know together (Dynamo §4.5, §4.3). Answers that are equal byte for byte, nearly all of them, are decoded once.
- * Whoever answered with less than the merge gets the merge (read repair), after the client has its answer; an answer that
- * comes late is compared as well.
+ * Reads merge, they do not choose: containers know which versions supersede which, so the merge of
+ * R answers is what the R replicas know together (Dynamo §4.5, §4.3). Answers that are equal byte
+ * for byte, nearly all of them, are decoded once. Whoever answered with less than the merge gets
+ * the merge (read repair), after the client has its answer; an answer that comes late is compared
+ * as well.
  *
- * A replica that cannot read its own record says so (V9): it counts as no answer, never as "absent", and is repaired.
+ * A replica that cannot read its own record says so (V9): it counts as no answer, never as
+ * "absent", and is repaired.
  */
 import { assert } from '../std/assert.ts'
 import { equalBytes } from '../std/bytes.ts'
@@ -72,7 +74,9 @@ export type ReadEffect<O> =
 
 interface Answer {
   readonly node: NodeId
-  /** The record as the replica has it; empty: absent. `unreadable`: no answer, but one to repair. */
+  /**
+   * The record as the replica has it; empty: absent. `unreadable`: no answer, but one to repair.
+   */
   readonly record: Uint8Array | 'unreadable'
 }
 
@@ -101,7 +105,8 @@ export class Reads<O> {
   readonly #nextRequest: () => number
   readonly #checksum: Checksum
   readonly #hedgeAfter: Duration
-  // Bounded by: the node's requestsInFlightMax, checked before a start, and LATE_MAX; each lives to its deadline at most.
+  // Bounded by: the node's requestsInFlightMax, checked before a start, and LATE_MAX; each lives to
+  // its deadline at most.
   readonly #reads = new Map<number, ReadState<O>>()
   #late = 0
 
@@ -121,7 +126,10 @@ export class Reads<O> {
     this.#hedgeAfter = options.hedgeAfter
   }
 
-  /** Reads that somebody waits for. One slow replica must not fill the node with reads that are answered. */
+  /**
+   * Reads that somebody waits for. One slow replica must not fill the node with reads that are
+   * answered.
+   */
   get size(): number {
     return this.#reads.size - this.#late
   }
@@ -153,7 +161,10 @@ export class Reads<O> {
         'an unanswered read waits for nobody',
       )
     }
-    assert(late === this.#late && late <= LATE_MAX, `${late} late reads, ${this.#late} counted`)
+    assert(
+      late === this.#late && late <= LATE_MAX,
+      () => `${late} late reads, ${this.#late} counted`,
+    )
   }
 
   #enter(read: ReadState<O>, now: Instant, effects: Effects<ReadEffect<O>>): void {
@@ -194,7 +205,9 @@ export class Reads<O> {
     return { placement, candidates, needed: Math.min(start.r, set.length), asked: 0, waiting: [] }
   }
 
-  /** Asks on until enough have answered or are being waited for; ends the read when that cannot be. */
+  /**
+   * Asks on until enough have answered or are being waited for; ends the read when that cannot be.
+   */
   #ask(request: number, read: ReadState<O>, now: Instant, effects: Effects<ReadEffect<O>>): void {
     while (read.good + read.waiting.length < read.needed && read.asked < read.candidates.length)
       this.#askNext(request, read, effects)
@@ -241,7 +254,8 @@ export class Reads<O> {
       case 'unreadable':
         read.answers.push({ node: from, record: 'unreadable' })
         break
-      // It is ahead of us and has sent its layout before this answer, or it knows nothing of the partition: ask another.
+      // It is ahead of us and has sent its layout before this answer, or it knows nothing of the
+      // partition: ask another.
       case 'stale-layout':
       case 'not-replica':
         break
@@ -324,7 +338,9 @@ export class Reads<O> {
     if (this.#reads.delete(request) && read.late) this.#late--
   }
 
-  /** Records that do not decode are broken where they came from: no answers, but replicas to repair. */
+  /**
+   * Records that do not decode are broken where they came from: no answers, but replicas to repair.
+   */
   #discard(read: ReadState<O>, corrupt: readonly Answer[], effects: Effects<ReadEffect<O>>): void {
     for (const { node } of corrupt) {
       read.answers[read.answers.findIndex((answer) => answer.node === node)] = {
@@ -373,7 +389,8 @@ export class Reads<O> {
     effects.push({
       type: 'send',
       to: node,
-      // A request number of its own, that nothing waits for: the reply finds no write and is ignored.
+      // A request number of its own, that nothing waits for: the reply finds no write and is
+      // ignored.
       message: {
         type: 'replicate',
         request: this.#nextRequest(),
@@ -427,7 +444,10 @@ function drop(nodes: NodeId[], node: NodeId): boolean {
   return true
 }
 
-/** The containers of all answers as one, its encoding (empty when there is nothing), and the answers that do not decode. */
+/**
+ * The containers of all answers as one, its encoding (empty when there is nothing), and the answers
+ * that do not decode.
+ */
 function merge(
   answers: readonly Answer[],
   checksum: Checksum,

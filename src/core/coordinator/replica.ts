@@ -1,16 +1,19 @@
 /**
- * The replica's side of a request: merge what arrives, say so when it is durable, and give what is held.
+ * The replica's side of a request: merge what arrives, say so when it is durable, and give what is
+ * held.
  *
- * Every arrival, be it a write, a read repair or a transfer, goes through the same commutative `sync` (V4): a replica never
- * overwrites, so the order and number of deliveries do not matter.
+ * Every arrival, be it a write, a read repair or a transfer, goes through the same commutative
+ * `sync` (V4): a replica never overwrites, so the order and number of deliveries do not matter.
  *
- * The layout fence: a message carries its sender's layout version, and a replica that has adopted a newer layout refuses it.
- * A new owner pulls a partition only from replicas that have adopted the layout for which it pulls; so what such a replica
- * acknowledged before is in what it hands over, and what comes after is sent to the new owner as well.
+ * The layout fence: a message carries its sender's layout version, and a replica that has adopted a
+ * newer layout refuses it. A new owner pulls a partition only from replicas that have adopted the
+ * layout for which it pulls; so what such a replica acknowledged before is in what it hands over,
+ * and what comes after is sent to the new owner as well.
  *
- * What is held already may not be durable yet, so its answer waits for a barrier. A barrier says only that the disk has got so
- * far, not that all before it was taken: if any batch failed meanwhile, what was seen is looked for again before it is
- * acknowledged. Otherwise a full disk makes a replica say `stored` of what it has just lost.
+ * What is held already may not be durable yet, so its answer waits for a barrier. A barrier says
+ * only that the disk has got so far, not that all before it was taken: if any batch failed
+ * meanwhile, what was seen is looked for again before it is acknowledged. Otherwise a full disk
+ * makes a replica say `stored` of what it has just lost.
  */
 import type { Checksum } from '../std/crc32.ts'
 import { assert } from '../std/assert.ts'
@@ -52,7 +55,10 @@ export type ReplicaEvent =
     }
   | { readonly type: 'stored'; readonly token: number }
   | { readonly type: 'store-failed'; readonly token: number }
-  /** A batch of anybody's was not taken: what the store showed may be gone. Comes before its `store-failed`. */
+  /**
+   * A batch of anybody's was not taken: what the store showed may be gone. Comes before its
+   * `store-failed`.
+   */
   | { readonly type: 'batch-lost' }
 
 /** A `send` of `stored` comes only in the step that is told so. */
@@ -71,7 +77,9 @@ export type ReplicaEffect =
   | { readonly type: 'clock-skew'; readonly peer: NodeId; readonly aheadMs: number }
   | { readonly type: 'malformed'; readonly from: NodeId }
 
-/** Who waits for a batch, and what it was told to be held already when the batch was but a barrier. */
+/**
+ * Who waits for a batch, and what it was told to be held already when the batch was but a barrier.
+ */
 interface Answer {
   readonly to: NodeId
   readonly request: number
@@ -130,9 +138,10 @@ export class Replica {
   }
 
   /**
-   * What the store must hold of `key` once `incoming` is known as well; `record` undefined when it holds that already. A
-   * local record that cannot be read counts as none: what arrives replaces it (V9). It may have held dots of ours that only
-   * another replica still has, so whoever is told `unreadable` must draw no more dots under the old vnode id.
+   * What the store must hold of `key` once `incoming` is known as well; `record` undefined when it
+   * holds that already. A local record that cannot be read counts as none: what arrives replaces it
+   * (V9). It may have held dots of ours that only another replica still has, so whoever is told
+   * `unreadable` must draw no more dots under the old vnode id.
    */
   merge(
     key: Uint8Array,
@@ -154,7 +163,8 @@ export class Replica {
     if (merged === local || compareContainers(merged, local) === 'equal')
       return { container, record: undefined, unreadable: false }
     const record = merged === container ? incoming : encodeRecord(merged, this.#checksum)
-    // Beyond what a record may be it could not be read again: better to stay behind than to lose what is here.
+    // Beyond what a record may be it could not be read again: better to stay behind than to lose
+    // what is here.
     return isStorable(merged, record) ? { container, record, unreadable: false } : 'malformed'
   }
 
@@ -221,14 +231,18 @@ export class Replica {
     effects: Effects<ReplicaEffect>,
   ): void {
     const stamp = greatestStamp(container)
-    // The data is kept whatever its stamp: only our clock does not follow one that is too far ahead (V10).
+    // The data is kept whatever its stamp: only our clock does not follow one that is too far ahead
+    // (V10).
     if (stamp.ms > 0 && this.#clock.observe(stamp, wallMs) === 'too-far-ahead')
       effects.push({ type: 'clock-skew', peer: from, aheadMs: stamp.ms - wallMs })
     if (this.#actorOf(partition)?.forgot(container.vector) === true)
       effects.push({ type: 'amnesia', partition })
   }
 
-  /** Merges `incoming` into what is held, to be answered when that is durable; what it said, unless it is malformed. */
+  /**
+   * Merges `incoming` into what is held, to be answered when that is durable; what it said, unless
+   * it is malformed.
+   */
   #keep(
     key: Uint8Array,
     incoming: Uint8Array,

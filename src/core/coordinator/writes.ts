@@ -1,17 +1,20 @@
 /**
- * Coordinating writes: the process around "store it here, send it to the others, answer when W have it".
+ * Coordinating writes: the process around "store it here, send it to the others, answer when W have
+ * it".
  *
  * ```
  *   start ─store─▶ stored here ─replicate─▶ … replies … ─▶ W durable: answer
  *             └─ store failed: unknown         └─ W impossible, or the deadline: unknown
  * ```
- * The coordinator stores durably *before* it sends. Sending in parallel would save one fsync of latency and lose data: a
- * dot sent out but lost here in a crash is a dot whose counter this replica believes spent, so the next vector that it
- * writes for the key covers a version that it no longer holds, and every `sync` then drops that version elsewhere
- * (riak_kv#679 is this family of losses).
+ * The coordinator stores durably *before* it sends. Sending in parallel would save one fsync of
+ * latency and lose data: a dot sent out but lost here in a crash is a dot whose counter this
+ * replica believes spent, so the next vector that it writes for the key covers a version that it no
+ * longer holds, and every `sync` then drops that version elsewhere (riak_kv#679 is this family of
+ * losses).
  *
- * From the moment that the record is handed to the store all failures are `unknown`, even that of the store itself: reads and
- * merges on this node see what was handed over, so another write, or a repair, may have carried it on before its sync failed.
+ * From the moment that the record is handed to the store all failures are `unknown`, even that of
+ * the store itself: reads and merges on this node see what was handed over, so another write, or a
+ * repair, may have carried it on before its sync failed.
  *
  * Source: DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, §4.5.
  */
@@ -124,7 +127,7 @@ export class Writes<O> {
       write.tally.check()
       assert(
         write.tally.verdict() === 'pending',
-        `a settled write is still kept: ${write.tally.verdict()}`,
+        () => `a settled write is still kept: ${write.tally.verdict()}`,
       )
       assert(write.stored || write.tally.successes === 0, 'acknowledged before it was stored here')
     }
@@ -157,7 +160,8 @@ export class Writes<O> {
 
   #onStored(request: number, effects: Effects<WriteEffect<O>>): void {
     const write = this.#writes.get(request)
-    // The deadline came first: the client has its answer, and the record still must reach the others by repair.
+    // The deadline came first: the client has its answer, and the record still must reach the
+    // others by repair.
     if (write === undefined) return
     write.stored = true
     write.tally.succeed(this.#self)
@@ -201,7 +205,8 @@ export class Writes<O> {
     // Late, or the answer to a repair.
     if (write === undefined || !write.stored) return
     if (message.outcome === 'stored') write.tally.succeed(from)
-    // A replica ahead of us has sent its layout before this answer: the replan that it caused has asked it again, or will.
+    // A replica ahead of us has sent its layout before this answer: the replan that it caused has
+    // asked it again, or will.
     else if (message.outcome !== 'stale-layout') write.tally.fail(from)
     this.#settle(message.request, write, effects)
   }

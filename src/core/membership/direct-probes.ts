@@ -74,7 +74,7 @@ export class DirectProbes {
 
   /** Counts a ping to `id`. Returns the sequence to send. */
   onSent(id: NodeId): number {
-    const probe = must(this.#probes.get(id), `direct probe of ${id}`)
+    const probe = must(this.#probes.get(id), () => `direct probe of ${id}`)
     probe.attemptsLeft--
     probe.sentIn = this.#interval
     this.#sent++

@@ -85,6 +85,6 @@ export class GossipQueue {
   }
 
   check(): void {
-    assert(this.#news.size <= NODES_MAX, `${this.#news.size} pieces of news`)
+    assert(this.#news.size <= NODES_MAX, () => `${this.#news.size} pieces of news`)
   }
 }

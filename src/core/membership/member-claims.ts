@@ -176,7 +176,7 @@ export class MemberClaims {
   #show(claim: MemberRecord): void {
     const wasLive = this.isShownLive(claim.info.id)
     const outcome = this.#shown.apply(claim)
-    assert(outcome === 'newer', `${claim.info.id} held but ${outcome} when shown`)
+    assert(outcome === 'newer', () => `${claim.info.id} held but ${outcome} when shown`)
     this.#live += Number(isLive(claim)) - Number(wasLive)
   }
 
@@ -224,17 +224,18 @@ export class MemberClaims {
   check(): void {
     this.#held.check()
     this.#shown.check()
-    assert(this.#proofs.size <= PROOFS_MAX, `${this.#proofs.size} proofs`)
+    assert(this.#proofs.size <= PROOFS_MAX, () => `${this.#proofs.size} proofs`)
     let live = 0
     for (const shown of this.#shown.values()) {
-      const held = must(this.#held.get(shown.info.id), `held record of ${shown.info.id}`)
-      assert(compareRecords(shown, held) <= 0, `${shown.info.id} shown beyond what is held`)
-      assert(!isLive(shown) || shown === held, `${shown.info.id} live but not as held`)
+      const held = must(this.#held.get(shown.info.id), () => `held record of ${shown.info.id}`)
+      assert(compareRecords(shown, held) <= 0, () => `${shown.info.id} shown beyond what is held`)
+      assert(!isLive(shown) || shown === held, () => `${shown.info.id} live but not as held`)
       if (isLive(shown)) live++
     }
     const self = this.#shown.get(this.#self)
     if (self?.state === 'left') live++
-    assert(live === this.#live, `${this.#live} live members counted, ${live} shown`)
-    for (const id of this.#contested.keys()) assert(this.held(id) !== undefined, `${id} contested`)
+    assert(live === this.#live, () => `${this.#live} live members counted, ${live} shown`)
+    for (const id of this.#contested.keys())
+      assert(this.held(id) !== undefined, () => `${id} contested`)
   }
 }

@@ -28,7 +28,7 @@ const MEMBER_BYTES_MAX =
 
 export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   const { info } = record
-  writer.raw(must(fromHex(info.id), `bytes of node id ${info.id}`))
+  writer.raw(must(fromHex(info.id), () => `bytes of node id ${info.id}`))
   writer.u8(rankOf(record.state))
   writer.varint(record.generation)
   writer.varint(record.incarnation)
@@ -60,7 +60,7 @@ export function decodeMember(reader: ByteReader): MemberRecord {
 export function memberBytes(record: MemberRecord): number {
   const writer = new ByteWriter()
   encodeMember(writer, record)
-  assert(writer.length <= MEMBER_BYTES_MAX, `a member record of ${writer.length} bytes`)
+  assert(writer.length <= MEMBER_BYTES_MAX, () => `a member record of ${writer.length} bytes`)
   return writer.length
 }
 

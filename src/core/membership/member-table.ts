@@ -60,9 +60,9 @@ export class MemberTable {
   }
 
   check(): void {
-    assert(this.#records.size <= this.#capacity, `${this.#records.size} members held`)
+    assert(this.#records.size <= this.#capacity, () => `${this.#records.size} members held`)
     for (const [id, record] of this.#records) {
-      assert(record.info.id === id, `record of ${record.info.id} kept as ${id}`)
+      assert(record.info.id === id, () => `record of ${record.info.id} kept as ${id}`)
     }
   }
 }

@@ -19,7 +19,10 @@ export interface MemberInfo {
   readonly weight: number
 }
 
-/** One claim about a member, ordered by (generation, incarnation, rank of state): the greatest is the truth (R1). */
+/**
+ * One claim about a member, ordered by (generation, incarnation, rank of state): the greatest is
+ * the truth (R1).
+ */
 export interface MemberRecord {
   readonly info: MemberInfo
   /** Persisted, rises at every start of the node: max(persisted + 1, Unix seconds) (R2). */

@@ -2,8 +2,10 @@
  * The packets of SWIM, each at most DATAGRAM_BYTES_MAX bytes, and who sends them when.
  *
  * ```
- *   prober ──ping──▶ target ──ack──▶ prober                         every probe interval, round robin
- *   prober ──ping-req──▶ helper ──ping──▶ target ──ack──▶ helper ──ack──▶ prober     when the ack stays away
+ *   every probe interval, round robin:
+ *     prober ──ping──▶ target ──ack──▶ prober
+ *   when the ack stays away:
+ *     prober ──ping-req──▶ helper ──ping──▶ target ──ack──▶ helper ──ack──▶ prober
  * ```
  * Every packet carries gossip: records about members, as many as fit, the freshest first.
  */
@@ -31,7 +33,10 @@ export interface PingRequest extends Packet {
   readonly sequence: number
 }
 
-/** "I am here", or, relayed by a helper, "`about` is there": sequence as in the ping or ping-request answered. */
+/**
+ * "I am here", or, relayed by a helper, "`about` is there": sequence as in the ping or ping-request
+ * answered.
+ */
 export interface Ack extends Packet {
   readonly type: 'ack'
   readonly about: NodeId

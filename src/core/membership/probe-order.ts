@@ -29,7 +29,7 @@ export class ProbeOrder {
   }
 
   add(id: NodeId): void {
-    assert(!this.has(id), `${id} twice in the probe order`)
+    assert(!this.has(id), () => `${id} twice in the probe order`)
     const place = this.#rng.below(this.#order.length + 1)
     this.#order.splice(place, 0, id)
     // Before the cursor it would shift one that was visited back in front of it.

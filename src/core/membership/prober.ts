@@ -53,7 +53,7 @@ export class Prober {
   constructor(options: ProberOptions) {
     assert(
       options.timeout < options.interval,
-      `ack timeout ${options.timeout} is no less than the interval`,
+      () => `ack timeout ${options.timeout} is no less than the interval`,
     )
     this.#options = options
     this.#order = new ProbeOrder(options.rng)
@@ -96,7 +96,7 @@ export class Prober {
     for (const id of this.#direct.nextInterval()) this.#pingDirectly(id, effects)
     const id = this.#order.next()
     if (id === undefined) return
-    const target = must(this.#options.claims.shown(id), `record of ${id}`)
+    const target = must(this.#options.claims.shown(id), () => `record of ${id}`)
     const { packets, timeout } = this.#options
     const sequence = packets.nextSequence()
     this.#probe = new Probe(target, sequence)
@@ -160,7 +160,7 @@ export class Prober {
 
   #pingDirectly(id: NodeId, effects: Effects<ProberEffect>): void {
     const { claims, packets } = this.#options
-    const member = must(claims.held(id), `claim about ${id}`)
+    const member = must(claims.held(id), () => `claim about ${id}`)
     effects.push(packets.ping(member, this.#direct.onSent(id)))
   }
 
@@ -169,15 +169,15 @@ export class Prober {
     for (const { info, state } of claims.shownRecords()) {
       const isInRound = this.#order.has(info.id)
       const belongs = info.id !== self && claims.isShownLive(info.id)
-      assert(isInRound === belongs, `${info.id}, ${state}, in the round: ${isInRound}`)
+      assert(isInRound === belongs, () => `${info.id}, ${state}, in the round: ${isInRound}`)
     }
-    assert(this.#order.size === claims.liveCount - 1, `${this.#order.size} in the round`)
+    assert(this.#order.size === claims.liveCount - 1, () => `${this.#order.size} in the round`)
     for (const id of this.#direct.ids()) {
-      assert(claims.held(id) !== undefined, `direct probe of ${id}, who is unknown`)
+      assert(claims.held(id) !== undefined, () => `direct probe of ${id}, who is unknown`)
     }
     if (this.#probe === undefined) return
     const probed = claims.shown(this.#probe.target)
-    assert(probed !== undefined && isLive(probed), `probe of one who is ${probed?.state}`)
+    assert(probed !== undefined && isLive(probed), () => `probe of one who is ${probed?.state}`)
     assert(probed.generation === this.#probe.generation, 'probe of a generation that is gone')
   }
 }

@@ -244,7 +244,7 @@ export class Swim {
     this.#suspicionTimerAt = NEVER
     for (const id of this.#suspicions.due(now)) {
       const suspect = this.#claims.shown(id)
-      assert(suspect?.state === 'suspect', `suspicion of ${id}, who is ${suspect?.state}`)
+      assert(suspect?.state === 'suspect', () => `suspicion of ${id}, who is ${suspect?.state}`)
       this.#hear({ ...suspect, state: 'dead' }, false, now, effects)
     }
     this.#armSuspicion(effects)
@@ -353,7 +353,10 @@ export class Swim {
   /** The target of our probe has not answered. */
   #accuse(id: NodeId, now: Instant, effects: Effects<SwimEffect>): void {
     const shown = this.#claims.shown(id)
-    assert(shown !== undefined && isLive(shown), `accusation of ${id}, who is ${shown?.state}`)
+    assert(
+      shown !== undefined && isLive(shown),
+      () => `accusation of ${id}, who is ${shown?.state}`,
+    )
     this.#hear({ ...shown, state: 'suspect' }, false, now, effects)
   }
 
@@ -392,7 +395,7 @@ export class Swim {
     now: Instant,
     effects: Effects<SwimEffect>,
   ): void {
-    const record = must(this.#claims.shown(id), `record of ${id}`)
+    const record = must(this.#claims.shown(id), () => `record of ${id}`)
     this.#prober.onShown(record, before)
     if (record.state === 'suspect') {
       const timeout = suspicionTimeout(this.#claims.liveCount, this.#probeIntervalMs)
@@ -428,12 +431,15 @@ export class Swim {
     for (const { info, state } of this.records()) {
       if (state !== 'suspect') continue
       suspects++
-      assert(this.#suspicions.has(info.id), `${info.id} suspect for ever`)
+      assert(this.#suspicions.has(info.id), () => `${info.id} suspect for ever`)
     }
-    assert(this.#suspicions.size === suspects, `${this.#suspicions.size} suspicions of ${suspects}`)
+    assert(
+      this.#suspicions.size === suspects,
+      () => `${this.#suspicions.size} suspicions of ${suspects}`,
+    )
     assert(this.#suspicionTimerAt <= this.#suspicions.earliest(), 'a suspicion without a timer')
     for (const record of this.#packets.news.records()) {
-      assert(this.record(record.info.id) === record, `news of ${record.info.id} is old`)
+      assert(this.record(record.info.id) === record, () => `news of ${record.info.id} is old`)
     }
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The actors of this node's replicas: who draws the dots (V1). Each partition held here has a vnode id of its own, born with
- * the partition's directory, and a counter whose lease is durable before a dot of it is drawn; a restart begins at the end of
- * the lease, so no dot is ever drawn twice. Dropping a partition forgets the id in the same batch as the data.
+ * The actors of this node's replicas: who draws the dots (V1). Each partition held here has a vnode
+ * id of its own, born with the partition's directory, and a counter whose lease is durable before a
+ * dot of it is drawn; a restart begins at the end of the lease, so no dot is ever drawn twice.
+ * Dropping a partition forgets the id in the same batch as the data.
  */
 import type { Checksum } from '../std/crc32.ts'
 import { must } from '../std/assert.ts'
@@ -45,7 +46,10 @@ export class Actors {
     return this.#pending.size === 0
   }
 
-  /** Has an actor for each of these partitions from now on; leases for all new ones go to the disk as one batch. */
+  /**
+   * Has an actor for each of these partitions from now on; leases for all new ones go to the disk
+   * as one batch.
+   */
   ensure(partitions: readonly PartitionId[]): void {
     for (const partition of partitions) {
       if (this.#actors.has(partition)) continue
@@ -70,7 +74,9 @@ export class Actors {
     return [...this.#actors.keys()].sort((a, b) => a - b)
   }
 
-  /** The disk has forgotten dots that others hold: whoever draws here from now on is somebody new. */
+  /**
+   * The disk has forgotten dots that others hold: whoever draws here from now on is somebody new.
+   */
   renew(partition: PartitionId): void {
     if (!this.#actors.has(partition)) return
     this.#actors.set(partition, this.#born())
@@ -133,7 +139,7 @@ export class Actors {
   }
 
   #take(token: number): readonly Lease[] {
-    const leases = must(this.#pending.get(token), `lease ${token}`)
+    const leases = must(this.#pending.get(token), () => `lease ${token}`)
     this.#pending.delete(token)
     // Renewed or dropped meanwhile: the lease of an actor that is gone is nobody's.
     return leases.filter(({ partition, actor }) => this.#actors.get(partition) === actor)

@@ -3,10 +3,12 @@
  *
  * It must be mended: all its replicas are read, and read repair does the rest (V9).
  *
- * And somebody new must draw the dots. What the record held may include dots of ours that another replica still has; the next
- * vector that we wrote for the key under our old vnode id would cover them unseen, and they would be dropped everywhere (V1).
- * Once is enough: nobody coordinates on a broken record, so the new id has drawn nothing for the key when the same damage is met
- * again, as it is by every read until it is mended. A new id each time would grow the vectors of the partition without end.
+ * And somebody new must draw the dots. What the record held may include dots of ours that another
+ * replica still has; the next vector that we wrote for the key under our old vnode id would cover
+ * them unseen, and they would be dropped everywhere (V1). Once is enough: nobody coordinates on a
+ * broken record, so the new id has drawn nothing for the key when the same damage is met again, as
+ * it is by every read until it is mended. A new id each time would grow the vectors of the
+ * partition without end.
  */
 import { assert } from '../std/assert.ts'
 import { bytesToBinary } from '../std/bytes.ts'
@@ -77,13 +79,16 @@ export class BrokenRecords {
     this.#repairing.delete(name)
   }
 
-  /** A dot is drawn for the key: were its record to break again, the one who drew it would be known by it. */
+  /**
+   * A dot is drawn for the key: were its record to break again, the one who drew it would be known
+   * by it.
+   */
   drew(key: Uint8Array): void {
     if (this.#known.size > 0) this.#known.delete(bytesToBinary(key))
   }
 
   check(): void {
-    assert(this.#known.size <= KNOWN_MAX, `${this.#known.size} broken records`)
-    assert(this.#repairing.size <= REPAIRS_MAX, `${this.#repairing.size} repairs`)
+    assert(this.#known.size <= KNOWN_MAX, () => `${this.#known.size} broken records`)
+    assert(this.#repairing.size <= REPAIRS_MAX, () => `${this.#repairing.size} repairs`)
   }
 }

@@ -1,9 +1,11 @@
 /**
- * Changing a bucket's properties: stamp the change, tell everybody, and answer when all who are up have confirmed it (or a
- * second has passed, with the names of those who have not). A coordinator that has not heard of a change would go on by the
- * old rules; waiting for it makes "the answer is here" mean "the change is in force".
+ * Changing a bucket's properties: stamp the change, tell everybody, and answer when all who are up
+ * have confirmed it (or a second has passed, with the names of those who have not). A coordinator
+ * that has not heard of a change would go on by the old rules; waiting for it makes "the answer is
+ * here" mean "the change is in force".
  *
- * `n` is fixed while a bucket holds keys: its replicas are where n said they are. So is whether it is configured at all.
+ * `n` is fixed while a bucket holds keys: its replicas are where n said they are. So is whether it
+ * is configured at all.
  */
 import { assert } from '../std/assert.ts'
 import { duration, later } from '../std/instant.ts'
@@ -139,7 +141,7 @@ export class BucketChanges {
   }
 
   check(): void {
-    assert(this.#changes.size <= CHANGES_MAX, `${this.#changes.size} bucket changes`)
+    assert(this.#changes.size <= CHANGES_MAX, () => `${this.#changes.size} bucket changes`)
   }
 
   #refuse(client: number, result: Failure): void {

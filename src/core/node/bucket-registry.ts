@@ -1,6 +1,7 @@
 /**
- * What is known of the configured buckets: a small register each, last writer wins by stamp, gossiped whole. Properties are
- * changed rarely and by people; two changes at once need a rule, not a history.
+ * What is known of the configured buckets: a small register each, last writer wins by stamp,
+ * gossiped whole. Properties are changed rarely and by people; two changes at once need a rule, not
+ * a history.
  */
 import { ByteReader, ByteWriter, compareBytes } from '../std/bytes.ts'
 import { BUCKETS_MAX } from '../std/limits.ts'
@@ -48,7 +49,10 @@ export class BucketRegistry {
     return least
   }
 
-  /** Takes over what is newer; says whether anything was. Records that no node of ours would make are left out. */
+  /**
+   * Takes over what is newer; says whether anything was. Records that no node of ours would make
+   * are left out.
+   */
   merge(records: readonly BucketRecord[]): boolean {
     let changed = false
     for (const record of records) {
@@ -69,7 +73,10 @@ export class BucketRegistry {
     return writer.take()
   }
 
-  /** Takes over what `encode` wrote; bytes that are not that are left aside: the others will tell us again. */
+  /**
+   * Takes over what `encode` wrote; bytes that are not that are left aside: the others will tell us
+   * again.
+   */
   restore(bytes: Uint8Array): void {
     const reader = new ByteReader(bytes)
     const records: BucketRecord[] = []

@@ -24,7 +24,9 @@ export function bucketNameProblem(name: string): string | undefined {
   return undefined
 }
 
-/** What is wrong with a bucket's properties in a cluster of `replicas`; undefined when nothing is. */
+/**
+ * What is wrong with a bucket's properties in a cluster of `replicas`; undefined when nothing is.
+ */
 export function propertiesProblem(p: BucketProperties, replicas: number): string | undefined {
   if (!isCount(p.n, replicas)) return `n must be 1 to ${replicas}, the cluster's number of replicas`
   if (!isCount(p.r, p.n)) return `r must be 1 to n (${p.n})`

@@ -1,6 +1,7 @@
 /**
- * How the clock's lease stands on disk: format, bound in milliseconds, checksum. The checksum matters more than its size says: a
- * flipped high bit would set this node's stamps years ahead, for good.
+ * How the clock's lease stands on disk: format, bound in milliseconds, checksum. The checksum
+ * matters more than its size says: a flipped high bit would set this node's stamps years ahead, for
+ * good.
  */
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
 import type { Checksum } from '../std/crc32.ts'
@@ -16,7 +17,9 @@ export function encodeClockLease(untilMs: number, checksum: Checksum): Uint8Arra
   return writer.take()
 }
 
-/** 0, no lease, for bytes that are not what was written: then the clock begins at the wall clock. */
+/**
+ * 0, no lease, for bytes that are not what was written: then the clock begins at the wall clock.
+ */
 export function decodeClockLease(bytes: Uint8Array, checksum: Checksum): number {
   const reader = new ByteReader(bytes)
   const format = reader.u8()

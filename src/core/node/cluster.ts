@@ -1,7 +1,8 @@
 /**
- * What this node knows of the cluster, and how that knowledge travels: members, layout and buckets are told whole, over TCP, on
- * contact, after a change, and now and then to one node at random. Merging is commutative, associative and idempotent in
- * each part, so neither order nor repetition matters; gossip over UDP only makes the members' part faster.
+ * What this node knows of the cluster, and how that knowledge travels: members, layout and buckets
+ * are told whole, over TCP, on contact, after a change, and now and then to one node at random.
+ * Merging is commutative, associative and idempotent in each part, so neither order nor repetition
+ * matters; gossip over UDP only makes the members' part faster.
  */
 import { assert } from '../std/assert.ts'
 import { ByteWriter } from '../std/bytes.ts'
@@ -59,7 +60,10 @@ export class Cluster {
     this.#parts = parts
   }
 
-  /** Whether this node may coordinate: its counters are leased, and it knows the cluster or has waited long enough. */
+  /**
+   * Whether this node may coordinate: its counters are leased, and it knows the cluster or has
+   * waited long enough.
+   */
   get ready(): boolean {
     return this.#ready
   }
@@ -69,10 +73,12 @@ export class Cluster {
     this.#seeds = seeds
     actors.ensure(layout.held())
     if (layout.state === undefined && birth !== undefined) this.adopted(layout.found(birth))
-    // Restarted while data moved: the pull goes on, for no news of the layout may come to begin it again.
+    // Restarted while data moved: the pull goes on, for no news of the layout may come to begin it
+    // again.
     if (layout.moving) this.#parts.replan()
     swim.step({ type: 'start' }, this.#outlet.now, swimEffects)
-    // Members of the last run are hearsay until they answer; asking all of them over TCP also works where UDP does not.
+    // Members of the last run are hearsay until they answer; asking all of them over TCP also works
+    // where UDP does not.
     for (const { info } of swim.known()) {
       if (info.id === this.#outlet.self) continue
       this.#outlet.effect({ type: 'address', peer: info.id, address: info.address })
@@ -115,7 +121,8 @@ export class Cluster {
     const { swim, swimEffects, buckets, changes, layout } = this.#parts
     const { now } = this.#outlet
     swim.step({ type: 'records', records: message.members }, now, swimEffects)
-    // The sender speaks for itself on a connection of its own: it is alive, whatever others say (R3).
+    // The sender speaks for itself on a connection of its own: it is alive, whatever others say
+    // (R3).
     const own = message.members.find(({ info }) => info.id === from)
     if (own !== undefined)
       swim.step({ type: 'contact', id: from, generation: own.generation }, now, swimEffects)
@@ -153,7 +160,10 @@ export class Cluster {
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 
-  /** What this node knows of the cluster could not be stored: it is stored again, in a while, until it can be. */
+  /**
+   * What this node knows of the cluster could not be stored: it is stored again, in a while, until
+   * it can be.
+   */
   stateFailed(): void {
     if (this.#persistArmed) return
     this.#persistArmed = true

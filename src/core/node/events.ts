@@ -1,6 +1,6 @@
 /**
- * All that a node is told and all that it asks for. Read this file first: with the messages of the machines it is the
- * whole of what happens between a node and its world.
+ * All that a node is told and all that it asks for. Read this file first: with the messages of the
+ * machines it is the whole of what happens between a node and its world.
  */
 import type { FailureCode, Failure, WriteResult } from '../coordinator/messages.ts'
 import type { MemberInfo, MemberState } from '../membership/member.ts'
@@ -19,7 +19,9 @@ export type NodeEvent =
   | { readonly type: 'request'; readonly client: number; readonly request: ClientRequest }
   | { readonly type: 'message'; readonly from: NodeId; readonly message: PeerMessage }
   | { readonly type: 'packet'; readonly packet: SwimPacket; readonly address: Address }
-  /** A connection to `peer` stands, or the last one is gone with all that was not answered on it. */
+  /**
+   * A connection to `peer` stands, or the last one is gone with all that was not answered on it.
+   */
   | { readonly type: 'link-up'; readonly peer: NodeId }
   | { readonly type: 'link-down'; readonly peer: NodeId; readonly reason: string }
   /** A `dial` ended: the node that answered, or why none did. */
@@ -39,11 +41,15 @@ export type NodeEvent =
   | { readonly type: 'tick' }
 
 /**
- * Asked of the driver, to be executed in order. One order matters more than the rest and is kept by the node, not by the
- * driver: whatever promises durability is emitted only in the step that is told `stored`.
+ * Asked of the driver, to be executed in order. One order matters more than the rest and is kept by
+ * the node, not by the driver: whatever promises durability is emitted only in the step that is
+ * told `stored`.
  */
 export type NodeEffect =
-  /** Over TCP; dialled by the address book when no connection stands; lost with `link-down` when none can be had. */
+  /**
+   * Over TCP; dialled by the address book when no connection stands; lost with `link-down` when
+   * none can be had.
+   */
   | { readonly type: 'send'; readonly to: NodeId; readonly message: PeerMessage }
   /** Over UDP; may be lost. */
   | { readonly type: 'packet'; readonly to: Address; readonly packet: SwimPacket }
@@ -51,7 +57,10 @@ export type NodeEffect =
   | { readonly type: 'address'; readonly peer: NodeId; readonly address: Address }
   /** Connect to whoever listens there; answered by `dialed` or `dial-failed`. */
   | { readonly type: 'dial'; readonly address: Address }
-  /** Answered by `stored` or `store-failed`. No operations: a barrier, durable when all before it are. */
+  /**
+   * Answered by `stored` or `store-failed`. No operations: a barrier, durable when all before it
+   * are.
+   */
   | {
       readonly type: 'store'
       readonly batch: number
@@ -62,7 +71,10 @@ export type NodeEffect =
   /** Something worth a log line or a counter. */
   | { readonly type: 'note'; readonly note: Note }
 
-/** What a client may ask. Sizes and forms are checked at the edge that parsed it; quorums and buckets are checked here. */
+/**
+ * What a client may ask. Sizes and forms are checked at the edge that parsed it; quorums and
+ * buckets are checked here.
+ */
 export type ClientRequest =
   | PutRequest
   | GetRequest
@@ -104,7 +116,9 @@ export interface GetRequest extends KeyRequest {
 export interface ListKeysRequest {
   readonly type: 'list'
   readonly bucket: string
-  /** Bounds on the ordered key (`listingKey`): from inclusive, to exclusive, empty `to` for none. */
+  /**
+   * Bounds on the ordered key (`listingKey`): from inclusive, to exclusive, empty `to` for none.
+   */
   readonly from: Uint8Array
   readonly to: Uint8Array
   readonly reverse: boolean
@@ -123,7 +137,10 @@ export interface GetSuccess {
   readonly ok: true
   /** The merged answers of R replicas. */
   readonly container: Container
-  /** What to show: the winner of an `lww` bucket, all live siblings of a `siblings` one; none when absent or deleted. */
+  /**
+   * What to show: the winner of an `lww` bucket, all live siblings of a `siblings` one; none when
+   * absent or deleted.
+   */
   readonly live: readonly Version[]
   /** To hand back with the next write; undefined when the key was never written. */
   readonly context: Context | undefined

@@ -1,4 +1,7 @@
-/** What the tests of this folder stand on: a host that notes all that it is asked for, and a store that is a map. */
+/**
+ * What the tests of this folder stand on: a host that notes all that it is asked for, and a store
+ * that is a map.
+ */
 import { instant } from '../std/instant.ts'
 import type { Instant } from '../std/instant.ts'
 import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
@@ -6,6 +9,7 @@ import { compareBytes } from '../std/bytes.ts'
 import { crc32 } from '../std/crc32.ts'
 import type { Layout, Role } from '../placement/layout.ts'
 import { planLayout } from '../placement/plan-layout.ts'
+import { cut } from '../ports.ts'
 import type { ScanRange, StoreEntry, StoreOperation, StoreRead, StoreReader } from '../ports.ts'
 import { EMPTY_CONTAINER, write } from '../versions/container.ts'
 import { encodeRecord } from '../versions/record.ts'
@@ -115,10 +119,10 @@ export class FakeStore implements StoreReader {
     this.apply([{ type: 'put', key, value }])
   }
 
-  scan({ from, to, limit, reverse }: ScanRange): StoreEntry[] {
-    const found = this.entries.filter(({ key }) => isWithin(key, from, to))
-    found.sort((a, b) => compareBytes(a.key, b.key) * (reverse ? -1 : 1))
-    return found.slice(0, limit)
+  scan(range: ScanRange): StoreEntry[] {
+    const found = this.entries.filter(({ key }) => isWithin(key, range.from, range.to))
+    found.sort((a, b) => compareBytes(a.key, b.key) * (range.reverse ? -1 : 1))
+    return cut(range, found)
   }
 }
 

@@ -1,10 +1,11 @@
 /**
- * Writes on their way to a replica that may coordinate them. A node that holds no replica of a partition draws no dots for it
- * (V2), so it passes the write on and hands the answer back.
+ * Writes on their way to a replica that may coordinate them. A node that holds no replica of a
+ * partition draws no dots for it (V2), so it passes the write on and hands the answer back.
  *
- * The one danger is coordinating twice: a write that was sent, and whose answer is lost, may be done. It is sent to another
- * replica only when the first refused it (nothing stored) or when the connection for which it waited was never made; otherwise
- * the client hears `unknown`. That the target is said to be dead is no proof: its message may wait for a partition to heal.
+ * The one danger is coordinating twice: a write that was sent, and whose answer is lost, may be
+ * done. It is sent to another replica only when the first refused it (nothing stored) or when the
+ * connection for which it waited was never made; otherwise the client hears `unknown`. That the
+ * target is said to be dead is no proof: its message may wait for a partition to heal.
  */
 import { assert } from '../std/assert.ts'
 import type { NodeId } from '../std/ids.ts'
@@ -92,8 +93,9 @@ export class Forwards {
   }
 
   /**
-   * The peer is said to be dead. That proves nothing: what waits for a connection may still be delivered, so it waits on, for
-   * the connection or for its own deadline, and what was sent may be done.
+   * The peer is said to be dead. That proves nothing: what waits for a connection may still be
+   * delivered, so it waits on, for the connection or for its own deadline, and what was sent may be
+   * done.
    */
   memberDown(peer: NodeId): void {
     for (const [request, forwarded] of this.#forwards) {
@@ -138,7 +140,9 @@ export class Forwards {
   }
 }
 
-/** Refused before anything was stored, and perhaps for a reason that another replica does not share. */
+/**
+ * Refused before anything was stored, and perhaps for a reason that another replica does not share.
+ */
 function isRetryable(failure: Failure): boolean {
   if (failure.outcome !== 'rejected') return false
   return (

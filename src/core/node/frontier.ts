@@ -1,7 +1,8 @@
 /**
- * Merging ordered pages whose ends differ. Each source has given its entries up to some key, and may hold more beyond it. What
- * stands at or before the *least* of those ends, the frontier, is complete: every source has told all it has up to there. The
- * rest must wait, because a source that stopped early may hold something in between; listing it now would skip that for ever.
+ * Merging ordered pages whose ends differ. Each source has given its entries up to some key, and
+ * may hold more beyond it. What stands at or before the *least* of those ends, the frontier, is
+ * complete: every source has told all it has up to there. The rest must wait, because a source that
+ * stopped early may hold something in between; listing it now would skip that for ever.
  */
 import { compareBytes } from '../std/bytes.ts'
 
@@ -13,7 +14,10 @@ export interface Page<T extends { readonly key: Uint8Array }> {
 }
 
 export interface Merged<T> {
-  /** All entries up to the frontier, in order; entries of several sources with one key stand together. */
+  /**
+   * All entries up to the frontier, in order; entries of several sources with one key stand
+   * together.
+   */
   readonly entries: readonly T[]
   /** Where to go on: the last complete key. undefined: every source is exhausted. */
   readonly frontier: Uint8Array | undefined

@@ -1,6 +1,6 @@
 /**
- * What the node gives its own rooms: the way out for what they ask, and the few facts that they share. The machines of the
- * other layers never see it; the node maps their effects into it.
+ * What the node gives its own rooms: the way out for what they ask, and the few facts that they
+ * share. The machines of the other layers never see it; the node maps their effects into it.
  */
 import type { TransferTimer } from '../repair/transfer-receiver.ts'
 import type { ReadTimer } from '../coordinator/reads.ts'
@@ -39,7 +39,9 @@ export interface Host {
   readonly self: NodeId
   readonly now: Instant
   readonly wallMs: number
-  /** A number for one message that wants an answer; never the same again, not even after a restart. */
+  /**
+   * A number for one message that wants an answer; never the same again, not even after a restart.
+   */
   nextRequest(): number
   isUp(node: NodeId): boolean
   /** Whether the store is so far behind that it should be given no new work. */

@@ -1,15 +1,17 @@
 /**
- * The layout as this node knows it: adopting newer ones, asking for a share, giving shares out, and noticing when a move is
- * complete.
+ * The layout as this node knows it: adopting newer ones, asking for a share, giving shares out, and
+ * noticing when a move is complete.
  *
- * Who plans? For a layout change to be chosen exactly once takes consensus, which this store will have; until then one node
- * plans at a time, by a rule that all apply: the least node id among the layout's members that are up, and only while a
- * majority of the layout's members is up, so that two sides of a partition never both plan. Two nodes can still disagree for
- * a moment about who is up; then two layouts of one version meet, and the greater hash wins everywhere. This is the one
+ * Who plans? For a layout change to be chosen exactly once takes consensus, which this store will
+ * have; until then one node plans at a time, by a rule that all apply: the least node id among the
+ * layout's members that are up, and only while a majority of the layout's members is up, so that
+ * two sides of a partition never both plan. Two nodes can still disagree for a moment about who is
+ * up; then two layouts of one version meet, and the greater hash wins everywhere. This is the one
  * place to replace when versions are chosen by a register.
  *
- * A node without a share asks for one, any member passes the request on to the planner, and the planner waits a little so that
- * nodes that join together are planned together. While data moves, nobody plans.
+ * A node without a share asks for one, any member passes the request on to the planner, and the
+ * planner waits a little so that nodes that join together are planned together. While data moves,
+ * nobody plans.
  */
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
@@ -79,7 +81,10 @@ export class LayoutKeeper {
     return this.#state?.current.version ?? 0
   }
 
-  /** The greatest version whose adoption survives a crash: a transfer is served only under a durable fence. */
+  /**
+   * The greatest version whose adoption survives a crash: a transfer is served only under a durable
+   * fence.
+   */
   get durableVersion(): number {
     return this.#durable
   }
@@ -152,11 +157,15 @@ export class LayoutKeeper {
     this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
   }
 
-  /** The gathering is over: plans for all who asked, unless data still moves or somebody else plans now. */
+  /**
+   * The gathering is over: plans for all who asked, unless data still moves or somebody else plans
+   * now.
+   */
   onPlanTimer(now: Instant): Adoption | undefined {
     this.#planArmed = false
     const state = this.#state
-    // Who asked and is gone would be waited for by everybody until it is back. Who is not known to be up yet asks again.
+    // Who asked and is gone would be waited for by everybody until it is back. Who is not known to
+    // be up yet asks again.
     const wanted = [...this.#joining.values()].filter(
       (role) => !this.#hasRole(role) && this.#host.isUp(role.node),
     )
@@ -212,12 +221,16 @@ export class LayoutKeeper {
   }
 }
 
-/** The layout that gives the wanted roles, as far as there is room for them; undefined when there is none to be planned. */
+/**
+ * The layout that gives the wanted roles, as far as there is room for them; undefined when there is
+ * none to be planned.
+ */
 function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefined {
   const kept = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
   const admitted = wanted.slice(0, NODES_MAX - kept.length)
   const roles = [...kept, ...admitted]
-  // Roles are what peers ask for: a layout in which nobody would hold data is not planned, nor one behind the last version.
+  // Roles are what peers ask for: a layout in which nobody would hold data is not planned, nor one
+  // behind the last version.
   if (admitted.length === 0 || checkRoles(roles) !== undefined) return undefined
   if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
   const { partitions, replicas } = previous

@@ -147,6 +147,25 @@ test('large records are scanned a few at a time', () => {
   assert.ok(bench.largest <= 13_000_000, `${bench.largest} bytes in one scan`)
 })
 
+test('however large the records turn out, no scan gives more than its bound and one of each', () => {
+  const bench = new Bench()
+  const small = recordOf(written(1, 1))
+  const large = recordOf(written(1, 1, new Uint8Array(1_000_000)))
+  for (let i = 0; i < 20; i++) bench.store.put(keyIn(0, `a${String(i).padStart(2, '0')}`), small)
+  assert.equal(bench.list({ limit: 20 }).entries.length, 20)
+  const keys = Array.from({ length: 120 }, (_, i) => `k${String(i).padStart(3, '0')}`)
+  for (const [i, key] of keys.entries()) bench.store.put(keyIn(i % 2, key), large)
+  const from = listingKey(bytes('k'), undefined)
+  for (const reverse of [false, true]) {
+    bench.largest = 0
+    const page = bench.list({ from, limit: 100, reverse })
+    const wanted = reverse ? keys.toReversed() : keys
+    assert.deepEqual(names(page), wanted.slice(0, 100))
+    assert.ok(page.more)
+    assert.ok(bench.largest <= 36_000_000, `${bench.largest} bytes in one scan`)
+  }
+})
+
 test('a reply ends early at its bound in bytes, and says that there is more', () => {
   const bench = new Bench()
   let siblings = written(1, 1)

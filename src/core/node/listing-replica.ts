@@ -1,19 +1,22 @@
 /**
  * A replica's side of a listing: the next keys, in order, over many partitions of its store.
  *
- * The store keeps partitions apart, and a listing wants their keys merged. Reading all of them would be a full scan for every
- * page, so each partition gives a small page of its own, sized so that together they cover the limit with some luck, and what
- * is complete of their merge (`frontier.ts`) is taken; the unlucky rest takes another round from there.
+ * The store keeps partitions apart, and a listing wants their keys merged. Reading all of them
+ * would be a full scan for every page, so each partition gives a small page of its own, sized so
+ * that together they cover the limit with some luck, and what is complete of their merge
+ * (`frontier.ts`) is taken; the unlucky rest takes another round from there.
  *
- * A scan gives whole records, and a listing wants their keys. So a round is cut into as many scans as keep the records of each
- * within a bound, by the size of those last seen, and what has been read is reduced to keys and summaries before the next. A
- * scan that fails all the same is tried with fewer partitions, then with fewer records, before the listing fails.
+ * A scan gives whole records, and a listing wants their keys. So a round is cut into as many scans
+ * as keep the records of each within a bound, by the size of those last seen, and what has been
+ * read is reduced to keys and summaries before the next. A scan that fails all the same is tried
+ * with fewer partitions, then with fewer records, before the listing fails.
  */
 import { assert, must } from '../std/assert.ts'
 import type { Checksum } from '../std/crc32.ts'
 import { ByteWriter } from '../std/bytes.ts'
 import type { NodeId } from '../std/ids.ts'
-import type { StoreEntry } from '../ports.ts'
+import type { ScanRange, StoreEntry } from '../ports.ts'
+import { isCut } from '../ports.ts'
 import { encodeContainer, decodeRecord } from '../versions/record.ts'
 import { summarise } from '../versions/container.ts'
 import { mergePages, successor } from './frontier.ts'
@@ -26,7 +29,14 @@ import { bucketRange, parseRecordKey } from './storage-keys.ts'
 const SCANS_MAX = 64
 /** What the records of one scan may come to, bytes, as far as that can be told before. */
 const SCAN_BYTES = 4 * 1024 * 1024
-/** A reply ends early at so many bytes: a page of siblings by the hundred must still fit a frame. */
+/**
+ * And whatever was told, when its partitions have used up their parts of this, each by a record at
+ * most. Well above the other: what a round reads beyond its frontier is read once more.
+ */
+const SCAN_BYTES_MAX = 32 * 1024 * 1024
+/**
+ * A reply ends early at so many bytes: a page of siblings by the hundred must still fit a frame.
+ */
 const REPLY_BYTES_MAX = 4 * 1024 * 1024
 /** Records are taken for so large, bytes, before any was seen. */
 const RECORD_BYTES = 256
@@ -42,9 +52,10 @@ interface Listing {
   to: Uint8Array
   /** Records wanted of each partition. */
   pageSize: number
-  /** This round's pages, in order of the request's partitions; the scan under way reads the next `span` of them. */
+  /** This round's pages, in order of the request's partitions. */
   pages: Page<Row>[]
-  span: number
+  /** Of the scan under way: the next partitions behind those of the pages. */
+  ranges: readonly ScanRange[]
 }
 
 /** A record, with its place in the bucket as its key. */
@@ -52,7 +63,9 @@ interface Row {
   readonly key: Uint8Array
   readonly full: Uint8Array
   readonly bytes: Uint8Array
-  /** What the bytes are: the record, or what a listing tells of it, empty when it cannot be read. */
+  /**
+   * What the bytes are: the record, or what a listing tells of it, empty when it cannot be read.
+   */
   readonly kind: 'record' | 'summary'
 }
 
@@ -64,7 +77,10 @@ export class ListingReplica {
   readonly #listings = new Map<number, Listing>()
   readonly #writer = new ByteWriter(256)
   #token = 0
-  /** What a record takes, as far as the last scans tell; larger ones are believed at once, smaller ones slowly. */
+  /**
+   * What a record takes, as far as the last scans tell; larger ones are believed at once, smaller
+   * ones slowly.
+   */
   #recordBytes = RECORD_BYTES
 
   constructor(host: Host, options: { checksum: Checksum; unreadable: (key: Uint8Array) => void }) {
@@ -84,31 +100,32 @@ export class ListingReplica {
     if (this.#listings.size >= SCANS_MAX) return done(replyOf(request, 'store-failed', [], false))
     const { partitions, limit, from, to } = request
     const pageSize = Math.ceil((1.5 * limit) / partitions.length) + 8
-    const listing = { request, done, entries: [], bytes: 0, from, to, pageSize, pages: [], span: 0 }
-    this.#scan(++this.#token, listing, partitions.length)
+    const nothing = { entries: [], bytes: 0, pages: [], ranges: [] }
+    this.#scan(++this.#token, { request, done, from, to, pageSize, ...nothing }, partitions.length)
   }
 
-  scanned(token: number, ranges: readonly (readonly StoreEntry[])[]): void {
+  scanned(token: number, found: readonly (readonly StoreEntry[])[]): void {
     const listing = this.#take(token)
     if (listing === undefined) return
-    const { request, pages, pageSize, span } = listing
-    this.#measure(ranges)
-    const isWhole = span === request.partitions.length
-    for (const range of ranges) {
-      const rows = range.map(toRow)
+    const { request, pages, ranges } = listing
+    this.#measure(found)
+    const isWhole = ranges.length === request.partitions.length
+    for (const [i, range] of ranges.entries()) {
+      const records = found[i]!
+      const rows = records.map(toRow)
       pages.push({
         entries: isWhole ? rows : rows.map((row) => this.#reduce(row)),
-        more: range.length >= pageSize,
+        more: isCut(range, records),
       })
     }
-    if (pages.length < request.partitions.length) this.#scan(token, listing, span)
+    if (pages.length < request.partitions.length) this.#scan(token, listing, ranges.length)
     else this.#merge(token, listing)
   }
 
   scanFailed(token: number): void {
     const listing = this.#take(token)
     if (listing === undefined) return
-    if (listing.span === 1) {
+    if (listing.ranges.length === 1) {
       if (listing.pageSize === 1)
         return listing.done(replyOf(listing.request, 'store-failed', [], false))
       listing.pageSize >>= 1
@@ -117,7 +134,7 @@ export class ListingReplica {
   }
 
   check(): void {
-    assert(this.#listings.size <= SCANS_MAX, `${this.#listings.size} listings`)
+    assert(this.#listings.size <= SCANS_MAX, () => `${this.#listings.size} listings`)
   }
 
   /** The round is read: takes what is complete of it. */
@@ -133,33 +150,35 @@ export class ListingReplica {
     }
     if (request.reverse) listing.to = frontier
     else listing.from = successor(frontier)
-    // A round that gave little is followed by a larger one, so that the number of rounds stays small.
+    // A round that gave little is followed by a larger one, so that the number of rounds stays
+    // small.
     listing.pageSize = Math.min(listing.pageSize * 2, request.limit + 1)
     this.#scan(token, listing, request.partitions.length)
   }
 
-  /** Reads on in the round: as many partitions as their records may come to, `most` of them at most. */
+  /**
+   * Reads on in the round: as many partitions as their records may come to, `most` of them at most.
+   */
   #scan(token: number, listing: Listing, most: number): void {
     const { request, pages, pageSize, from, to } = listing
     const affordable = Math.floor(SCAN_BYTES / (pageSize * this.#recordBytes))
-    listing.span = Math.max(1, Math.min(affordable, most, request.partitions.length - pages.length))
-    this.#listings.set(token, listing)
-    this.#host.scan(
-      'listing',
-      token,
-      request.partitions.slice(pages.length, pages.length + listing.span).map((partition) => ({
+    const span = Math.max(1, Math.min(affordable, most, request.partitions.length - pages.length))
+    const bytesMax = Math.ceil(SCAN_BYTES_MAX / span)
+    listing.ranges = request.partitions
+      .slice(pages.length, pages.length + span)
+      .map((partition) => ({
         ...bucketRange(partition, request.bucket, from, to),
-        limit: pageSize,
-        reverse: request.reverse,
-      })),
-    )
+        ...{ limit: pageSize, bytesMax, reverse: request.reverse },
+      }))
+    this.#listings.set(token, listing)
+    this.#host.scan('listing', token, listing.ranges)
   }
 
-  #measure(ranges: readonly (readonly StoreEntry[])[]): void {
+  #measure(found: readonly (readonly StoreEntry[])[]): void {
     let records = 0
     let bytes = 0
-    for (const range of ranges)
-      for (const { key, value } of range) {
+    for (const entries of found)
+      for (const { key, value } of entries) {
         records++
         bytes += key.length + value.length
       }

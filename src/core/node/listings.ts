@@ -1,10 +1,12 @@
 /**
- * Coordinating a listing: the keys of a bucket, in order, complete and without duplicates, a page at a time.
+ * Coordinating a listing: the keys of a bucket, in order, complete and without duplicates, a page
+ * at a time.
  *
- * Keys are spread over all partitions by their hash, so every page asks for all of them: R replicas of each partition, chosen
- * so that few nodes are asked (ourselves first). R and not one, because one replica may have been down when a key was
- * written, or deleted: each tells what it holds as a container without values, and the merge tells live from deleted, just
- * as in a get. What of the nodes' pages is complete is decided by their frontier (`frontier.ts`). A page of nothing but
+ * Keys are spread over all partitions by their hash, so every page asks for all of them: R replicas
+ * of each partition, chosen so that few nodes are asked (ourselves first). R and not one, because
+ * one replica may have been down when a key was written, or deleted: each tells what it holds as a
+ * container without values, and the merge tells live from deleted, just as in a get. What of the
+ * nodes' pages is complete is decided by their frontier (`frontier.ts`). A page of nothing but
  * tombstones leads to another round, so that an empty answer means the end.
  */
 import { assert } from '../std/assert.ts'
@@ -31,11 +33,17 @@ interface Listing {
   readonly query: ListKeysRequest
   readonly properties: BucketProperties
   readonly done: (result: ListResult) => void
-  /** Live keys so far; one more than asked for tells where the next page begins. Bounded by: limit + 1. */
+  /**
+   * Live keys so far; one more than asked for tells where the next page begins. Bounded by:
+   * limit + 1.
+   */
   readonly keys: Uint8Array[]
   from: Uint8Array
   to: Uint8Array
-  /** Who was lost while it was asked: it is left alone for the rest of this listing. Bounded by: the nodes. */
+  /**
+   * Who was lost while it was asked: it is left alone for the rest of this listing. Bounded by: the
+   * nodes.
+   */
   readonly lost: Set<NodeId>
   /** This round's questions and answers. Bounded by: the nodes. */
   waiting: Map<number, NodeId>
@@ -138,9 +146,9 @@ export class Listings {
   }
 
   check(): void {
-    assert(this.#listings.size <= LISTINGS_MAX, `${this.#listings.size} listings`)
+    assert(this.#listings.size <= LISTINGS_MAX, () => `${this.#listings.size} listings`)
     for (const { keys, query } of this.#listings.values())
-      assert(keys.length <= query.limit, `${keys.length} keys kept of ${query.limit}`)
+      assert(keys.length <= query.limit, () => `${keys.length} keys kept of ${query.limit}`)
   }
 
   #round(id: number): void {
@@ -186,7 +194,10 @@ export class Listings {
     })
   }
 
-  /** For each partition R replicas that are up, and for each node the partitions that it is asked for. */
+  /**
+   * For each partition R replicas that are up, and for each node the partitions that it is asked
+   * for.
+   */
   #cover({ properties, lost }: Listing): Map<NodeId, PartitionId[]> | Failure {
     const cover = new Map<NodeId, PartitionId[]>()
     for (let index = 0; index < this.#partitions(); index++) {
@@ -218,7 +229,8 @@ export class Listings {
   }
 
   #onPage(id: number, listing: Listing, reply: ListReply): void {
-    // It is ahead of us and has sent its layout before this answer: the replan that follows begins the round anew.
+    // It is ahead of us and has sent its layout before this answer: the replan that follows begins
+    // the round anew.
     if (reply.outcome === 'stale-layout') return
     listing.waiting.delete(reply.request)
     if (reply.outcome !== 'ok')
@@ -275,7 +287,8 @@ function nextOf(key: Uint8Array, { reverse }: ListKeysRequest): Uint8Array {
 }
 
 function pageOf(keys: readonly Uint8Array[], next: Uint8Array | undefined): ListResult {
-  // A key that does not parse cannot have come through any door of ours; it is left out rather than shown garbled.
+  // A key that does not parse cannot have come through any door of ours; it is left out rather than
+  // shown garbled.
   return { ok: true, keys: keys.flatMap((key) => parseListingKey(key) ?? []), next }
 }
 

@@ -1,6 +1,7 @@
 /**
- * The machines of a node, built from what it is given and what its store remembers, and wired to each other by facts: who is up,
- * where a partition is, what the node's own copy says. Nothing happens here yet.
+ * The machines of a node, built from what it is given and what its store remembers, and wired to
+ * each other by facts: who is up, where a partition is, what the node's own copy says. Nothing
+ * happens here yet.
  */
 import { ByteReader } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
@@ -169,12 +170,17 @@ function buildCoordinators(
   return { replica, writes, reads, forwards, ownListings, listings }
 }
 
-/** Where a partition is while no layout is known: nobody holds it, so whatever is aimed at it fails. */
+/**
+ * Where a partition is while no layout is known: nobody holds it, so whatever is aimed at it fails.
+ */
 function nowhere(partition: PartitionId): Placement {
   return { partition, layoutVersion: 0, writeSets: [[]], readSet: [] }
 }
 
-/** The members of the last run; none when they are not there or do not decode: they are learned anew. */
+/**
+ * The members of the last run; none when they are not there or do not decode: they are learned
+ * anew.
+ */
 function knownMembers(store: StoreReader): readonly MemberRecord[] {
   const bytes = store.get(stateKey('members'))
   if (!(bytes instanceof Uint8Array)) return []

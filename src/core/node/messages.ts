@@ -3,9 +3,11 @@
  *
  * | message | from → to | when |
  * |---|---|---|
- * | state-sync | any → any | on contact, after a change, and every few seconds with one peer at random; `answer` asks for the other's |
+ * | state-sync | any → any | on contact, after a change, and now and then with a peer at random |
  * | join-request | node without a role → any node of the layout | until the layout has it |
  * | list-request | coordinator of a listing → replicas | answered by list-reply |
+ *
+ * "Now and then" is every few seconds; `answer` in a state-sync asks for the other's.
  */
 import type { LayoutState, Role } from '../placement/layout.ts'
 import type { MemberRecord } from '../membership/member.ts'
@@ -24,14 +26,20 @@ export interface BucketProperties {
   readonly valueBytesMax: number
 }
 
-/** The newest word on a bucket: by stamp, then by the encoding. `properties` undefined: back to the defaults. */
+/**
+ * The newest word on a bucket: by stamp, then by the encoding. `properties` undefined: back to the
+ * defaults.
+ */
 export interface BucketRecord {
   readonly name: string
   readonly stamp: Stamp
   readonly properties: BucketProperties | undefined
 }
 
-/** All that a node knows of the cluster. Merging is commutative, associative and idempotent in each part. */
+/**
+ * All that a node knows of the cluster. Merging is commutative, associative and idempotent in each
+ * part.
+ */
 export interface StateSync {
   readonly type: 'state-sync'
   /** Whether the receiver should answer with its own. */
@@ -57,7 +65,10 @@ export interface ListRequest {
   readonly bucket: string
   /** Ascending, each once: those that this replica answers for. */
   readonly partitions: readonly PartitionId[]
-  /** Bounds on the ordered key (`listingKey` of `storage-keys.ts`): from inclusive, to exclusive. Empty `to`: no upper bound. */
+  /**
+   * Bounds on the ordered key (`listingKey` of `storage-keys.ts`): from inclusive, to exclusive.
+   * Empty `to`: no upper bound.
+   */
   readonly from: Uint8Array
   readonly to: Uint8Array
   readonly reverse: boolean
@@ -65,7 +76,10 @@ export interface ListRequest {
   readonly limit: number
 }
 
-/** One key as a replica sees it: the record without the values' bytes, enough to tell live from deleted when merged. */
+/**
+ * One key as a replica sees it: the record without the values' bytes, enough to tell live from
+ * deleted when merged.
+ */
 export interface ListEntry {
   /** The ordered key: storage key without partition and bucket. */
   readonly key: Uint8Array

@@ -1,4 +1,7 @@
-/** One whole node among peers that the test plays itself: it says what they say, and looks at what the node does. */
+/**
+ * One whole node among peers that the test plays itself: it says what they say, and looks at what
+ * the node does.
+ */
 import assert from 'node:assert/strict'
 import { crc32 } from '../std/crc32.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'

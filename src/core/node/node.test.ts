@@ -31,7 +31,10 @@ const RANGE = {
   ...{ reverse: false, limit: 3 },
 }
 
-/** Bytes of a message, some of them changed, as a message again; undefined when they are none any more. */
+/**
+ * Bytes of a message, some of them changed, as a message again; undefined when they are none any
+ * more.
+ */
 function garbled(message: PeerMessage, rng: Prng): PeerMessage | undefined {
   const writer = new ByteWriter()
   encodeMessage(writer, message)

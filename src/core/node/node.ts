@@ -1,16 +1,17 @@
 /**
- * One node: the machines of all layers, composed. It routes every event to the machine that it concerns and maps what the
- * machines ask for into effects of its own; it decides nothing that a machine could decide.
+ * One node: the machines of all layers, composed. It routes every event to the machine that it
+ * concerns and maps what the machines ask for into effects of its own; it decides nothing that a
+ * machine could decide.
  *
  * ```
- *   client ─ Requests ─┬─ Writes ───┐               Swim ── who is up
- *                      ├─ Reads ────┼─ store, peers Cluster, LayoutKeeper ── who holds what ── Transfers
- *                      ├─ Forwards ─┤               Actors, HybridClock ── dots and stamps
- *                      └─ Listings ─┘               BucketRegistry, BucketChanges ── under which rules
+ *   client ─ Requests ─┬─ Writes ───┐           Swim ── who is up
+ *                      ├─ Reads ────┼─ store,   Cluster, LayoutKeeper, Transfers ── who holds what
+ *                      ├─ Forwards ─┤  peers    Actors, HybridClock ── dots and stamps
+ *                      └─ Listings ─┘           BucketRegistry, BucketChanges ── under which rules
  *   peers ── Replica, ListingReplica
  * ```
- * Effects are mapped as they are pushed, so a step allocates no list in between. What one machine asks of another is done when
- * it asks; no machine is entered a second time while it is in a step.
+ * Effects are mapped as they are pushed, so a step allocates no list in between. What one machine
+ * asks of another is done when it asks; no machine is entered a second time while it is in a step.
  */
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
@@ -184,7 +185,8 @@ export class Node {
   #onReplicaMessage(from: NodeId, message: Replicate | Read): void {
     const { outlet, replica } = this.#machines
     const { type, request, partition, key } = message
-    // A key is a place in our store: one that is not a record of the partition would reach into something else.
+    // A key is a place in our store: one that is not a record of the partition would reach into
+    // something else.
     if (!isRecordKey(key, partition))
       return outlet.note({ type: 'peer-misbehaved', peer: from, what: `a ${type} of no record` })
     if (type === 'replicate' && outlet.storeBusy)
@@ -285,7 +287,8 @@ export class Node {
         return cluster.stateFailed()
       case 'barrier':
         return transfers.onBarrier(token)
-      // What should have been dropped takes space and does no harm: were the partition to come back, it is merged with.
+      // What should have been dropped takes space and does no harm: were the partition to come
+      // back, it is merged with.
       case 'drop':
     }
   }

@@ -1,9 +1,10 @@
 /**
  * The way out of a node: numbers what it asks for, remembers who asked, and keeps all timers.
  *
- * It also keeps one promise between nodes: a peer never sees a message that speaks of a layout before it has seen that layout.
- * A replica that is behind would refuse what it should take, and one that is ahead refuses what it should not see; so the first
- * such message after a change is preceded, on the same connection, by our state.
+ * It also keeps one promise between nodes: a peer never sees a message that speaks of a layout
+ * before it has seen that layout. A replica that is behind would refuse what it should take, and
+ * one that is ahead refuses what it should not see; so the first such message after a change is
+ * preceded, on the same connection, by our state.
  */
 import type { Effects } from '../std/effects.ts'
 import type { NodeId } from '../std/ids.ts'
@@ -34,7 +35,8 @@ export class Outlet implements Host {
   wallMs = 0
   readonly timers: TimerQueue<NodeTimer> = new TimerQueue()
   #effects: Effects<NodeEffect> = NOWHERE
-  // Bounded by: BATCHES_BUSY, by whoever asks `storeBusy` before a write, and the few batches of the node's own state.
+  // Bounded by: BATCHES_BUSY, by whoever asks `storeBusy` before a write, and the few batches of
+  // the node's own state.
   readonly #batches = new Map<number, Ticket<StoreOwner>>()
   // Bounded by: what the two that scan have in flight, each of which bounds its own.
   readonly #scans = new Map<number, Ticket<ScanOwner>>()
@@ -79,7 +81,8 @@ export class Outlet implements Host {
   }
 
   send(to: NodeId, message: PeerMessage): void {
-    // A chunk is data of our layout, though it does not say so: who asked for that of another must hear of ours first.
+    // A chunk is data of our layout, though it does not say so: who asked for that of another must
+    // hear of ours first.
     if ('layoutVersion' in message || message.type === 'transfer-chunk') this.tell(to)
     this.#effects.push({ type: 'send', to, message })
   }

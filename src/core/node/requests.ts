@@ -1,6 +1,7 @@
 /**
- * From what a client asks to what the coordinators do: which bucket, which partition, who may do it, and whether a quorum can
- * be had at all. A request that cannot succeed is refused before anything is stored, so that its failure is `rejected`.
+ * From what a client asks to what the coordinators do: which bucket, which partition, who may do
+ * it, and whether a quorum can be had at all. A request that cannot succeed is refused before
+ * anything is stored, so that its failure is `rejected`.
  */
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
@@ -62,7 +63,10 @@ export type Origin =
   /** Nobody: a read for the sake of the repair that it causes. */
   | { readonly kind: 'repair'; readonly key: string }
 
-/** Results of forwarded writes remembered, so that a repeated request is answered and not coordinated again (V2). */
+/**
+ * Results of forwarded writes remembered, so that a repeated request is answered and not
+ * coordinated again (V2).
+ */
 const REMEMBERED_MAX = 4096
 
 /** A write that this node may coordinate. */
@@ -144,7 +148,8 @@ export class Requests {
     if (request.r !== undefined && !isQuorum(request.r, n))
       return this.#replyGet(client, failure('DND_ERR_BAD_QUORUM', quorumProblem('r', request.r, n)))
     const up = place.readSet.slice(0, n).filter((node) => this.#host.isUp(node)).length
-    // The machine caps both by the set that it asks, which may be a larger one when the layout changes meanwhile.
+    // The machine caps both by the set that it asks, which may be a larger one when the layout
+    // changes meanwhile.
     const r = request.r ?? properties.r
     if (up < Math.min(r, n)) return this.#replyGet(client, unavailable(Math.min(r, n), up))
     const key = recordKey(place.partition, request.bucket, listingKey(request.key, request.sort))
@@ -167,7 +172,10 @@ export class Requests {
   }
 
   written(origin: Origin, result: WriteResult): void {
-    assert(origin.kind === 'client' || origin.kind === 'forward', `a write for ${origin.kind}`)
+    assert(
+      origin.kind === 'client' || origin.kind === 'forward',
+      () => `a write for ${origin.kind}`,
+    )
     if (origin.kind === 'client') {
       if (!result.ok) this.#host.note({ type: 'request-failed', code: result.code })
       return this.#host.reply(origin.client, { type: 'write', result })
@@ -175,7 +183,8 @@ export class Requests {
     // Counted by the node whose client it is.
     const { from, request } = origin
     const id = `${from}/${request}`
-    // A refusal stored nothing: the same request may be tried here again. It is forgotten rather than repeated.
+    // A refusal stored nothing: the same request may be tried here again. It is forgotten rather
+    // than repeated.
     if (!result.ok && result.outcome === 'rejected') this.#remembered.delete(id)
     else if (this.#remembered.has(id)) this.#remembered.set(id, result)
     this.#host.send(from, { type: 'forward-reply', request, result })
@@ -183,7 +192,7 @@ export class Requests {
 
   read(origin: Origin, result: ReadResult): void {
     if (origin.kind === 'repair') return this.#parts.broken.repaired(origin.key)
-    assert(origin.kind === 'get', `a read for ${origin.kind}`)
+    assert(origin.kind === 'get', () => `a read for ${origin.kind}`)
     if (!result.ok) return this.#replyGet(origin.client, result)
     const { container, answers } = result
     const live = visible(container, origin.conflicts)
@@ -195,7 +204,7 @@ export class Requests {
   }
 
   check(): void {
-    assert(this.#remembered.size <= REMEMBERED_MAX, `${this.#remembered.size} remembered`)
+    assert(this.#remembered.size <= REMEMBERED_MAX, () => `${this.#remembered.size} remembered`)
   }
 
   #write(operation: WriteOperation, origin: Origin): void {
@@ -284,7 +293,8 @@ export class Requests {
       context,
     }
     const prepared = prepareWrite(local, intent, actor, clock, this.#host.wallMs)
-    // Asked for in time, the next leases are durable before these are used up; if not, they are needed at once.
+    // Asked for in time, the next leases are durable before these are used up; if not, they are
+    // needed at once.
     actors.drew(placement.partition)
     this.#parts.leaseClock()
     if (!prepared.ok) {
@@ -323,7 +333,10 @@ export class Requests {
     return actor.forgot(local.vector) || (context !== undefined && actor.forgot(context.vector))
   }
 
-  /** The container held here; undefined when it cannot be read: a coordinator never builds on that (V9). */
+  /**
+   * The container held here; undefined when it cannot be read: a coordinator never builds on that
+   * (V9).
+   */
   #local(key: Uint8Array, store: StoreReader, checksum: Checksum): Container | undefined {
     const held = store.get(key)
     if (held === undefined) return EMPTY_CONTAINER
@@ -353,7 +366,7 @@ export class Requests {
     if (refusal !== undefined) return refusal
     const { partitions } = must(layout.state, 'a layout').current
     const partition: PartitionId = partitionOf(slotOf(bucket, key), partitions)
-    return must(layout.placementOf(partition), `partition ${partition}`)
+    return must(layout.placementOf(partition), () => `partition ${partition}`)
   }
 
   /** What forbids every request of the bucket. */
@@ -378,7 +391,9 @@ export class Requests {
   }
 }
 
-/** What a client sees of a container: one value at most in `lww`, every live sibling in `siblings`. */
+/**
+ * What a client sees of a container: one value at most in `lww`, every live sibling in `siblings`.
+ */
 function visible(
   container: Container,
   conflicts: BucketProperties['conflicts'],

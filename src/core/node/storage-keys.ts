@@ -1,16 +1,17 @@
 /**
- * How keys are laid out in a node's store, so that a partition is one contiguous range (moved, dropped and compared as a
- * unit: Dynamo §6.2, strategy 3) and a bucket's keys within it stand in the order of (key, sort).
+ * How keys are laid out in a node's store, so that a partition is one contiguous range (moved,
+ * dropped and compared as a unit: Dynamo §6.2, strategy 3) and a bucket's keys within it stand in
+ * the order of (key, sort).
  *
  * ```
- * 0x01 · partition u16 · bucket · 0x00 · listing key        a record
- * 0x02 · partition u16                                      the replica's actor: vnode id and counter lease
- * 0x03 · name                                               what the node knows: layout, members, buckets, clock lease
+ * 0x01 · partition u16 · bucket · 0x00 · listing key    a record
+ * 0x02 · partition u16         the replica's actor: vnode id and counter lease
+ * 0x03 · name                  what the node knows: layout, members, buckets, clock lease
  *
- * listing key = escape(key) · 00 01 · [ escape(sort) · 00 01 ]        escape: 00 → 00 FF
+ * listing key = escape(key) · 00 01 · [ escape(sort) · 00 01 ]    escape: 00 → 00 FF
  * ```
- * The terminator sorts below every escaped byte, so a key stands before its own extensions, and an item without a sort
- * key before all with one. Bucket names have no 0x00.
+ * The terminator sorts below every escaped byte, so a key stands before its own extensions, and an
+ * item without a sort key before all with one. Bucket names have no 0x00.
  */
 import { assert } from '../std/assert.ts'
 import { utf8Encode } from '../std/bytes.ts'
@@ -102,7 +103,9 @@ export function partitionRange(partition: PartitionId): KeyRange {
   }
 }
 
-/** Records of one bucket in one partition between two listing keys; empty `to`: to the bucket's end. */
+/**
+ * Records of one bucket in one partition between two listing keys; empty `to`: to the bucket's end.
+ */
 export function bucketRange(
   partition: PartitionId,
   bucket: string,
@@ -147,7 +150,7 @@ function escapeInto(target: Uint8Array, offset: number, bytes: Uint8Array): numb
 }
 
 function terminate(target: Uint8Array, offset: number): number {
-  assert(offset + 2 <= target.length, `terminator at ${offset} of ${target.length}`)
+  assert(offset + 2 <= target.length, () => `terminator at ${offset} of ${target.length}`)
   target[offset] = 0
   target[offset + 1] = TERMINATOR
   return offset + 2

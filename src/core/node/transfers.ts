@@ -1,14 +1,17 @@
 /**
- * Moving partitions, as the node sees it: begins to pull when a layout gives it something new, serves what others pull, and
- * says when all of it is here. The two machines of `core/repair` do the work.
+ * Moving partitions, as the node sees it: begins to pull when a layout gives it something new,
+ * serves what others pull, and says when all of it is here. The two machines of `core/repair` do
+ * the work.
  *
- * How many old owners must be pulled? A write was acknowledged by at least W of the old set's n, so any n − W + 1 of them
- * together hold every acknowledged write; this node is one of them when it held the partition before. W is the least that any
- * bucket asks for by default; a request that asked for less got less.
+ * How many old owners must be pulled? A write was acknowledged by at least W of the old set's n, so
+ * any n − W + 1 of them together hold every acknowledged write; this node is one of them when it
+ * held the partition before. W is the least that any bucket asks for by default; a request that
+ * asked for less got less.
  *
- * When is all of it here? A record that the store shows already is skipped, and what the store shows may not be durable yet, or
- * may be taken back when the disk refuses it. So the end of a pull is followed by a barrier, and if any batch of this node was
- * lost since the beginning, everything is pulled once more: that is quick, for most of it is here.
+ * When is all of it here? A record that the store shows already is skipped, and what the store
+ * shows may not be durable yet, or may be taken back when the disk refuses it. So the end of a pull
+ * is followed by a barrier, and if any batch of this node was lost since the beginning, everything
+ * is pulled once more: that is quick, for most of it is here.
  */
 import type { Effects } from '../std/effects.ts'
 import type { NodeId } from '../std/ids.ts'
@@ -83,20 +86,26 @@ export class Transfers {
     return this.#receiver.records
   }
 
-  /** The layout may have given this node something: pulls it, unless it has said already that it is here. */
+  /**
+   * The layout may have given this node something: pulls it, unless it has said already that it is
+   * here.
+   */
   begin(): void {
     const { state } = this.#parts.layout
     if (state === undefined) return
     const { version, hash } = state.current
     const partitions = this.#planOf(state)
     this.#pulling = partitions.length > 0
-    // What was pulled for another layout is worth nothing, even if two planners gave both the same version.
+    // What was pulled for another layout is worth nothing, even if two planners gave both the same
+    // version.
     if (hash !== this.#hash || !this.#pulling) this.#forget(version)
     this.#hash = hash
     if (this.#pulling) this.#receive({ type: 'begin', layoutVersion: version, partitions })
   }
 
-  /** What this node has to pull: nothing when the data does not move, or has been said to be here. */
+  /**
+   * What this node has to pull: nothing when the data does not move, or has been said to be here.
+   */
   #planOf({ previous, synced }: LayoutState): PartitionTransfer[] {
     const { self } = this.#host
     if (previous === undefined || synced.includes(self)) return []
@@ -105,7 +114,8 @@ export class Transfers {
     return this.#parts.layout.gained().map((partition) => {
       const owners = (table[partition] ?? []).flatMap((index) => roles[index]?.node ?? [])
       const sources = owners.filter((node) => node !== self)
-      // Where this node was an old owner already, and only moved up in the order, it is one of those that are needed.
+      // Where this node was an old owner already, and only moved up in the order, it is one of
+      // those that are needed.
       const own = sources.length < owners.length ? 1 : 0
       const needed = owners.length - Math.min(leastW, owners.length) + 1 - own
       return { partition, sources, needed }
@@ -122,7 +132,10 @@ export class Transfers {
       this.#receiver.step(nothing, this.#host.now, unheard)
   }
 
-  /** A batch of anybody's on this node was not taken by the disk: what was skipped as being here may be gone. */
+  /**
+   * A batch of anybody's on this node was not taken by the disk: what was skipped as being here may
+   * be gone.
+   */
   batchLost(): void {
     this.#doubtful ||= this.#pulling
   }

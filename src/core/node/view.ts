@@ -1,5 +1,6 @@
 /**
- * What a node shows of itself: read-only, for HTTP, the console, tests and checkers. Taken when asked, never kept.
+ * What a node shows of itself: read-only, for HTTP, the console, tests and checkers. Taken when
+ * asked, never kept.
  */
 import type { PartitionId } from '../std/ids.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'
@@ -20,9 +21,13 @@ export interface NodeView {
   readonly ready: boolean
   /** Client requests in flight here. */
   readonly inFlight: number
-  /** Partitions, and how many of them have R of their replicas up, and all, as this node sees it. */
+  /**
+   * Partitions, and how many of them have R of their replicas up, and all, as this node sees it.
+   */
   readonly partitions: PartitionCounts
-  /** Partitions that this node still has to pull, and the records pulled since the layout changed. */
+  /**
+   * Partitions that this node still has to pull, and the records pulled since the layout changed.
+   */
   readonly transfers: { readonly pending: number; readonly records: number }
 }
 

@@ -13,10 +13,10 @@
  * ```
  * The search goes breadth first, by replicas moved, from all sources at once, so each repair moves
  * as few as it can. A hop through p may lead to any node of the zone it leaves, and to another zone
- * when neither bound of p's zones is broken. Each node is reached once. Two hops of one path through
- * the same partition break no bound together: what the later one could take from another zone, the
- * earlier had reached already, unless the earlier stayed within its zone. Since the quotas are
- * feasible, a path exists as long as one node is overfull or one place empty.
+ * when neither bound of p's zones is broken. Each node is reached once. Two hops of one path
+ * through the same partition break no bound together: what the later one could take from another
+ * zone, the earlier had reached already, unless the earlier stayed within its zone. Since the
+ * quotas are feasible, a path exists as long as one node is overfull or one place empty.
  *
  * Each augmentation is short but the sum need not be the least possible: a minimum-cost flow may
  * save a few moves more. This file is what it would replace: {@link Demand} in, replica sets out.
@@ -115,7 +115,7 @@ class Assignment {
       if (node === VACANT || !mayGo(node)) continue
       if (worst === NOBODY || excess(node) > excess(worst)) worst = node
     }
-    assert(worst !== NOBODY, `nobody can leave partition ${p}`)
+    assert(worst !== NOBODY, () => `nobody can leave partition ${p}`)
     set[set.indexOf(worst)] = VACANT
     this.#load[worst] = this.#load[worst]! - 1
   }
@@ -131,7 +131,7 @@ class Assignment {
       this.#beginSearch()
       const direct = needy >= 0 ? this.#openZone(p, needy, NOBODY) : this.#openPartition(p, NOBODY)
       const end = direct === NOBODY ? this.#searchOn() : direct
-      assert(end !== NOBODY, `no node for partition ${p}`)
+      assert(end !== NOBODY, () => `no node for partition ${p}`)
       this.#apply(end)
     }
     return true
@@ -177,7 +177,7 @@ class Assignment {
     }
     if (this.#queue.length === 0) return false
     const end = this.#searchOn()
-    assert(end !== NOBODY, `nobody can relieve node ${this.#queue[0]}`)
+    assert(end !== NOBODY, () => `nobody can relieve node ${this.#queue[0]}`)
     this.#apply(end)
     return true
   }
@@ -249,8 +249,8 @@ class Assignment {
   #put(p: number, place: number, node: number): void {
     const set = this.sets[p]!
     const at = set.indexOf(place)
-    assert(at >= 0, `node ${place} is not in partition ${p}`)
-    assert(!set.includes(node), `node ${node} is in partition ${p} already`)
+    assert(at >= 0, () => `node ${place} is not in partition ${p}`)
+    assert(!set.includes(node), () => `node ${node} is in partition ${p} already`)
     set[at] = node
     this.#load[node] = this.#load[node]! + 1
     if (place !== VACANT) this.#load[place] = this.#load[place]! - 1
@@ -265,13 +265,13 @@ class Assignment {
   #check(): void {
     const { quotas, zones } = this.#demand
     quotas.forEach((quota, node) =>
-      assert(this.#load[node] === quota, `node ${node} has ${this.#load[node]} of ${quota}`),
+      assert(this.#load[node] === quota, () => `node ${node} has ${this.#load[node]} of ${quota}`),
     )
     for (let p = 0; p < this.sets.length; p++) {
       zones.forEach((zone, z) => {
         const count = this.#count(p, z)
-        assert(count >= zone.least, `zone ${zone.name} gives ${count} to partition ${p}`)
-        assert(count <= zone.most, `zone ${zone.name} gives ${count} to partition ${p}`)
+        assert(count >= zone.least, () => `zone ${zone.name} gives ${count} to partition ${p}`)
+        assert(count <= zone.most, () => `zone ${zone.name} gives ${count} to partition ${p}`)
       })
     }
   }
@@ -285,7 +285,7 @@ function fit(set: readonly number[], size: number): number[] {
   const places = [...set]
   while (places.length > size) {
     const vacant = places.indexOf(VACANT)
-    assert(vacant >= 0, `${places.length} nodes in a set of ${size}`)
+    assert(vacant >= 0, () => `${places.length} nodes in a set of ${size}`)
     places.splice(vacant, 1)
   }
   while (places.length < size) places.push(VACANT)

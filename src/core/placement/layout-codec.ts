@@ -118,7 +118,7 @@ function writeContent(writer: ByteWriter, layout: LayoutContent): void {
     writer.varint(role.weight)
   }
   for (const set of layout.table) {
-    assert(set.length === size, `a set of ${set.length} in a layout of ${size}`)
+    assert(set.length === size, () => `a set of ${set.length} in a layout of ${size}`)
     for (const index of set) writer.varint(index)
   }
 }
@@ -151,7 +151,7 @@ function readContent(reader: ByteReader): LayoutContent {
 
 function writeNode(writer: ByteWriter, node: NodeId): void {
   const bytes = fromHex(node)
-  assert(bytes?.length === NODE_ID_BYTES, `node id ${node}`)
+  assert(bytes?.length === NODE_ID_BYTES, () => `node id ${node}`)
   writer.raw(bytes)
 }
 

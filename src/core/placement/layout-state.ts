@@ -42,9 +42,9 @@ export function mergeLayoutStates(mine: LayoutState | undefined, theirs: LayoutS
 /** Adopts `next`. One transition at a time: the one before must be over. */
 export function beginTransition(state: LayoutState | undefined, next: Layout): LayoutState {
   if (state === undefined) return retired(next)
-  assert(state.previous === undefined, `layout ${state.current.version} is still moving`)
+  assert(state.previous === undefined, () => `layout ${state.current.version} is still moving`)
   const problem = checkSuccessor(state.current, next)
-  assert(problem === undefined, `cannot adopt layout ${next.version}: ${problem}`)
+  assert(problem === undefined, () => `cannot adopt layout ${next.version}: ${problem}`)
   return retireWhenSynced({ current: next, previous: state.current, synced: [] })
 }
 

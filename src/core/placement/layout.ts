@@ -1,6 +1,7 @@
 /**
- * The layout: the versioned, agreed answer to "which nodes hold this partition?". It is computed once, by one node,
- * validated by everyone who hears of it (`layout-check.ts`), stored, gossiped, and never recomputed.
+ * The layout: the versioned, agreed answer to "which nodes hold this partition?". It is computed
+ * once, by one node, validated by everyone who hears of it (`layout-check.ts`), stored, gossiped,
+ * and never recomputed.
  */
 import type { NodeId, PartitionId } from '../std/ids.ts'
 
@@ -20,11 +21,17 @@ export interface Layout {
   readonly previousHash: number
   /** Q: a power of two, fixed when the cluster is born. */
   readonly partitions: number
-  /** Wanted replicas of each partition, 1 … 7; a layout of fewer nodes has one on each. Fixed at birth. */
+  /**
+   * Wanted replicas of each partition, 1 … 7; a layout of fewer nodes has one on each. Fixed at
+   * birth.
+   */
   readonly replicas: number
   /** Sorted by node id, each once. Bounded by: NODES_MAX. */
   readonly roles: readonly Role[]
-  /** Ordered replica set of each partition: indices into `roles`. Length Q, each of min(replicas, weighted nodes). */
+  /**
+   * Ordered replica set of each partition: indices into `roles`. Length Q, each of min(replicas,
+   * weighted nodes).
+   */
   readonly table: readonly (readonly number[])[]
   /** CRC-32 of the encoding of everything above. */
   readonly hash: number
@@ -33,9 +40,14 @@ export interface Layout {
 /** A layout change in progress: writes go to both, reads to the newest that is complete. */
 export interface LayoutState {
   readonly current: Layout
-  /** The layout that `current` was planned from, while the data still moves; undefined when it has. */
+  /**
+   * The layout that `current` was planned from, while the data still moves; undefined when it has.
+   */
   readonly previous: Layout | undefined
-  /** Nodes of `current` that have pulled all they newly own. Meaningless when `previous` is undefined. */
+  /**
+   * Nodes of `current` that have pulled all they newly own. Meaningless when `previous` is
+   * undefined.
+   */
   readonly synced: readonly NodeId[]
 }
 
@@ -46,6 +58,9 @@ export interface Placement {
   readonly layoutVersion: number
   /** Replica sets of which each must take the write: one, or two while the partition moves. */
   readonly writeSets: readonly (readonly NodeId[])[]
-  /** The newest complete replica set: who may coordinate and who answers reads. Always one of the write sets. */
+  /**
+   * The newest complete replica set: who may coordinate and who answers reads. Always one of the
+   * write sets.
+   */
   readonly readSet: readonly NodeId[]
 }

@@ -53,9 +53,9 @@ export interface LayoutDifference {
 export function planLayout(request: LayoutRequest): Layout {
   const { previous, partitions, replicas } = request
   const problem = checkDimensions(partitions, replicas) ?? checkRoles(request.roles)
-  assert(problem === undefined, `cannot plan a layout: ${problem}`)
-  assert((previous?.partitions ?? partitions) === partitions, `${partitions} partitions`)
-  assert((previous?.replicas ?? replicas) === replicas, `${replicas} replicas`)
+  assert(problem === undefined, () => `cannot plan a layout: ${problem}`)
+  assert((previous?.partitions ?? partitions) === partitions, () => `${partitions} partitions`)
+  assert((previous?.replicas ?? replicas) === replicas, () => `${replicas} replicas`)
   const roles = request.roles
     .map(({ node, zone, weight }) => ({ node, zone, weight }))
     .sort((a, b) => (a.node < b.node ? -1 : 1))
@@ -71,7 +71,10 @@ export function planLayout(request: LayoutRequest): Layout {
 }
 
 export function diffLayouts(before: Layout, after: Layout): LayoutDifference {
-  assert(before.partitions === after.partitions, `${before.partitions} and ${after.partitions}`)
+  assert(
+    before.partitions === after.partitions,
+    () => `${before.partitions} and ${after.partitions}`,
+  )
   const gains = after.roles.map((): PartitionId[] => [])
   let moves = 0
   for (let p = 0; p < after.partitions; p++) {

@@ -56,7 +56,7 @@ export function spreadOverZones(roles: readonly Role[], size: number): Zone[] {
   let rounds = 0
   for (let placed = 0; placed < size; rounds++) {
     for (const nodes of byName.values()) if (nodes.length > rounds) placed++
-    assert(rounds < size, `${size} replicas do not fit`)
+    assert(rounds < size, () => `${size} replicas do not fit`)
   }
   return [...byName.keys()].sort().map((name) => {
     const nodes = byName.get(name)!
@@ -163,8 +163,11 @@ function round(total: number, shares: Shares, held: readonly number[]): number[]
       const keeps = Number(held[b]! > whole[b]!) - Number(held[a]! > whole[a]!)
       return keeps !== 0 ? keeps : fraction(b) - fraction(a) || a - b
     })
-  assert(left >= 0, `${-left} replicas too many`)
-  assert(left <= candidates.length, `${left} replicas left over for ${candidates.length} nodes`)
+  assert(left >= 0, () => `${-left} replicas too many`)
+  assert(
+    left <= candidates.length,
+    () => `${left} replicas left over for ${candidates.length} nodes`,
+  )
   for (const i of candidates.slice(0, left)) whole[i] = whole[i]! + 1
   return whole
 }

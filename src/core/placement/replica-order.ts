@@ -30,8 +30,8 @@ export function balanceFirsts(sets: readonly number[][], nodes: number): void {
   while (passFirst(sets, firsts, ceiling));
   while (passFirst(sets, firsts, floor));
   for (let node = 0; node < nodes; node++) {
-    assert(firsts[node]! >= floor(node), `node ${node} is first ${firsts[node]} times`)
-    assert(firsts[node]! <= ceiling(node), `node ${node} is first ${firsts[node]} times`)
+    assert(firsts[node]! >= floor(node), () => `node ${node} is first ${firsts[node]} times`)
+    assert(firsts[node]! <= ceiling(node), () => `node ${node} is first ${firsts[node]} times`)
   }
 }
 

@@ -55,7 +55,7 @@ export function slotOf(bucket: string, key: Uint8Array): Slot {
 
 /** `partitions` is Q, a power of two up to the number of slots. */
 export function partitionOf(slot: Slot, partitions: number): PartitionId {
-  assert(slot >= 0 && slot < SLOTS, `slot ${slot}`)
+  assert(slot >= 0 && slot < SLOTS, () => `slot ${slot}`)
   return ((slot * partitions) >>> SLOT_BITS) as PartitionId
 }
 

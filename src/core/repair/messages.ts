@@ -1,11 +1,12 @@
 /**
- * Moving partitions after a layout change. The receiver pulls, so that it sets the pace and a restart goes on from its own
- * cursor:
+ * Moving partitions after a layout change. The receiver pulls, so that it sets the pace and a
+ * restart goes on from its own cursor:
  *
  * ```
  *   new owner ──transfer-request(partition, after key)──▶ old owner
- *   new owner ◀──transfer-chunk(records …, done?)──────── old owner       until done, from enough old owners
+ *   new owner ◀──transfer-chunk(records …, done?)──────── old owner
  * ```
+ * Again and again until `done`, and so from enough old owners.
  */
 import type { PartitionId } from '../std/ids.ts'
 
@@ -23,7 +24,10 @@ export interface TransferChunk {
   readonly type: 'transfer-chunk'
   readonly request: number
   readonly outcome: 'ok' | 'not-replica' | 'stale-layout' | 'store-failed'
-  /** In order of key. Bounded by: TRANSFER_CHUNK_RECORDS_MAX records and TRANSFER_CHUNK_BYTES_MAX bytes or one record. */
+  /**
+   * In order of key. Bounded by: TRANSFER_CHUNK_RECORDS_MAX records and TRANSFER_CHUNK_BYTES_MAX
+   * bytes or one record.
+   */
   readonly entries: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[]
   readonly done: boolean
 }

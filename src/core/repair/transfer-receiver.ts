@@ -188,22 +188,28 @@ export class TransferReceiver {
   }
 
   check(): void {
-    assert(this.#busy.size <= PARTITIONS_AT_ONCE, `${this.#busy.size} partitions at once`)
+    assert(this.#busy.size <= PARTITIONS_AT_ONCE, () => `${this.#busy.size} partitions at once`)
     let inFlight = 0
     for (const work of this.#pending.values()) {
       const missing = work.needed - countIn(work, 'done')
       const busy = countIn(work, 'asked') + countIn(work, 'storing')
-      assert(missing > 0, `partition ${work.partition} needs ${missing} more and is pending`)
-      assert(busy <= missing, `partition ${work.partition} has ${busy} streams for ${missing}`)
-      assert(this.#busy.has(work) === busy > 0, `partition ${work.partition} has ${busy} streams`)
+      assert(missing > 0, () => `partition ${work.partition} needs ${missing} more and is pending`)
+      assert(
+        busy <= missing,
+        () => `partition ${work.partition} has ${busy} streams for ${missing}`,
+      )
+      assert(
+        this.#busy.has(work) === busy > 0,
+        () => `partition ${work.partition} has ${busy} streams`,
+      )
       inFlight += busy
     }
     for (const stream of this.#asked.values()) assert(stream.state === 'asked', stream.state)
     for (const stream of this.#storing.values()) assert(stream.state === 'storing', stream.state)
     const known = this.#asked.size + this.#storing.size
-    assert(known === inFlight, `${known} answers awaited for ${inFlight} streams`)
+    assert(known === inFlight, () => `${known} answers awaited for ${inFlight} streams`)
     const moves = this.#pending.size === 0 || inFlight > 0 || this.#rests.anyResting
-    assert(moves, `${this.#pending.size} partitions are pending and nothing moves`)
+    assert(moves, () => `${this.#pending.size} partitions are pending and nothing moves`)
   }
 
   #onBegin(

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { compareBytes } from '../std/bytes.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { StoreEntry } from '../ports.ts'
+import { cut } from '../ports.ts'
 import {
   TRANSFER_CHUNK_BYTES_MAX,
   TRANSFER_CHUNK_RECORDS_MAX,
@@ -59,11 +60,12 @@ class Bench {
   scan(effects: readonly TransferSourceEffect[]): TransferChunk {
     const [effect] = effects
     assert.ok(effect?.type === 'scan')
-    const { from, to, limit, reverse } = effect.range
+    const { from, to, reverse } = effect.range
     assert.equal(reverse, false)
-    const entries = this.records
-      .filter((record) => compareBytes(record.key, from) >= 0 && compareBytes(record.key, to) < 0)
-      .slice(0, limit)
+    const found = this.records.filter(
+      (record) => compareBytes(record.key, from) >= 0 && compareBytes(record.key, to) < 0,
+    )
+    const entries = cut(effect.range, found)
     return this.answer({ type: 'scanned', token: effect.token, entries })
   }
 
@@ -202,25 +204,37 @@ test('an answer is given once', () => {
   assert.deepEqual(effects, [])
 })
 
-test('chunks grow with small records up to their limit', () => {
+test('chunks of small records are cut by their number', () => {
   const bench = new Bench(Array.from({ length: 4000 }, (_, n) => entry(5, n)))
-  const chunks = bench.readAll()
-  const counts = chunks.map((chunk) => chunk.entries.length)
-  assert.ok(counts[0]! < 100)
-  assert.ok(Math.max(...counts) === TRANSFER_CHUNK_RECORDS_MAX)
-  assert.ok(chunks.length < 12, `${chunks.length} chunks`)
+  const counts = bench.readAll().map((chunk) => chunk.entries.length)
+  assert.deepEqual(counts, [1024, 1024, 1024, 928])
+  assert.equal(counts[0], TRANSFER_CHUNK_RECORDS_MAX)
 })
 
-test('chunks of large records are cut by their bytes, and later scans fetch no more', () => {
+test('chunks of large records are cut by their bytes, and a scan reads one record more at most', () => {
   const size = 60_000
   const bench = new Bench(Array.from({ length: 40 }, (_, n) => entry(5, n, size)))
-  const first = bench.scan(bench.ask())
+  const effects = bench.ask()
+  assert.ok(effects[0]?.type === 'scan')
+  assert.equal(cut(effects[0].range, bench.records).length, 5)
+  const first = bench.scan(effects)
   assert.equal(first.entries.length, 4)
   assert.equal(first.done, false)
-  const [next] = bench.ask(first.entries.at(-1)!.key)
-  assert.ok(next?.type === 'scan')
-  assert.equal(next.range.limit, 4)
   assert.equal(bench.readAll().flatMap((chunk) => chunk.entries).length, 40)
+})
+
+test('a partition that ends where a bound does is done with one more, empty chunk', () => {
+  const full = TRANSFER_CHUNK_BYTES_MAX - 4
+  assert.deepEqual(
+    new Bench([entry(5, 1, full)]).readAll().map(({ entries, done }) => [entries.length, done]),
+    [
+      [1, false],
+      [0, true],
+    ],
+  )
+  const many = Array.from({ length: TRANSFER_CHUNK_RECORDS_MAX }, (_, n) => entry(5, n))
+  const counts = new Bench(many).readAll().map((chunk) => chunk.entries.length)
+  assert.deepEqual(counts, [TRANSFER_CHUNK_RECORDS_MAX, 0])
 })
 
 test('a record larger than a chunk goes alone', () => {

@@ -11,10 +11,8 @@
  * and what comes later goes to the new owner as well. Hence a request for any other layout than
  * ours is not served; the one who is behind hears of the newer layout and asks again.
  *
- * A scan is bounded by a number of records, a chunk by bytes too. Scanning a full chunk's worth of
- * large records would hold a gigabyte for nothing, so the number follows the size of the records
- * last seen: it doubles while chunks come out short of bytes and falls at once when they do not
- * fit.
+ * A scan has the bounds of a chunk, but includes the record that reaches them: where that is one
+ * too many it waits for the next chunk.
  *
  * Invariants: at most SCANS_MAX scans in flight; a chunk has at least one record unless the
  * partition is done.
@@ -24,6 +22,7 @@ import { compareBytes, concatBytes } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { ScanRange, StoreEntry } from '../ports.ts'
+import { isCut } from '../ports.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import { TRANSFER_CHUNK_BYTES_MAX, TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
 
@@ -61,12 +60,11 @@ export interface TransferSourceOptions {
 
 /** Beyond it a request is refused; the receiver asks again later. */
 export const SCANS_MAX = 32
-const FIRST_SCAN_RECORDS = 32
 
 interface Scan {
   readonly to: NodeId
   readonly request: number
-  readonly limit: number
+  readonly range: ScanRange
 }
 
 export class TransferSource {
@@ -74,8 +72,6 @@ export class TransferSource {
   // Bounded by: SCANS_MAX.
   readonly #scans = new Map<number, Scan>()
   #token = 0
-  /** Records of the next scan: 1 … TRANSFER_CHUNK_RECORDS_MAX. */
-  #limit = FIRST_SCAN_RECORDS
 
   constructor(options: TransferSourceOptions) {
     this.#rangeOf = options.rangeOf
@@ -93,9 +89,7 @@ export class TransferSource {
   }
 
   check(): void {
-    assert(this.#scans.size <= SCANS_MAX, `${this.#scans.size} scans in flight`)
-    assert(this.#limit >= 1, `a scan of ${this.#limit} records`)
-    assert(this.#limit <= TRANSFER_CHUNK_RECORDS_MAX, `a scan of ${this.#limit} records`)
+    assert(this.#scans.size <= SCANS_MAX, () => `${this.#scans.size} scans in flight`)
   }
 
   #onRequest(
@@ -116,10 +110,13 @@ export class TransferSource {
       return void effects.push({ type: 'send', to, message: answer(request, 'ok', [], true) })
     }
     if (this.#scans.size >= SCANS_MAX) return refuse(to, request, 'store-failed', effects)
-    const limit = this.#limit
     const token = ++this.#token
-    this.#scans.set(token, { to, request, limit })
-    effects.push({ type: 'scan', token, range: { from, to: range.to, limit, reverse: false } })
+    const scanned: ScanRange = {
+      ...{ from, to: range.to, reverse: false },
+      ...{ limit: TRANSFER_CHUNK_RECORDS_MAX, bytesMax: TRANSFER_CHUNK_BYTES_MAX },
+    }
+    this.#scans.set(token, { to, request, range: scanned })
+    effects.push({ type: 'scan', token, range: scanned })
   }
 
   #onScanned(
@@ -137,11 +134,7 @@ export class TransferSource {
       if (entries.length > 0 && bytes > TRANSFER_CHUNK_BYTES_MAX) break
       entries.push({ key, record: value })
     }
-    const fits = entries.length === found.length
-    if (!fits) this.#limit = entries.length
-    else if (found.length === this.#limit && 2 * bytes <= TRANSFER_CHUNK_BYTES_MAX)
-      this.#limit = Math.min(2 * this.#limit, TRANSFER_CHUNK_RECORDS_MAX)
-    const done = fits && found.length < scan.limit
+    const done = entries.length === found.length && !isCut(scan.range, found)
     const message = answer(scan.request, 'ok', entries, done)
     effects.push({ type: 'send', to: scan.to, message })
   }

@@ -13,6 +13,7 @@ import { duration, type Instant, instant, later } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
 import { TimerQueue } from '../std/timer-queue.ts'
 import type { ScanRange, StoreEntry, StoreOperation } from '../ports.ts'
+import { cut } from '../ports.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import {
   type PartitionTransfer,
@@ -239,11 +240,10 @@ class World {
     this.at(2, () => {
       if (holder.source !== source) return
       if (failed) return this.#step(id, holder, { type: 'scan-failed', token })
-      const entries = holder.records
-        .filter(
-          ({ key: at }) => compareBytes(at, range.from) >= 0 && compareBytes(at, range.to) < 0,
-        )
-        .slice(0, range.limit)
+      const found = holder.records.filter(
+        ({ key: at }) => compareBytes(at, range.from) >= 0 && compareBytes(at, range.to) < 0,
+      )
+      const entries = cut(range, found)
       this.#step(id, holder, { type: 'scanned', token, entries })
     })
   }

@@ -1,11 +1,12 @@
 /**
- * Bytes in and out. Everything that the core stores or sends is written by a {@link ByteWriter} and read back by a
- * {@link ByteReader}; both are bounded, and the reader never throws: hostile bytes turn it into a failed reader whose
- * reads return zeros and empties, and the one check at the end (`reader.ok`, or `reader.finished` when nothing may
- * follow) decides. So a decoder reads straight through, without a test a field.
+ * Bytes in and out. Everything that the core stores or sends is written by a {@link ByteWriter} and
+ * read back by a {@link ByteReader}; both are bounded, and the reader never throws: hostile bytes
+ * turn it into a failed reader whose reads return zeros and empties, and the one check at the end
+ * (`reader.ok`, or `reader.finished` when nothing may follow) decides. So a decoder reads straight
+ * through, without a test a field.
  *
- * Integers are big-endian, so that encoded keys sort as their values do. Variable-length integers are LEB128 over at
- * most 8 bytes and hold safe integers only (≤ 2^53 − 1).
+ * Integers are big-endian, so that encoded keys sort as their values do. Variable-length integers
+ * are LEB128 over at most 8 bytes and hold safe integers only (≤ 2^53 − 1).
  */
 import { assert, AssertionError } from './assert.ts'
 
@@ -192,7 +193,8 @@ export class ByteReader {
       const byte = this.u8()
       value += (byte & 0x7f) * scale
       if (byte < 0x80) {
-        // Beyond 2^53 − 1, or a longer form than needed: two encodings of one value would break byte comparison.
+        // Beyond 2^53 − 1, or a longer form than needed: two encodings of one value would break
+        // byte comparison.
         if (value > Number.MAX_SAFE_INTEGER || (byte === 0 && i > 0)) this.#failed = true
         return this.#failed ? 0 : value
       }
@@ -222,7 +224,10 @@ export class ByteReader {
     return decoded ?? ''
   }
 
-  /** A count of items that are each at least `itemBytes` long: fails when the input cannot hold so many. */
+  /**
+   * A count of items that are each at least `itemBytes` long: fails when the input cannot hold so
+   * many.
+   */
   count(max: number, itemBytes: number): number {
     const count = this.varint()
     if (count > max || count * itemBytes > this.remaining) this.#failed = true
@@ -260,7 +265,10 @@ export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
   return bytes.length >= prefix.length && equalBytes(bytes.subarray(0, prefix.length), prefix)
 }
 
-/** The least byte string greater than all that begin with `prefix`; undefined when there is none (all 0xFF). */
+/**
+ * The least byte string greater than all that begin with `prefix`; undefined when there is none
+ * (all 0xFF).
+ */
 export function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
   let length = prefix.length
   while (length > 0 && prefix[length - 1] === 0xff) length--
@@ -280,7 +288,10 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** Bytes as a string of the same length, one character a byte: a map key that equals when the bytes do. */
+/**
+ * Bytes as a string of the same length, one character a byte: a map key that equals when the bytes
+ * do.
+ */
 export function bytesToBinary(bytes: Uint8Array): string {
   let text = ''
   for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)

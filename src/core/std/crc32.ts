@@ -1,6 +1,7 @@
 /**
- * CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320), the checksum of stored records. This table version serves the
- * simulator and the tests; a real node hands its core `zlib.crc32`, which gives the same numbers faster.
+ * CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320), the checksum of stored records. This table
+ * version serves the simulator and the tests; a real node hands its core `zlib.crc32`, which gives
+ * the same numbers faster.
  */
 
 /** Checksum of some bytes, a 32-bit unsigned integer. */

@@ -1,6 +1,6 @@
 /**
- * The names of things, branded so that they cannot be mixed up. They are parsed at the edge (decoders, command line) and
- * trusted inside.
+ * The names of things, branded so that they cannot be mixed up. They are parsed at the edge
+ * (decoders, command line) and trusted inside.
  */
 
 declare const nodeIdTag: unique symbol
@@ -9,11 +9,17 @@ declare const vnodeIdTag: unique symbol
 declare const partitionTag: unique symbol
 declare const slotTag: unique symbol
 
-/** A node's identity: 16 lower-case hexadecimal digits, born with its data directory; never an address. */
+/**
+ * A node's identity: 16 lower-case hexadecimal digits, born with its data directory; never an
+ * address.
+ */
 export type NodeId = string & { readonly [nodeIdTag]: true }
 /** A cluster's identity: 32 lower-case hexadecimal digits, born with its first node. */
 export type ClusterId = string & { readonly [clusterIdTag]: true }
-/** A replica's actor in dots: a random positive safe integer, born with the partition's directory on a node (V1). */
+/**
+ * A replica's actor in dots: a random positive safe integer, born with the partition's directory on
+ * a node (V1).
+ */
 export type VnodeId = number & { readonly [vnodeIdTag]: true }
 /** A partition of the ring: 0 … Q − 1. */
 export type PartitionId = number & { readonly [partitionTag]: true }

@@ -1,7 +1,7 @@
 /**
- * Time inside the core. An {@link Instant} is a point of a monotonic clock, a {@link Duration} a span, both in
- * milliseconds (fractions allowed). Neither says anything about the date; the wall clock enters only through
- * {@link Now.wallMs} and only for the hybrid logical clock and expiry.
+ * Time inside the core. An {@link Instant} is a point of a monotonic clock, a {@link Duration} a
+ * span, both in milliseconds (fractions allowed). Neither says anything about the date; the wall
+ * clock enters only through {@link Now.wallMs} and only for the hybrid logical clock and expiry.
  */
 
 declare const instantTag: unique symbol

@@ -1,11 +1,13 @@
 /**
- * Bounds that more than one part of the code must agree on: what a client may send is what a frame must carry and a
- * store must hold. Bounds of one part alone stand beside their declaration.
+ * Bounds that more than one part of the code must agree on: what a client may send is what a frame
+ * must carry and a store must hold. Bounds of one part alone stand beside their declaration.
  */
 
 /** Bucket name, bytes: `[a-z0-9][a-z0-9._-]*`. */
 export const BUCKET_NAME_BYTES_MAX: number = 64
-/** Partition key and sort key together, bytes, each 0x00 counted twice (it is escaped in the store). */
+/**
+ * Partition key and sort key together, bytes, each 0x00 counted twice (it is escaped in the store).
+ */
 export const KEY_BYTES_MAX: number = 1024
 /** One value. A bucket may set less, never more. */
 export const VALUE_BYTES_MAX: number = 1024 * 1024
@@ -13,7 +15,9 @@ export const CONTENT_TYPE_BYTES_MAX: number = 256
 /** User metadata of one value: pairs, and bytes over all names and values. */
 export const METADATA_PAIRS_MAX: number = 64
 export const METADATA_BYTES_MAX: number = 8 * 1024
-/** Concurrent versions of one key; a context-less write beyond it is refused, repair never is (V11). */
+/**
+ * Concurrent versions of one key; a context-less write beyond it is refused, repair never is (V11).
+ */
 export const SIBLINGS_MAX: number = 100
 /** Entries of one version vector: replicas of the partition and retired ids. */
 export const VERSION_VECTOR_MAX: number = 1024

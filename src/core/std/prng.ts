@@ -1,9 +1,10 @@
 /**
- * Seeded randomness. Every die that the core rolls comes from a generator handed in, so that a run replays from its
- * seed; a parent forks one generator per child, so that a new machine does not change the dice of the others.
+ * Seeded randomness. Every die that the core rolls comes from a generator handed in, so that a run
+ * replays from its seed; a parent forks one generator per child, so that a new machine does not
+ * change the dice of the others.
  *
- * xoshiro128** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018), seeded by splitmix32.
- * Not for secrets.
+ * xoshiro128** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018),
+ * seeded by splitmix32. Not for secrets.
  */
 import { assert } from './assert.ts'
 
@@ -58,9 +59,11 @@ export class Prng {
     return this.u32() / 0x1_0000_0000
   }
 
-  /** Uniform over 0 … bound − 1. The bias of the remainder (< bound / 2^32) does not matter to us. */
+  /**
+   * Uniform over 0 … bound − 1. The bias of the remainder (< bound / 2^32) does not matter to us.
+   */
   below(bound: number): number {
-    assert(bound > 0, `below(${bound})`)
+    assert(bound > 0, () => `below(${bound})`)
     return this.u32() % bound
   }
 

@@ -1,7 +1,8 @@
 /**
- * Timers as data. A machine asks for a wake-up by value; its parent keeps all of them in one binary heap, ordered by
- * (deadline, order of arming), and the driver sees a single next deadline. Nothing is cancelled: a timer that fires late
- * for what it was armed for finds a changed token and is ignored by its machine, so stale timers are harmless.
+ * Timers as data. A machine asks for a wake-up by value; its parent keeps all of them in one binary
+ * heap, ordered by (deadline, order of arming), and the driver sees a single next deadline. Nothing
+ * is cancelled: a timer that fires late for what it was armed for finds a changed token and is
+ * ignored by its machine, so stale timers are harmless.
  */
 import type { Instant } from './instant.ts'
 import { NEVER } from './instant.ts'

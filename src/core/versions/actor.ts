@@ -1,10 +1,11 @@
 /**
  * A replica's actor: where its dots come from.
  *
- * A dot must never be drawn twice. The obvious way, one more than the highest counter in the local copy, does it as soon
- * as that copy is lost, restored from a backup, or deleted: the second write under an old name is then taken for one that
- * was superseded long ago, everywhere, and disappears without a trace (riak_kv#679). So the counter belongs to the vnode
- * and to no key, and what is durable is not the counter, which would cost a sync for each write, but a bound on it:
+ * A dot must never be drawn twice. The obvious way, one more than the highest counter in the local
+ * copy, does it as soon as that copy is lost, restored from a backup, or deleted: the second write
+ * under an old name is then taken for one that was superseded long ago, everywhere, and disappears
+ * without a trace (riak_kv#679). So the counter belongs to the vnode and to no key, and what is
+ * durable is not the counter, which would cost a sync for each write, but a bound on it:
  *
  * ```
  *   0 ─────────── drawn ───────── last ─────── leased until ╌╌╌╌ pending ╌╌╌╌
@@ -12,8 +13,8 @@
  *   draw:   last + 1, while that is within the lease
  *   lease:  the next LEASE counters, asked for when a fifth is left, one at a time
  * ```
- * When somebody else knows a counter of ours above `last`, this disk has forgotten what it did: the vnode id is burnt,
- * and the partition needs a new one (V1).
+ * When somebody else knows a counter of ours above `last`, this disk has forgotten what it did: the
+ * vnode id is burnt, and the partition needs a new one (V1).
  *
  * Stored beside the partition's data, in the same store, and deleted before it:
  *
@@ -75,7 +76,8 @@ export class Actor {
     if (this.#pendingUntil !== undefined || this.#leasedUntil - this.#last > LEASE_LOW)
       return undefined
     const until = this.#leasedUntil + LEASE
-    // The end of exact numbers, out of reach by writing: from there on the actor only ever runs dry.
+    // The end of exact numbers, out of reach by writing: from there on the actor only ever runs
+    // dry.
     if (until > Number.MAX_SAFE_INTEGER) return undefined
     this.#pendingUntil = until
     return until
@@ -98,13 +100,16 @@ export class Actor {
   }
 
   check(): void {
-    assert(Number.isSafeInteger(this.#vnode) && this.#vnode > 0, `no vnode id: ${this.#vnode}`)
-    assert(Number.isSafeInteger(this.#last) && this.#last >= 0, `no counter: ${this.#last}`)
+    assert(
+      Number.isSafeInteger(this.#vnode) && this.#vnode > 0,
+      () => `no vnode id: ${this.#vnode}`,
+    )
+    assert(Number.isSafeInteger(this.#last) && this.#last >= 0, () => `no counter: ${this.#last}`)
     const until = this.#leasedUntil
-    assert(this.#last <= until, `drew ${this.#last} under a lease until ${until}`)
-    assert(Number.isSafeInteger(until), `no lease: ${until}`)
+    assert(this.#last <= until, () => `drew ${this.#last} under a lease until ${until}`)
+    assert(Number.isSafeInteger(until), () => `no lease: ${until}`)
     const pending = this.#pendingUntil
-    assert(pending === undefined || pending > until, `asked for ${pending}, has ${until}`)
+    assert(pending === undefined || pending > until, () => `asked for ${pending}, has ${until}`)
   }
 }
 
@@ -118,8 +123,8 @@ export function encodeActor(state: ActorState, checksum: Checksum): Uint8Array {
 }
 
 /**
- * undefined when the bytes are not what was written. Such a vnode may not draw under its old id, and since its id is
- * unknown, not under any: the partition needs a new one.
+ * undefined when the bytes are not what was written. Such a vnode may not draw under its old id,
+ * and since its id is unknown, not under any: the partition needs a new one.
  */
 export function decodeActor(bytes: Uint8Array, checksum: Checksum): ActorState | undefined {
   const reader = new ByteReader(bytes)

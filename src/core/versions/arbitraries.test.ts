@@ -1,4 +1,7 @@
-/** What the tests of this folder generate: dots, containers in any relation to each other, values, contexts. */
+/**
+ * What the tests of this folder generate: dots, containers in any relation to each other, values,
+ * contexts.
+ */
 import fc from 'fast-check'
 import { utf8Encode } from '../std/bytes.ts'
 import type { VnodeId } from '../std/ids.ts'

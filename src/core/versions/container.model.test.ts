@@ -1,9 +1,10 @@
 /**
  * Random histories of one key against the definition of causality.
  *
- * The model keeps what no real replica could: the set of all writes that each copy has met, and with each write the set
- * of all writes that it supersedes. A version must be visible just when it is known and no known write supersedes it. The
- * copies, with one number a vnode, must say the same after every step: nothing lost, nothing false.
+ * The model keeps what no real replica could: the set of all writes that each copy has met, and
+ * with each write the set of all writes that it supersedes. A version must be visible just when it
+ * is known and no known write supersedes it. The copies, with one number a vnode, must say the same
+ * after every step: nothing lost, nothing false.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -164,7 +165,9 @@ class History {
     }
   }
 
-  /** Everybody tells everybody, in an order that the caller chooses, until nobody learns anything. */
+  /**
+   * Everybody tells everybody, in an order that the caller chooses, until nobody learns anything.
+   */
   heal(order: readonly number[]): void {
     for (let round = 0; round < 2; round++)
       for (const to of order)

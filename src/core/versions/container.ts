@@ -1,26 +1,31 @@
 /**
  * The dotted version vector set: what one key holds, and how two copies of it become one.
  *
- * The problem: replicas take writes of one key at the same time. A clock that picks one of two writes loses the other,
- * although neither writer knew of it. A plain version vector per value cannot tell two writes that the same replica took
- * one after the other from two clients that had both read the same thing: it orders them, and one is lost; with an id per
- * client instead it grows without end.
+ * The problem: replicas take writes of one key at the same time. A clock that picks one of two
+ * writes loses the other, although neither writer knew of it. A plain version vector per value
+ * cannot tell two writes that the same replica took one after the other from two clients that had
+ * both read the same thing: it orders them, and one is lost; with an id per client instead it grows
+ * without end.
  *
- * The way out: each write gets a name of its own, its dot, apart from the vector that names what has been seen. A write
- * supersedes just what its context covers:
+ * The way out: each write gets a name of its own, its dot, apart from the vector that names what
+ * has been seen. A write supersedes just what its context covers:
  *
  * ```
- *   write(local, dot, context)  keep what context does not cover, add the dot's version, vector ∪ context ∪ dot
- *   sync(a, b)                  keep what both have, and what one has and the other's vector does not cover
+ *   write(local, dot, context)  keep what context does not cover, add the dot's version;
+ *                               vector ∪ context ∪ dot
+ *   sync(a, b)                  keep what both have, and what one has and the other's vector
+ *                               does not cover
  * ```
  *
- * A version that one side has and the other side covers without having it was superseded there, and goes. Since that is
- * decided by sets alone, sync is commutative, associative and idempotent: copies that have met the same writes are equal,
- * in whatever order and however often they were told (V4).
+ * A version that one side has and the other side covers without having it was superseded there, and
+ * goes. Since that is decided by sets alone, sync is commutative, associative and idempotent:
+ * copies that have met the same writes are equal, in whatever order and however often they were
+ * told (V4).
  *
- * Preguiça, Baquero, Almeida, Fonte, Gonçalves, "Brief announcement: efficient causality tracking in distributed storage
- * systems with dotted version vectors" (PODC 2012), and dvvset.erl. As there, `sync` compares dots with vectors; the
- * vector is stored once a key and not once a version, because all versions of a copy share it.
+ * Preguiça, Baquero, Almeida, Fonte, Gonçalves, "Brief announcement: efficient causality tracking
+ * in distributed storage systems with dotted version vectors" (PODC 2012), and dvvset.erl. As
+ * there, `sync` compares dots with vectors; the vector is stored once a key and not once a version,
+ * because all versions of a copy share it.
  *
  * Invariants: versions are sorted by dot, each dot once, and each is covered by the vector.
  */
@@ -42,8 +47,6 @@ export const EMPTY_CONTAINER: Container = { versions: [], vector: EMPTY_VECTOR }
 
 const NO_BYTES = new Uint8Array(0)
 const NO_METADATA: Value['metadata'] = []
-/** Up to so many versions the entity tag spells out their dots; beyond it is a hash of them. */
-const TAG_DOTS_MAX = 4
 
 /** What a coordinator decided of one write. */
 export interface Write {
@@ -55,13 +58,16 @@ export interface Write {
   readonly value: Value | undefined
   /** What the write supersedes. */
   readonly context: VersionVector
-  /** Whether a delete leaves a version without value, which competes by its stamp, rather than none. */
+  /**
+   * Whether a delete leaves a version without value, which competes by its stamp, rather than none.
+   */
   readonly tombstone: boolean
 }
 
 /**
- * `local` after a write. The dot must be new to it and to the context: one that is covered would be taken for superseded
- * by every copy it meets. So a coordinator first asks its actor whether it `forgot` either of the two vectors.
+ * `local` after a write. The dot must be new to it and to the context: one that is covered would be
+ * taken for superseded by every copy it meets. So a coordinator first asks its actor whether it
+ * `forgot` either of the two vectors.
  */
 export function write(local: Container, w: Write): Container {
   assert(!covers(local.vector, w.dot), 'a dot drawn twice: the copy covers it')
@@ -72,7 +78,10 @@ export function write(local: Container, w: Write): Container {
   return { versions, vector: withDot(joinVectors(local.vector, w.context), w.dot) }
 }
 
-/** The least container that knows what either knows; one of the arguments itself when that one knows it all. */
+/**
+ * The least container that knows what either knows; one of the arguments itself when that one knows
+ * it all.
+ */
 export function sync(a: Container, b: Container): Container {
   if (contains(a, b)) return a
   if (contains(b, a)) return b
@@ -92,7 +101,9 @@ export function sync(a: Container, b: Container): Container {
   return { versions, vector: joinVectors(a.vector, b.vector) }
 }
 
-/** How the knowledge of `a` stands to that of `b`. `descends`: a knows all that b knows, and more. */
+/**
+ * How the knowledge of `a` stands to that of `b`. `descends`: a knows all that b knows, and more.
+ */
 export function compareContainers(
   a: Container,
   b: Container,
@@ -107,7 +118,10 @@ export function liveVersions(container: Container): readonly Version[] {
   return versions.every(isLive) ? versions : versions.filter(isLive)
 }
 
-/** The version with the greatest stamp, then dot; it may be a delete. undefined when there are no versions. */
+/**
+ * The version with the greatest stamp, then dot; it may be a delete. undefined when there are no
+ * versions.
+ */
 export function winner(container: Container): Version | undefined {
   let best: Version | undefined
   // In order of dot, so that of equal stamps the later one wins.
@@ -129,20 +143,9 @@ export function contextOf(container: Container): Context {
 }
 
 /**
- * A name for the set of versions, of the characters `0-9 . - x`. Two sets have the same name only if they are the same;
- * beyond TAG_DOTS_MAX versions but for a chance of one in 2^64.
+ * The same causality without the values' bytes and what was said of them: enough to tell a live key
+ * from a deleted one.
  */
-export function entityTag(container: Container): string {
-  const { versions } = container
-  if (versions.length === 0) return '0'
-  if (versions.length > TAG_DOTS_MAX) return `${versions.length}x${hashDots(versions)}`
-  let tag = ''
-  for (const { dot } of versions)
-    tag += `${tag === '' ? '' : '.'}${String(dot.vnode)}-${String(dot.counter)}`
-  return tag
-}
-
-/** The same causality without the values' bytes and what was said of them: enough to tell a live key from a deleted one. */
 export function summarise(container: Container): Container {
   return { versions: container.versions.map(summariseVersion), vector: container.vector }
 }
@@ -156,17 +159,20 @@ export function checkContainer(container: Container): void {
     checkStamp(stamp)
     assert(
       covers(container.vector, dot),
-      `version ${dot.vnode}:${dot.counter} is not in its own vector`,
+      () => `version ${dot.vnode}:${dot.counter} is not in its own vector`,
     )
     assert(
       before === undefined || compareDots(before, dot) < 0,
-      `version ${dot.vnode}:${dot.counter} is out of order`,
+      () => `version ${dot.vnode}:${dot.counter} is out of order`,
     )
     before = dot
   }
 }
 
-/** Whether merging `b` into `a` would leave `a` as it is: a has seen it all, and b supersedes nothing that a keeps. */
+/**
+ * Whether merging `b` into `a` would leave `a` as it is: a has seen it all, and b supersedes
+ * nothing that a keeps.
+ */
 function contains(a: Container, b: Container): boolean {
   if (a === b) return true
   if (!dominates(a.vector, b.vector)) return false
@@ -202,28 +208,4 @@ function summariseVersion(version: Version): Version {
   const { expiresAtMs } = value
   const empty = { bytes: NO_BYTES, contentType: '', metadata: NO_METADATA, expiresAtMs }
   return { dot, stamp, value: empty }
-}
-
-/** Two 32-bit lanes over the dots' words, mixed as in MurmurHash3 (Appleby, 2011). Nobody chooses dots, so no key. */
-function hashDots(versions: readonly Version[]): string {
-  let a = 0x9e37_79b9
-  let b = 0x85eb_ca6b
-  for (const { dot } of versions)
-    for (const number of [dot.vnode, dot.counter])
-      for (const word of [Math.floor(number / 0x1_0000_0000), number >>> 0]) {
-        a = Math.imul(rotate(a ^ Math.imul(word, 0xcc9e_2d51), 13), 5) + 0xe654_6b64
-        b = Math.imul(rotate(b ^ Math.imul(word, 0x1b87_3593), 17), 9) + 0x561c_cd1b
-      }
-  return `${finish(a)}-${finish(b)}`
-}
-
-function rotate(word: number, by: number): number {
-  return (word << by) | (word >>> (32 - by))
-}
-
-function finish(lane: number): number {
-  let h = lane ^ (lane >>> 16)
-  h = Math.imul(h, 0x85eb_ca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35)
-  return (h ^ (h >>> 16)) >>> 0
 }

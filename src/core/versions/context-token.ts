@@ -1,9 +1,11 @@
 /**
- * The causal context as a client carries it: bytes that mean nothing to it, and that it cannot make up.
+ * The causal context as a client carries it: bytes that mean nothing to it, and that it cannot make
+ * up.
  *
- * A context is trusted with much: a write under it drops every version that it covers, at every replica. One that was
- * read from another key, or from another cluster, or edited, would silently delete what its holder never saw. So a token
- * says what it belongs to, and a keyed code vouches for it (V3).
+ * A context is trusted with much: a write under it drops every version that it covers, at every
+ * replica. One that was read from another key, or from another cluster, or edited, would silently
+ * delete what its holder never saw. So a token says what it belongs to, and a keyed code vouches
+ * for it (V3).
  *
  * ```
  *   token = version:u8 cluster:u32 key:u32 context mac:8 bytes
@@ -12,9 +14,9 @@
  *   context  as in record.ts
  *   mac      of all before it, then cluster:text bucket:text key-length:varint key
  * ```
- * The two short names tell an honest mistake from a forgery, with a better message; only the code proves anything, and it
- * covers the whole cluster id and key. Over the bound a token is refused and never cut: half a vector would make siblings
- * of what the client has seen.
+ * The two short names tell an honest mistake from a forgery, with a better message; only the code
+ * proves anything, and it covers the whole cluster id and key. Over the bound a token is refused
+ * and never cut: half a vector would make siblings of what the client has seen.
  */
 import { assert } from '../std/assert.ts'
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
@@ -25,8 +27,8 @@ import { decodeContext, encodeContext } from './record.ts'
 import type { Context } from './version.ts'
 
 /**
- * A message authentication code under a key that the whole cluster knows, at least MAC_BYTES long. The bytes are only
- * valid during the call.
+ * A message authentication code under a key that the whole cluster knows, at least MAC_BYTES long.
+ * The bytes are only valid during the call.
  */
 export type Mac = (bytes: Uint8Array) => Uint8Array
 
@@ -115,7 +117,10 @@ function keyFingerprint(binding: ContextBinding): number {
   return crc32(scratch.view())
 }
 
-/** In the same time wherever they differ, so that a forger learns nothing from how long a refusal takes. */
+/**
+ * In the same time wherever they differ, so that a forger learns nothing from how long a refusal
+ * takes.
+ */
 function sameCode(a: Uint8Array, b: Uint8Array): boolean {
   let difference = 0
   for (let i = 0; i < MAC_BYTES; i++) difference |= a[i]! ^ b[i]!

@@ -1,27 +1,30 @@
 /**
- * The hybrid logical clock: stamps that follow the wall clock as well as it lets them, and never go back.
+ * The hybrid logical clock: stamps that follow the wall clock as well as it lets them, and never go
+ * back.
  *
- * The wall clock alone is no order: it steps back when it is corrected, and machines differ. A counter alone is one, but
- * says nothing about the date, so that among concurrent writes the busiest node would win. The hybrid takes the wall
- * clock while that runs ahead of every stamp known, and counts on from the greatest stamp while it does not:
+ * The wall clock alone is no order: it steps back when it is corrected, and machines differ. A
+ * counter alone is one, but says nothing about the date, so that among concurrent writes the
+ * busiest node would win. The hybrid takes the wall clock while that runs ahead of every stamp
+ * known, and counts on from the greatest stamp while it does not:
  *
  * ```
  *   draw      (l, c) ← wall > l ? (wall, 0) : (l, c + 1)
  *   observe   (l, c) ← the greater of (l, c) and what was heard; the next draw is above both
  * ```
- * Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical physical clocks and consistent snapshots in globally distributed
- * databases" (OPODIS 2014), figure 5. Its receive event takes a stamp of its own; we only listen, since nothing here is
- * stamped by being received.
+ * Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical physical clocks and consistent snapshots in
+ * globally distributed databases" (OPODIS 2014), figure 5. Its receive event takes a stamp of its
+ * own; we only listen, since nothing here is stamped by being received.
  *
  * Two things are added (V10).
  *
- * **Nobody drags us into the future.** A stamp more than `skewMaxMs` ahead of our wall clock is not followed: one member
- * with a mad clock would else move all of them, for good. A write that supersedes such a version still needs a stamp above
- * it, or it would lose to a concurrent write that its own ancestor had beaten; so it gets one, by itself, and the clock
- * stays where it is.
+ * **Nobody drags us into the future.** A stamp more than `skewMaxMs` ahead of our wall clock is not
+ * followed: one member with a mad clock would else move all of them, for good. A write that
+ * supersedes such a version still needs a stamp above it, or it would lose to a concurrent write
+ * that its own ancestor had beaten; so it gets one, by itself, and the clock stays where it is.
  *
- * **No way back over a restart.** The clock keeps a durable upper bound, the lease, and draws nothing at or beyond it.
- * A restart begins at the lease's end, which is above everything drawn before, wherever the wall clock stands then.
+ * **No way back over a restart.** The clock keeps a durable upper bound, the lease, and draws
+ * nothing at or beyond it. A restart begins at the lease's end, which is above everything drawn
+ * before, wherever the wall clock stands then.
  *
  * Invariant: whatever the clock drew for itself lies below the lease.
  */
@@ -30,8 +33,8 @@ import { checkStamp, compareStamps, nextStamp, STAMP_MS_MAX } from './stamp.ts'
 import type { Stamp } from './version.ts'
 
 /**
- * How far ahead of the clock a lease reaches. Shorter: a stall of the disk stops writes sooner. Longer: after a restart
- * with the wall clock stepped back, stamps run ahead of it for longer.
+ * How far ahead of the clock a lease reaches. Shorter: a stall of the disk stops writes sooner.
+ * Longer: after a restart with the wall clock stepped back, stamps run ahead of it for longer.
  */
 const LEASE_MS = 3_000
 
@@ -53,8 +56,8 @@ export class HybridClock {
   }
 
   /**
-   * A stamp above `above` and, unless `above` is too far ahead to be followed, above everything drawn and observed.
-   * undefined when that needs a lease that is not durable yet.
+   * A stamp above `above` and, unless `above` is too far ahead to be followed, above everything
+   * drawn and observed. undefined when that needs a lease that is not durable yet.
    */
   draw(wallMs: number, above: Stamp): Stamp | undefined {
     const wall = wholeMs(wallMs)
@@ -75,9 +78,10 @@ export class HybridClock {
   }
 
   /**
-   * The bound to make durable, once less than half of a lease is left and none is on its way; answer with
-   * {@link leaseGranted} or {@link leaseFailed}. Cheap enough to ask at every step, and to be asked while idle, too: a
-   * clock that nobody asked for longer than its lease has none at the next draw.
+   * The bound to make durable, once less than half of a lease is left and none is on its way;
+   * answer with {@link leaseGranted} or {@link leaseFailed}. Cheap enough to ask at every step, and
+   * to be asked while idle, too: a clock that nobody asked for longer than its lease has none at
+   * the next draw.
    */
   leaseWanted(wallMs: number): number | undefined {
     const reading = Math.max(wholeMs(wallMs), this.#last.ms)
@@ -103,13 +107,19 @@ export class HybridClock {
   check(): void {
     checkStamp(this.#last)
     const until = this.#leasedUntilMs
-    assert(this.#drawnMs < until, `drew ${this.#drawnMs} under a lease until ${until}`)
-    assert(this.#drawnMs <= this.#last.ms, `drew ${this.#drawnMs}, but reads ${this.#last.ms}`)
+    assert(this.#drawnMs < until, () => `drew ${this.#drawnMs} under a lease until ${until}`)
+    assert(
+      this.#drawnMs <= this.#last.ms,
+      () => `drew ${this.#drawnMs}, but reads ${this.#last.ms}`,
+    )
     const pending = this.#pendingUntilMs
-    assert(pending === undefined || pending > until, `asked for ${pending}, has ${until}`)
+    assert(pending === undefined || pending > until, () => `asked for ${pending}, has ${until}`)
   }
 
-  /** What is below our own reading is never too far: after a step back of the wall clock, our own stamps are not. */
+  /**
+   * What is below our own reading is never too far: after a step back of the wall clock, our own
+   * stamps are not.
+   */
   #isTooFarAhead(stamp: Stamp, wall: number): boolean {
     return stamp.ms > wall + this.#skewMaxMs && compareStamps(stamp, this.#last) > 0
   }

@@ -82,7 +82,9 @@ const EXAMPLE: Container = {
   ],
 }
 
-/** Format 1. These bytes are on people's disks: a change here needs a new format beside this one. */
+/**
+ * Format 1. These bytes are on people's disks: a change here needs a new format beside this one.
+ */
 const EXAMPLE_HEX = [
   '01' + 'CRC',
   '02' + '0000000000000007' + 'ac02' + '00123456789abcde' + '02',

@@ -1,22 +1,26 @@
 /**
- * Containers as bytes. A record is the same on disk and between nodes, so that a replica stores what it received, and
- * whoever reads it verifies the checksum of the one who wrote it (V9).
+ * Containers as bytes. A record is the same on disk and between nodes, so that a replica stores
+ * what it received, and whoever reads it verifies the checksum of the one who wrote it (V9).
  *
  * ```
- *   record    = format:u8 crc:u32 container          format = RECORD_FORMAT; crc over all that follows it
- *   container = vector count:varint version*         versions in order of dot
- *   vector    = count:varint (vnode:u64 counter:varint)*          in order of vnode, counters from 1
- *   version   = place:varint counter:varint stamp kind:u8 [value]   dot = (vnode of the vector's entry at place, counter)
+ *   record    = format:u8 crc:u32 container      format = RECORD_FORMAT; crc over all behind it
+ *   container = vector count:varint version*     versions in order of dot
+ *   vector    = count:varint (vnode:u64 counter:varint)*
+ *                                                in order of vnode, counters from 1
+ *   version   = place:varint counter:varint stamp kind:u8 [value]
+ *                                                dot = (vnode at place in the vector, counter)
  *   stamp     = ms:u48 counter:u16
  *   kind      = 0 delete, no value follows | 1 value
- *   value     = expires-at-ms:varint content-type:text count:varint (name:text value:text)* length:varint bytes
+ *   value     = expires-at-ms:varint content-type:text
+ *               count:varint (name:text value:text)* length:varint bytes
  *   context   = vector stamp
  * ```
- * Integers and texts are those of `std/bytes.ts`: big-endian, one encoding a number, UTF-8 with its length before it.
+ * Integers and texts are those of `std/bytes.ts`: big-endian, one encoding a number, UTF-8 with its
+ * length before it.
  *
- * The form is canonical: equal containers have equal bytes, because everything has an order and one spelling, and the
- * decoder refuses any other. It refuses every container that breaks an invariant as well, so what it returns needs no
- * further check.
+ * The form is canonical: equal containers have equal bytes, because everything has an order and one
+ * spelling, and the decoder refuses any other. It refuses every container that breaks an invariant
+ * as well, so what it returns needs no further check.
  */
 import { assert, must } from '../std/assert.ts'
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
@@ -51,7 +55,10 @@ const EMPTY_CONTEXT: Context = { vector: EMPTY_VECTOR, stamp: ZERO_STAMP }
 const SCRATCH_BYTES_MAX = 256 * 1024
 let scratch = new ByteWriter(4096)
 
-/** The bytes to store and to send. A merge can exceed what a record may hold: see {@link isStorable}. */
+/**
+ * The bytes to store and to send. A merge can exceed what a record may hold: see
+ * {@link isStorable}.
+ */
 export function encodeRecord(container: Container, checksum: Checksum): Uint8Array {
   scratch.reset()
   scratch.u8(RECORD_FORMAT)
@@ -64,8 +71,8 @@ export function encodeRecord(container: Container, checksum: Checksum): Uint8Arr
 }
 
 /**
- * The container in `bytes`, whose values are views into them. `corrupt`: not what was written, or cut short, or empty.
- * `unsupported`: of a format that this version does not know.
+ * The container in `bytes`, whose values are views into them. `corrupt`: not what was written, or
+ * cut short, or empty. `unsupported`: of a format that this version does not know.
  */
 export function decodeRecord(
   bytes: Uint8Array,
@@ -82,9 +89,9 @@ export function decodeRecord(
 }
 
 /**
- * Whether a container and its record are within what {@link decodeRecord} accepts. To be asked before storing a merge:
- * siblings from several coordinators, or a peer that invents vnodes, can make one that is too large, and no single write
- * is to blame.
+ * Whether a container and its record are within what {@link decodeRecord} accepts. To be asked
+ * before storing a merge: siblings from several coordinators, or a peer that invents vnodes, can
+ * make one that is too large, and no single write is to blame.
  */
 export function isStorable(container: Container, record: Uint8Array): boolean {
   return record.length <= RECORD_BYTES_MAX && container.vector.length <= VERSION_VECTOR_MAX
@@ -108,7 +115,10 @@ export function encodeContainer(writer: ByteWriter, container: Container): void 
   }
 }
 
-/** undefined, and the reader failed, when the bytes are no container. Values are views into the reader's bytes. */
+/**
+ * undefined, and the reader failed, when the bytes are no container. Values are views into the
+ * reader's bytes.
+ */
 export function decodeContainer(reader: ByteReader): Container | undefined {
   const vector = decodeVector(reader)
   const count = reader.count(RECORD_BYTES_MAX, VERSION_BYTES_MIN)
@@ -145,7 +155,7 @@ export function decodeContext(reader: ByteReader): Context {
 
 export function encodeValue(writer: ByteWriter, value: Value): void {
   const problem = valueProblem(value)
-  if (problem !== undefined) assert(false, `encoding a value that none may read: ${problem}`)
+  if (problem !== undefined) assert(false, () => `encoding a value that none may read: ${problem}`)
   writer.varint(value.expiresAtMs)
   writer.text(value.contentType)
   writer.varint(value.metadata.length)
@@ -156,7 +166,10 @@ export function encodeValue(writer: ByteWriter, value: Value): void {
   writer.bytes(value.bytes)
 }
 
-/** Harmless, and the reader failed, when the bytes are no value. Its bytes are a view into the reader's. */
+/**
+ * Harmless, and the reader failed, when the bytes are no value. Its bytes are a view into the
+ * reader's.
+ */
 export function decodeValue(reader: ByteReader): Value {
   const expiresAtMs = reader.varint()
   const contentType = reader.text(CONTENT_TYPE_BYTES_MAX)

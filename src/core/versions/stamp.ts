@@ -1,6 +1,6 @@
 /**
- * Stamps of the hybrid logical clock as values: their order, and the next one. `hybrid-clock.ts` says where they come
- * from.
+ * Stamps of the hybrid logical clock as values: their order, and the next one. `hybrid-clock.ts`
+ * says where they come from.
  */
 import { assert } from '../std/assert.ts'
 import type { Stamp } from './version.ts'
@@ -21,9 +21,9 @@ export function maxStamp(a: Stamp, b: Stamp): Stamp {
 }
 
 /**
- * The least stamp above `stamp`: a full counter carries into the millisecond. Only the greatest stamp of all has none
- * above it and is returned itself, because a member with a mad clock can send it and must not stop anybody: there the
- * tie is left to the dots.
+ * The least stamp above `stamp`: a full counter carries into the millisecond. Only the greatest
+ * stamp of all has none above it and is returned itself, because a member with a mad clock can send
+ * it and must not stop anybody: there the tie is left to the dots.
  */
 export function nextStamp(stamp: Stamp): Stamp {
   if (stamp.counter < COUNTER_MAX) return { ms: stamp.ms, counter: stamp.counter + 1 }
@@ -33,9 +33,9 @@ export function nextStamp(stamp: Stamp): Stamp {
 /** Asserts that both parts are whole numbers within their bits. */
 export function checkStamp(stamp: Stamp): void {
   const { ms, counter } = stamp
-  assert(Number.isInteger(ms) && ms >= 0 && ms <= STAMP_MS_MAX, `no stamp: ${ms} ms`)
+  assert(Number.isInteger(ms) && ms >= 0 && ms <= STAMP_MS_MAX, () => `no stamp: ${ms} ms`)
   assert(
     Number.isInteger(counter) && counter >= 0 && counter <= COUNTER_MAX,
-    `no stamp: counter ${counter}`,
+    () => `no stamp: counter ${counter}`,
   )
 }

@@ -1,6 +1,7 @@
 /**
- * What a value may be. The same answer serves three: the edge, which tells a client; the encoder, which asserts it; and
- * the decoder, which refuses what another encoder would not have written. So nothing can be stored that cannot be read.
+ * What a value may be. The same answer serves three: the edge, which tells a client; the encoder,
+ * which asserts it; and the decoder, which refuses what another encoder would not have written. So
+ * nothing can be stored that cannot be read.
  */
 import { utf8Length } from '../std/bytes.ts'
 import {

@@ -1,13 +1,15 @@
 /**
- * Version vectors: per replica the highest counter seen, and so a short name for a set of writes. A vector covers a dot
- * when its entry for the dot's vnode is at least the dot's counter.
+ * Version vectors: per replica the highest counter seen, and so a short name for a set of writes. A
+ * vector covers a dot when its entry for the dot's vnode is at least the dot's counter.
  *
- * Why a single number can stand for a set: a replica makes each write out of its own copy, in which all its earlier
- * writes of that key are present or superseded. Whoever has seen the later one has therefore seen what became of the
- * earlier ones. It ends where a replica forgets its copy and writes on under the same vnode id (V1, V9).
+ * Why a single number can stand for a set: a replica makes each write out of its own copy, in which
+ * all its earlier writes of that key are present or superseded. Whoever has seen the later one has
+ * therefore seen what became of the earlier ones. It ends where a replica forgets its copy and
+ * writes on under the same vnode id (V1, V9).
  *
- * Entries are sorted by vnode id, so that two vectors are compared and joined in one walk over both. Vectors are never
- * changed: every function returns one of its arguments when that is already the answer.
+ * Entries are sorted by vnode id, so that two vectors are compared and joined in one walk over
+ * both. Vectors are never changed: every function returns one of its arguments when that is already
+ * the answer.
  */
 import { assert } from '../std/assert.ts'
 import type { VnodeId } from '../std/ids.ts'
@@ -15,7 +17,10 @@ import type { Dot, VersionVector } from './version.ts'
 
 export const EMPTY_VECTOR: VersionVector = []
 
-/** By vnode, then by counter: an order for sorting and for ties, without a meaning. Both are safe integers, so exact. */
+/**
+ * By vnode, then by counter: an order for sorting and for ties, without a meaning. Both are safe
+ * integers, so exact.
+ */
 export function compareDots(a: Dot, b: Dot): number {
   return a.vnode === b.vnode ? a.counter - b.counter : a.vnode - b.vnode
 }
@@ -74,22 +79,28 @@ export function withDot(vector: VersionVector, dot: Dot): VersionVector {
   return joined
 }
 
-/** Asserts that the entries are sorted, each vnode once, and that ids and counters are positive safe integers. */
+/**
+ * Asserts that the entries are sorted, each vnode once, and that ids and counters are positive safe
+ * integers.
+ */
 export function checkVector(vector: VersionVector): void {
   let before = 0
   for (const entry of vector) {
     checkDot(entry)
-    assert(entry.vnode > before, `vnode ${entry.vnode} stands after ${before}`)
+    assert(entry.vnode > before, () => `vnode ${entry.vnode} stands after ${before}`)
     before = entry.vnode
   }
 }
 
 export function checkDot(dot: Dot): void {
-  assert(Number.isSafeInteger(dot.vnode) && dot.vnode > 0, `no vnode id: ${dot.vnode}`)
-  assert(Number.isSafeInteger(dot.counter) && dot.counter > 0, `no counter: ${dot.counter}`)
+  assert(Number.isSafeInteger(dot.vnode) && dot.vnode > 0, () => `no vnode id: ${dot.vnode}`)
+  assert(Number.isSafeInteger(dot.counter) && dot.counter > 0, () => `no counter: ${dot.counter}`)
 }
 
-/** Where the entry of `vnode` stands or would stand: a binary search, since decoders admit a thousand entries. */
+/**
+ * Where the entry of `vnode` stands or would stand: a binary search, since decoders admit a
+ * thousand entries.
+ */
 function placeOf(vector: VersionVector, vnode: VnodeId): number {
   let low = 0
   let high = vector.length

@@ -3,12 +3,15 @@
  * each).
  *
  * ```
- * replicate        request varint · layout version varint · partition u16 · key bytes · record bytes
+ * replicate        request varint · layout version varint · partition u16 ·
+ *                  key bytes · record bytes
  * replicate-reply  request varint · outcome code
  * read             request varint · layout version varint · partition u16 · key bytes
- * read-reply       request varint · outcome code · [record bytes]              a record only when found
+ * read-reply       request varint · outcome code · [record bytes]
+ *                  a record only when found
  * forward          request varint · layout version varint · operation
- * operation        present u8 · bucket text · key bytes · [sort bytes] · [value] · [context] · w u8 · timeout ms varint
+ * operation        present u8 · bucket text · key bytes · [sort bytes] · [value] · [context] ·
+ *                  w u8 · timeout ms varint
  *                  present: 1 sort, 2 value, 4 context; w: 0 as the bucket says
  * forward-reply    request varint · ok flag · (acks varint · known flag · [context] | failure)
  * failure          reason code · outcome code · needed varint · got varint · message text
@@ -171,7 +174,7 @@ export function decodeForward(reader: ByteReader): Forward {
 
 function encodeOperation(writer: ByteWriter, operation: WriteOperation): void {
   const { sort, value, context, w } = operation
-  if (w !== undefined && !(w >= 1 && w <= 255)) assert(false, `w of a forwarded write: ${w}`)
+  if (w !== undefined && !(w >= 1 && w <= 255)) assert(false, () => `w of a forwarded write: ${w}`)
   writer.u8(
     (sort === undefined ? 0 : HAS_SORT) |
       (value === undefined ? 0 : HAS_VALUE) |

@@ -38,7 +38,7 @@ export interface Codes<T extends string> {
 export function codes<T extends string>(table: Readonly<Record<T, number>>): Codes<T> {
   const names: T[] = []
   for (const name of Object.keys(table) as T[]) {
-    assert(names[table[name]] === undefined, `code ${table[name]} is given twice`)
+    assert(names[table[name]] === undefined, () => `code ${table[name]} is given twice`)
     names[table[name]] = name
   }
   const fallback = Object.keys(table)[0] as T
@@ -104,7 +104,7 @@ export function encodeSentence(writer: ByteWriter, text: string, max: number): v
 }
 
 function encodeHex(writer: ByteWriter, hex: string, bytes: number): void {
-  if (hex.length !== bytes * 2) assert(false, `an id of ${bytes} bytes: ${hex}`)
+  if (hex.length !== bytes * 2) assert(false, () => `an id of ${bytes} bytes: ${hex}`)
   for (let i = 0; i < hex.length; i += 2) {
     writer.u8((digit(hex.charCodeAt(i)) << 4) | digit(hex.charCodeAt(i + 1)))
   }
@@ -112,6 +112,6 @@ function encodeHex(writer: ByteWriter, hex: string, bytes: number): void {
 
 function digit(code: number): number {
   const value = code <= 0x39 ? code - 0x30 : code - 0x61 + 10
-  if (value < 0 || value > 15) assert(false, `hexadecimal digit ${String.fromCharCode(code)}`)
+  if (value < 0 || value > 15) assert(false, () => `hexadecimal digit ${String.fromCharCode(code)}`)
   return value
 }

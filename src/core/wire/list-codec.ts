@@ -2,12 +2,14 @@
  * The messages of listings as bytes.
  *
  * ```
- * list-request  request varint · layout version varint · bucket text · partitions · from bytes · to bytes ·
- *               reverse flag · limit varint
- * partitions    count varint · (gap varint)*         gap: partitions left out since the one before, so that only an
- *                                                    ascending list, each once, can be said
- * list-reply    request varint · outcome code · more flag · count varint · (key bytes · summary bytes)*
+ * list-request  request varint · layout version varint · bucket text · partitions ·
+ *               from bytes · to bytes · reverse flag · limit varint
+ * partitions    count varint · (gap varint)*
+ * list-reply    request varint · outcome code · more flag ·
+ *               count varint · (key bytes · summary bytes)*
  * ```
+ * A gap is how many partitions are left out since the one before, so that only an ascending list,
+ * each once, can be said.
  */
 import type { ListEntry, ListReply, ListRequest } from '../node/messages.ts'
 import { PARTITIONS_MAX } from '../placement/layout-structure.ts'
@@ -59,7 +61,10 @@ export function decodeListRequest(reader: ByteReader): ListRequest {
 }
 
 export function encodeListReply(writer: ByteWriter, message: ListReply): void {
-  assert(message.entries.length <= ENTRIES_MAX, `${message.entries.length} entries in a list reply`)
+  assert(
+    message.entries.length <= ENTRIES_MAX,
+    () => `${message.entries.length} entries in a list reply`,
+  )
   writer.varint(message.request)
   LIST_OUTCOME.encode(writer, message.outcome)
   encodeFlag(writer, message.more)
@@ -89,7 +94,8 @@ function encodePartitions(writer: ByteWriter, partitions: readonly PartitionId[]
   writer.varint(partitions.length)
   let next = 0
   for (const partition of partitions) {
-    if (partition < next) assert(false, `partition ${partition} of a list request is out of order`)
+    if (partition < next)
+      assert(false, () => `partition ${partition} of a list request is out of order`)
     writer.varint(partition - next)
     next = partition + 1
   }

@@ -1,5 +1,6 @@
 /**
- * The one union of everything that travels between two nodes over TCP, gathered from the machines that own the parts.
+ * The one union of everything that travels between two nodes over TCP, gathered from the machines
+ * that own the parts.
  */
 import type {
   Forward,

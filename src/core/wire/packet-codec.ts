@@ -2,7 +2,8 @@
  * SWIM's packets as bytes, one a datagram:
  *
  * ```
- * packet        DD · protocol u16 · cluster 16 bytes · kind u8 · from 8 bytes · from generation u64 · head · gossip
+ * packet        DD · protocol u16 · cluster 16 bytes · kind u8 ·
+ *               from 8 bytes · from generation u64 · head · gossip
  * head          01 ping          to 8 bytes · sequence varint
  *               02 ping-request  target 8 bytes · sequence varint
  *               03 ack           about 8 bytes · about generation u64 · sequence varint

@@ -3,8 +3,10 @@
  * a node's own store.
  *
  * ```
- * members        count varint · (member record)*                             as `member-codec.ts` writes one
- * bucket record  name text · stamp · set flag · [properties]                 not set: back to the defaults
+ * members        count varint · (member record)*
+ *                each as `member-codec.ts` writes it
+ * bucket record  name text · stamp · set flag · [properties]
+ *                not set: back to the defaults
  * properties     n u8 · r u8 · w u8 · conflicts code · value bytes max u32
  * ```
  * Like everything that reads, the decoders return something harmless and mark the reader failed.
@@ -27,7 +29,7 @@ export const MEMBER_BYTES_MIN: number = 16
 const CONFLICTS: Codes<ConflictMode> = codes<ConflictMode>({ lww: 1, siblings: 2 })
 
 export function encodeMembersList(writer: ByteWriter, members: readonly MemberRecord[]): void {
-  assert(members.length <= NODES_MAX, `${members.length} members to encode`)
+  assert(members.length <= NODES_MAX, () => `${members.length} members to encode`)
   writer.varint(members.length)
   for (const member of members) encodeMember(writer, member)
 }

@@ -2,7 +2,8 @@
  * What nodes tell each other about the cluster as bytes.
  *
  * ```
- * state-sync     answer flag · members · known flag · [layout state] · count varint · (bucket record)*
+ * state-sync     answer flag · members · known flag · [layout state] ·
+ *                count varint · (bucket record)*
  * join-request   node 8 bytes · zone text · weight u16
  * ```
  * Members and bucket records: `records.ts`. Layout states: `layout-codec.ts`.
@@ -27,7 +28,7 @@ import {
 const BUCKET_BYTES_MIN = 10
 
 export function encodeStateSync(writer: ByteWriter, message: StateSync): void {
-  assert(message.buckets.length <= BUCKETS_MAX, `${message.buckets.length} buckets to encode`)
+  assert(message.buckets.length <= BUCKETS_MAX, () => `${message.buckets.length} buckets to encode`)
   encodeFlag(writer, message.answer)
   encodeMembersList(writer, message.members)
   encodeFlag(writer, message.layout !== undefined)

@@ -3,7 +3,8 @@
  *
  * ```
  * transfer-request  request varint · layout version varint · partition u16 · after bytes
- * transfer-chunk    request varint · outcome code · done flag · count varint · (key bytes · record bytes)*
+ * transfer-chunk    request varint · outcome code · done flag ·
+ *                   count varint · (key bytes · record bytes)*
  * ```
  */
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
@@ -42,7 +43,7 @@ export function decodeTransferRequest(reader: ByteReader): TransferRequest {
 
 export function encodeTransferChunk(writer: ByteWriter, message: TransferChunk): void {
   const count = message.entries.length
-  assert(count <= TRANSFER_CHUNK_RECORDS_MAX, `${count} records in a transfer chunk`)
+  assert(count <= TRANSFER_CHUNK_RECORDS_MAX, () => `${count} records in a transfer chunk`)
   writer.varint(message.request)
   TRANSFER_OUTCOME.encode(writer, message.outcome)
   encodeFlag(writer, message.done)

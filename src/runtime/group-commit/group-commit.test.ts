@@ -366,7 +366,10 @@ test('close waits for a page that is being read', async () => {
   assert.equal(await scanning, 'the store is closed')
 })
 
-/** Any sequence of commits and of ends of writes, good and bad, beside a model that knows which batches are where. */
+/**
+ * Any sequence of commits and of ends of writes, good and bad, beside a model that knows which
+ * batches are where.
+ */
 test('whatever succeeds and fails, reads show what is durable and what is pending on top', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd')
   const operation = fc.oneof(

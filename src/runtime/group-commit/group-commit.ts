@@ -1,20 +1,24 @@
 /**
  * The store of a node over an engine: group commit.
  *
- * A durable write costs an fsync, and an fsync costs the same for one write or a thousand. So while one group is being made
- * durable, whatever is committed meanwhile gathers, and goes out together as the next: one transaction of the engine and one
- * fsync for all of it. The busier the node, the larger the groups and the cheaper each write (DeWitt et al., "Implementation
- * Techniques for Main Memory Database Systems", 1984, §3.2).
+ * A durable write costs an fsync, and an fsync costs the same for one write or a thousand. So while
+ * one group is being made durable, whatever is committed meanwhile gathers, and goes out together
+ * as the next: one transaction of the engine and one fsync for all of it. The busier the node, the
+ * larger the groups and the cheaper each write (DeWitt et al., "Implementation Techniques for Main
+ * Memory Database Systems", 1984, §3.2).
  *
- * - Reads see a batch from the moment it is handed over (see `overlay.ts`), the engine from the moment it is durable.
- * - A group that fails, fails whole: its batches are told, reads do not see them any more, and what was committed after them
- *   stands for itself. The next group waits a moment, since a full disk is not emptied by trying.
+ * - Reads see a batch from the moment it is handed over (see `overlay.ts`), the engine from the
+ *   moment it is durable.
+ * - A group that fails, fails whole: its batches are told, reads do not see them any more, and what
+ *   was committed after them stands for itself. The next group waits a moment, since a full disk is
+ *   not emptied by trying.
  * - Batches within a group that overwrite each other reach the engine once.
- * - A batch that clears ranges goes alone, since its keys must be looked up in the engine as they are before it; large clears
- *   are done piece by piece between groups (see `standing-clear.ts`).
+ * - A batch that clears ranges goes alone, since its keys must be looked up in the engine as they
+ *   are before it; large clears are done piece by piece between groups (see `standing-clear.ts`).
  *
- * Invariants: batches become durable, and are answered, in the order handed over, but for those refused at once (overload, bad
- * keys), which are told in the next turn; each is answered exactly once and never before `commit` returns.
+ * Invariants: batches become durable, and are answered, in the order handed over, but for those
+ * refused at once (overload, bad keys), which are told in the next turn; each is answered exactly
+ * once and never before `commit` returns.
  */
 import type { ScanRange, StoreOperation, StoreRead } from '../../core/ports.ts'
 import { assert } from '../../core/std/assert.ts'
@@ -251,7 +255,10 @@ export class GroupCommit implements Store {
     })
   }
 
-  /** A batch with clears, alone: with its deletions if they are few, else with a clear that stands until they are made. */
+  /**
+   * A batch with clears, alone: with its deletions if they are few, else with a clear that stands
+   * until they are made.
+   */
   async #writeClear(group: readonly Batch[]): Promise<void> {
     this.#busy = true
     const { writes, clears } = group[0]!
@@ -364,7 +371,10 @@ function lastOfEach(group: readonly Batch[]): PendingWrite[] {
   return last
 }
 
-/** Whether a write of a batch with clears must reach the engine: not if it is cleared after, nor if it deletes what is. */
+/**
+ * Whether a write of a batch with clears must reach the engine: not if it is cleared after, nor if
+ * it deletes what is.
+ */
 function isLeft(write: PendingWrite, batch: Batch, clear: StandingClear): boolean {
   if (write.newer !== undefined && write.newer.at <= batch.end) return false
   if (!clear.covers(write.name)) return true

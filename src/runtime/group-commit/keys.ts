@@ -1,10 +1,15 @@
-/** Which keys a store takes; the same for every store, so that what runs on one runs on the others. */
+/**
+ * Which keys a store takes; the same for every store, so that what runs on one runs on the others.
+ */
 import type { StoreOperation } from '../../core/ports.ts'
 
 /** The engines take longer ones, for the store's own keys. */
 export const STORE_KEY_BYTES_MAX = 1536
 
-/** Why these operations cannot be carried out whatever the state of the store; undefined when they can. */
+/**
+ * Why these operations cannot be carried out whatever the state of the store; undefined when they
+ * can.
+ */
 export function refusalOfKeys(operations: readonly StoreOperation[]): string | undefined {
   for (const operation of operations) {
     if (operation.type === 'clear') continue

@@ -5,12 +5,19 @@ export interface GroupCommitLimits {
   readonly queueBytesMax: number
   readonly queueOperationsMax: number
   readonly queueClearsMax: number
-  /** One group, unless its first batch alone is larger: this is how long the next one has to wait. */
+  /**
+   * One group, unless its first batch alone is larger: this is how long the next one has to wait.
+   */
   readonly groupBytesMax: number
   readonly groupOperationsMax: number
-  /** Keys that a clear may delete in its batch's own transaction; beyond it, in each of its pieces. */
+  /**
+   * Keys that a clear may delete in its batch's own transaction; beyond it, in each of its pieces.
+   */
   readonly clearKeysMax: number
-  /** Keys put into the ranges of a clear while it stands; beyond it no group is written until it is done. */
+  /**
+   * Keys put into the ranges of a clear while it stands; beyond it no group is written until it is
+   * done.
+   */
   readonly keptMax: number
   /** Scans at a time; beyond it they fail. */
   readonly scansMax: number

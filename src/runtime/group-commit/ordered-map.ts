@@ -1,7 +1,8 @@
 /**
- * A map from byte strings (as binary text, one character a byte) that can also be walked in order. Lookup is a hash map's;
- * the order is kept in sorted runs of at most {@link RUN_MAX} keys, so that an insertion moves some kilobytes at most and a
- * walk starts after two binary searches. A balanced tree would do the same with an object and three pointers for each key.
+ * A map from byte strings (as binary text, one character a byte) that can also be walked in order.
+ * Lookup is a hash map's; the order is kept in sorted runs of at most {@link RUN_MAX} keys, so that
+ * an insertion moves some kilobytes at most and a walk starts after two binary searches. A balanced
+ * tree would do the same with an object and three pointers for each key.
  *
  * JavaScript compares text by code unit, so binary text stands in the order of its bytes.
  */
@@ -57,7 +58,9 @@ export class OrderedMap<V> {
     }
   }
 
-  /** Visits [from, to) from its end until `visit` returns false. The map must not change meanwhile. */
+  /**
+   * Visits [from, to) from its end until `visit` returns false. The map must not change meanwhile.
+   */
   walkBack(from: string, to: string, visit: (name: string, value: V) => boolean): void {
     for (let r = Math.min(this.#runOf(to), this.#runs.length - 1); r >= 0; r--) {
       const run = this.#runs[r]!

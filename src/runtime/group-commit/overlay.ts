@@ -1,17 +1,19 @@
 /**
- * What has been handed to the store and is not yet in its engine, so that reads see a write at once while its fsync is under
- * way or still to come.
+ * What has been handed to the store and is not yet in its engine, so that reads see a write at once
+ * while its fsync is under way or still to come.
  *
- * The obvious way, one map from key to latest value, cannot take a failed write back: what it replaced is gone. So each key
- * has a chain of its pending writes, newest first, and a write leaves the overlay by being cut out of its chain: durable (the
- * engine has it now) or failed (nobody has it) makes no difference here. Writes and clears are numbered in the order handed
- * over; a clear of a range hides what is numbered below it, in the overlay and in the engine.
+ * The obvious way, one map from key to latest value, cannot take a failed write back: what it
+ * replaced is gone. So each key has a chain of its pending writes, newest first, and a write leaves
+ * the overlay by being cut out of its chain: durable (the engine has it now) or failed (nobody has
+ * it) makes no difference here. Writes and clears are numbered in the order handed over; a clear of
+ * a range hides what is numbered below it, in the overlay and in the engine.
  *
- * A page that is being read asynchronously may be older than the overlay at the time when both are merged: a write that
- * became durable in between would be in neither. While a read is held open, durable writes therefore stay.
+ * A page that is being read asynchronously may be older than the overlay at the time when both are
+ * merged: a write that became durable in between would be in neither. While a read is held open,
+ * durable writes therefore stay.
  *
- * Invariants: every chain is in falling order of its numbers; `newest` has a chain for each key with a pending write and for
- * no other.
+ * Invariants: every chain is in falling order of its numbers; `newest` has a chain for each key
+ * with a pending write and for no other.
  */
 import { assert } from '../../core/std/assert.ts'
 import type { EngineWrite } from './engine.ts'
@@ -40,7 +42,8 @@ export interface PendingGroup {
 }
 
 export class Overlay {
-  // Both bounded by: the queue of the group commit, which counts what is here until it is forgotten.
+  // Both bounded by: the queue of the group commit, which counts what is here until it is
+  // forgotten.
   readonly #newest = new OrderedMap<PendingWrite>()
   #clears: PendingClear[] = []
   // Bounded by: what becomes durable while one page is read; counted by the queue as well.
@@ -74,7 +77,10 @@ export class Overlay {
     return clear
   }
 
-  /** The value that a key has by what is pending; `absent` when it has none; undefined when only the engine can say. */
+  /**
+   * The value that a key has by what is pending; `absent` when it has none; undefined when only the
+   * engine can say.
+   */
   get(name: string): Uint8Array | 'absent' | undefined {
     const newest = this.#newest.get(name)
     const cleared = this.#clears.length === 0 ? 0 : this.#clearedAt(name)

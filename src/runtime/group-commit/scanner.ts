@@ -1,9 +1,11 @@
 /**
- * Scans over what is in the engine and what is pending together, without stopping the node: a page is read and merged, then
- * the event loop turns. Scans take turns with each other page by page, so that a long one does not delay a short one.
+ * Scans over what is in the engine and what is pending together, without stopping the node: a page
+ * is read and merged, then the event loop turns. Scans take turns with each other page by page, so
+ * that a long one does not delay a short one.
  *
- * Each page is merged with the overlay as it is at that moment. A scan over several pages is therefore not a snapshot: it
- * shows every key as of some moment after the scan was asked for, and every key that exists all the time exactly once.
+ * Each page is merged with the overlay as it is at that moment. A scan over several pages is
+ * therefore not a snapshot: it shows every key as of some moment after the scan was asked for, and
+ * every key that exists all the time exactly once.
  */
 import type { ScanRange, StoreEntry } from '../../core/ports.ts'
 import { assert } from '../../core/std/assert.ts'
@@ -24,7 +26,9 @@ interface Scan {
   index: number
   from: Uint8Array
   to: Uint8Array
+  /** Given back so far, by all ranges and by this one. */
   bytes: number
+  rangeBytes: number
 }
 
 export class Scanner {
@@ -53,7 +57,8 @@ export class Scanner {
   scan(number: number, ranges: readonly ScanRange[]): boolean {
     if (this.#scans.length >= this.#limits.scansMax) return false
     const results = ranges.map(() => [])
-    const scan = { number, ranges, results, index: -1, from: FIRST_KEY, to: FIRST_KEY, bytes: 0 }
+    const bounds = { from: FIRST_KEY, to: FIRST_KEY }
+    const scan = { number, ranges, results, index: -1, ...bounds, bytes: 0, rangeBytes: 0 }
     beginNextRange(scan)
     this.#scans.push(scan)
     this.#running ??= this.#run()
@@ -82,7 +87,10 @@ export class Scanner {
     this.#running = undefined
   }
 
-  /** Reads one page of the scan and queues it again, or answers it. Returns how many entries that was. */
+  /**
+   * Reads one page of the scan and queues it again, or answers it. Returns how many entries that
+   * was.
+   */
   async #advance(scan: Scan, entriesMax: number, bytesMax: number): Promise<number> {
     if (this.#closed !== undefined) return this.#fail(scan, this.#closed)
     const range = scan.ranges[scan.index]
@@ -96,19 +104,24 @@ export class Scanner {
       to: scan.to,
       reverse: range.reverse,
       entriesMax: Math.min(entriesMax, range.limit - result.length),
-      bytesMax,
+      bytesMax: Math.min(bytesMax, range.bytesMax - scan.rangeBytes),
       values: true,
     }
     const page = await this.#page(request)
     if (typeof page === 'string') return this.#fail(scan, page)
     for (const entry of page.entries) {
+      // What is pending may have made the page larger than what was asked for.
+      if (scan.rangeBytes >= range.bytesMax) break
       result.push(entry)
-      scan.bytes += entry.key.length + entry.value.length
+      const bytes = entry.key.length + entry.value.length
+      scan.bytes += bytes
+      scan.rangeBytes += bytes
     }
     const { scanBytesMax } = this.#limits
     if (scan.bytes > scanBytesMax)
       return this.#fail(scan, `more than ${scanBytesMax} bytes: ask for fewer keys`)
-    if (page.next === undefined || result.length >= range.limit) beginNextRange(scan)
+    const isFull = result.length >= range.limit || scan.rangeBytes >= range.bytesMax
+    if (page.next === undefined || isFull) beginNextRange(scan)
     else if (range.reverse) scan.to = page.next
     else scan.from = page.next
     this.#scans.push(scan)
@@ -137,15 +150,18 @@ export class Scanner {
   }
 }
 
-/** What is visible of a page, and where the range goes on behind it: the next `from`, in reverse the next `to`. */
+/**
+ * What is visible of a page, and where the range goes on behind it: the next `from`, in reverse the
+ * next `to`.
+ */
 interface MergedPage {
   readonly entries: readonly StoreEntry[]
   readonly next: Uint8Array | undefined
 }
 
 /**
- * The engine's page with what is pending between its bounds. `pending` and the page are cut at the same number of entries, so
- * that whatever was left out of either stands behind what is given back.
+ * The engine's page with what is pending between its bounds. `pending` and the page are cut at the
+ * same number of entries, so that whatever was left out of either stands behind what is given back.
  */
 function merge(page: EnginePage, overlay: Overlay, request: EnginePageRequest): MergedPage {
   const { reverse, entriesMax } = request
@@ -172,6 +188,7 @@ function merge(page: EnginePage, overlay: Overlay, request: EnginePageRequest): 
 
 /** Turns to the next range that can have entries; behind the last one the scan is complete. */
 function beginNextRange(scan: Scan): void {
+  scan.rangeBytes = 0
   for (scan.index++; scan.index < scan.ranges.length; scan.index++) {
     const range = scan.ranges[scan.index]!
     scan.from = fromFirstKey(range.from)

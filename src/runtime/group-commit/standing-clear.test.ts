@@ -214,7 +214,10 @@ test('a damaged record of a clear is refused at opening, not guessed at', async 
   )
 })
 
-/** The process dies after any write of any history; the next one must show whole batches, and all acknowledged ones. */
+/**
+ * The process dies after any write of any history; the next one must show whole batches, and all
+ * acknowledged ones.
+ */
 test('a crash at any moment leaves every batch whole, large clears too', async () => {
   const name = fc.constantFrom(...NAMES)
   const operation = fc.oneof(
@@ -228,8 +231,9 @@ test('a crash at any moment leaves every batch whole, large clears too', async (
     fc.asyncProperty(history, fc.boolean(), async (batches, delaysReads) => {
       const { engine, store, recorder } = await filled()
       engine.delaysReads = delaysReads
-      // What a store may show after a crash: the state after any number of whole batches, not before the last one that
-      // was acknowledged while the engine was in that state or an earlier one.
+      // What a store may show after a crash: the state after any number of whole batches, not
+      // before the last one that was acknowledged while the engine was in that state or an earlier
+      // one.
       const acknowledged: number[] = []
       recorder.onAnswer = (number) => {
         acknowledged[engine.states.length - 1] = number - 1

@@ -1,14 +1,17 @@
 /**
  * The clear of a range that is too large for one transaction of the engine.
  *
- * Batches are atomic, and a clear may name millions of keys (all partitions that a node gives away). Deleting them in one
- * transaction would stop the node for seconds; deleting them in several before or after the rest of the batch would not be
- * atomic. So the batch's own transaction stores, beside its other writes, the ranges themselves (the intent). From then on
- * the batch is durable: reads hide whatever the ranges cover, the keys are deleted some thousand at a time between other
- * groups, and the last of these transactions removes the intent. After a crash the next start finds it and goes on.
+ * Batches are atomic, and a clear may name millions of keys (all partitions that a node gives
+ * away). Deleting them in one transaction would stop the node for seconds; deleting them in several
+ * before or after the rest of the batch would not be atomic. So the batch's own transaction stores,
+ * beside its other writes, the ranges themselves (the intent). From then on the batch is durable:
+ * reads hide whatever the ranges cover, the keys are deleted some thousand at a time between other
+ * groups, and the last of these transactions removes the intent. After a crash the next start finds
+ * it and goes on.
  *
- * What is put into such a range meanwhile must survive: it is *kept*, and the transaction that puts it also stores a mark that
- * says so, for the case of a crash. Their number is bounded: beyond it no group is written until the clear is done.
+ * What is put into such a range meanwhile must survive: it is *kept*, and the transaction that puts
+ * it also stores a mark that says so, for the case of a crash. Their number is bounded: beyond it
+ * no group is written until the clear is done.
  *
  * Intent and marks live in the engine under keys that begin with 0x00, which are the store's own.
  */
@@ -87,7 +90,10 @@ export class StandingClear {
     return low < this.#ranges.length && this.#ranges[low]!.fromName <= name
   }
 
-  /** What must be written with a group, so that what the group puts into the ranges survives a crash. */
+  /**
+   * What must be written with a group, so that what the group puts into the ranges survives a
+   * crash.
+   */
   marksFor(writes: readonly NamedWrite[]): EngineWrite[] {
     return writes
       .filter(({ name, value }) => value !== undefined && this.hides(name))
