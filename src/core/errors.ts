@@ -77,7 +77,6 @@ export type ErrorCode =
   | 'DND_ERR_DATA_NEWER_FORMAT'
   | 'DND_ERR_DATA_OTHER_ENGINE'
   | 'DND_ERR_DATA_OTHER_CLUSTER'
-  | 'DND_ERR_DATA_OTHER_NODE'
   // The command line
   | 'DND_ERR_USAGE'
   | 'DND_ERR_UNREACHABLE'
@@ -241,7 +240,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     503,
     1,
     'Too few replicas of the key answered',
-    'Look at /cluster for members that are not alive; try again, or ask for a smaller r or w.',
+    'Look at /cluster, or "dnd status", for members that are not alive; try again, or ask for a smaller r or w.',
   ),
   DND_ERR_TIMEOUT: row(
     504,
@@ -291,7 +290,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     undefined,
     1,
     'The address cannot be listened on',
-    'Use an address of this machine and a port that this user may open (above 1023).',
+    'Choose an address of this machine with --address, and a port that this user may open (above 1023).',
   ),
   DND_ERR_JOIN_REFUSED: row(
     undefined,
@@ -303,13 +302,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     undefined,
     2,
     'There is no data directory to restart from',
-    'Check --data, or start a new cluster.',
+    'Choose the right directory with --data, or start a new cluster or join one.',
   ),
   DND_ERR_DATA_NOT_EMPTY: row(
     undefined,
     2,
     'The data directory holds something else',
-    'Choose an empty or new directory with --data.',
+    'Start the node that it holds, or choose an empty or new directory with --data.',
   ),
   DND_ERR_DATA_LOCKED: row(
     undefined,
@@ -321,37 +320,31 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     undefined,
     1,
     'The data directory cannot be written',
-    'Check its owner, its permissions and the free space.',
+    'Make it writable for this user, free space on its disk, or choose another with --data.',
   ),
   DND_ERR_DATA_CORRUPT: row(
     undefined,
     1,
     'The data directory is damaged',
-    'Move it away and join the cluster as a new node; the data comes back from the replicas.',
+    'Restore it from a backup, or move it away and join as a new node: its share of the data comes from the others.',
   ),
   DND_ERR_DATA_NEWER_FORMAT: row(
     undefined,
     1,
     'The data directory was written by a newer version of dnd',
-    'Run that version or a later one.',
+    'Use the version of dnd that wrote it, or a newer one.',
   ),
   DND_ERR_DATA_OTHER_ENGINE: row(
     undefined,
     1,
     'The data directory was written by another storage engine',
-    'Use the version and configuration of dnd that wrote it.',
+    'Use the version of dnd that wrote it, or move it away and join as a new node.',
   ),
   DND_ERR_DATA_OTHER_CLUSTER: row(
     undefined,
     2,
     'The data directory belongs to another cluster',
-    'Choose the directory of this cluster with --data, or an empty one to join as a new node.',
-  ),
-  DND_ERR_DATA_OTHER_NODE: row(
-    undefined,
-    2,
-    'The data directory belongs to another node',
-    'Choose the directory of this node with --data, or an empty one to join as a new node.',
+    'Choose the directory of this cluster with --data, or an empty or new one to join as a new node.',
   ),
   DND_ERR_USAGE: row(
     undefined,

@@ -5,7 +5,7 @@ import type { NodeId } from '../std/ids.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import { Prng } from '../std/prng.ts'
 import { hashLayout, encodeLayoutState } from '../placement/layout-codec.ts'
-import { beginTransition } from '../placement/layout-state.ts'
+import { beginTransition, gainedBy } from '../placement/layout-state.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
 import { A, B, C, D, FakeHost, FakeStore, layoutOf, role } from './fake-host.test.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
@@ -204,6 +204,15 @@ test('the planner gathers those who join together and plans them at once', () =>
   assert.equal(adoption?.after.current.version, 2)
   assert.deepEqual(bench.nodes(), [A, B, C])
   assert.equal(bench.plan(), undefined, 'nobody else has asked')
+})
+
+test('a member that is down gets nothing to pull by a plan: the move ends without it', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  bench.host.down.add(B)
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  const adoption = bench.plan()
+  assert.equal(adoption?.after.current.version, 2)
+  assert.deepEqual(gainedBy(adoption.after, B), [])
 })
 
 test('while data moves nobody plans, and the request waits', () => {

@@ -179,7 +179,9 @@ export class LayoutKeeper {
       return undefined
     }
     this.#joining.clear()
-    const layout = nextLayout(state.current, wanted)
+    const known = state.current.roles.map(({ node }) => node)
+    const away = new Set(known.filter((node) => !this.#host.isUp(node)))
+    const layout = nextLayout(state.current, wanted, away)
     return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
   }
 
@@ -225,7 +227,11 @@ export class LayoutKeeper {
  * The layout that gives the wanted roles, as far as there is room for them; undefined when there is
  * none to be planned.
  */
-function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefined {
+function nextLayout(
+  previous: Layout,
+  wanted: readonly Role[],
+  away: ReadonlySet<NodeId>,
+): Layout | undefined {
   const kept = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
   const admitted = wanted.slice(0, NODES_MAX - kept.length)
   const roles = [...kept, ...admitted]
@@ -234,5 +240,5 @@ function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefin
   if (admitted.length === 0 || checkRoles(roles) !== undefined) return undefined
   if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
   const { partitions, replicas } = previous
-  return planLayout({ previous, roles, partitions, replicas })
+  return planLayout({ previous, roles, partitions, replicas, away })
 }

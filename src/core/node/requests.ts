@@ -249,7 +249,8 @@ export class Requests {
     for (const { nodes, needed } of sets) {
       const up = nodes.filter((node) => this.#host.isUp(node)).length
       if (up < needed) {
-        this.written(origin, unavailable(needed, up))
+        const { message, ...rest } = unavailable(needed, up)
+        this.written(origin, { ...rest, message: `${message}; nothing was stored` })
         return undefined
       }
     }
@@ -418,7 +419,7 @@ function unavailable(needed: number, got: number): Failure {
     outcome: 'rejected',
     needed,
     got,
-    message: `${got} of the ${needed} replicas needed can be reached; nothing was stored`,
+    message: `${got} of the ${needed} replicas needed can be reached`,
   }
 }
 

@@ -5,6 +5,7 @@ import type { NodeId } from '../std/ids.ts'
 import { Prng } from '../std/prng.ts'
 import type { Layout, Role } from './layout.ts'
 import { checkLayout, checkSuccessor } from './layout-check.ts'
+import { beginTransition, gainedBy } from './layout-state.ts'
 import { diffLayouts, planLayout } from './plan-layout.ts'
 import { spreadOverZones } from './quotas.ts'
 
@@ -296,6 +297,35 @@ test('each layout of any history is sound, spread and near the fewest moves', ()
     { seed: 31, numRuns: 300 },
   )
   assert.ok(moves <= least * 1.1, `${moves} moves for ${least}`)
+})
+
+test('a node that is away gains nothing when others join: nobody has to wait for it', () => {
+  const grown = fc.record({
+    nodes: fc.integer({ min: 1, max: 9 }),
+    joining: fc.integer({ min: 1, max: 4 }),
+    away: fc.nat({ max: 8 }),
+    replicas: fc.integer({ min: 1, max: 4 }),
+    zones: fc.integer({ min: 1, max: 3 }),
+  })
+  fc.assert(
+    fc.property(grown, ({ nodes, joining, away, replicas, zones }) => {
+      const gone = node(away % nodes)
+      const partitions = 32
+      const roles = cluster(nodes, zones)
+      const previous = planLayout({ previous: undefined, roles, partitions, replicas })
+      const next = planLayout({
+        previous,
+        roles: cluster(nodes + joining, zones),
+        partitions,
+        replicas,
+        away: new Set([gone]),
+      })
+      assert.equal(checkSuccessor(previous, next), undefined)
+      const state = beginTransition({ current: previous, previous: undefined, synced: [] }, next)
+      assert.deepEqual(gainedBy(state, gone), [])
+    }),
+    { seed: 5, numRuns: 500 },
+  )
 })
 
 test('the order in which roles are named does not matter', () => {

@@ -11,8 +11,8 @@
  * 3. order (`replica-order.ts`): each node first for its share of what it holds.
  *
  * One node plans, all others check and store (`layout-check.ts`). The plan depends on the previous
- * layout and the set of roles alone, by integer arithmetic. The same roles again give the same
- * table.
+ * layout, the set of roles and who is away alone, by integer arithmetic. The same roles again give
+ * the same table.
  *
  * Moves: adding one node to n equal ones moves no more than its quota, `size` × Q / (n + 1), as
  * long as zones do not force others to move as well. Step 2 is where an optimal planner
@@ -38,6 +38,8 @@ export interface LayoutRequest {
   /** Q and N as at the cluster's birth; must be those of `previous`. */
   readonly partitions: number
   readonly replicas: number
+  /** Nodes that cannot be reached now: none of them moves forward in a replica set. */
+  readonly away?: ReadonlySet<NodeId>
 }
 
 export interface LayoutDifference {
@@ -50,6 +52,8 @@ export interface LayoutDifference {
   readonly gained: Map<NodeId, PartitionId[]>
 }
 
+const NOBODY: ReadonlySet<NodeId> = new Set()
+
 export function planLayout(request: LayoutRequest): Layout {
   const { previous, partitions, replicas } = request
   const problem = checkDimensions(partitions, replicas) ?? checkRoles(request.roles)
@@ -59,13 +63,14 @@ export function planLayout(request: LayoutRequest): Layout {
   const roles = request.roles
     .map(({ node, zone, weight }) => ({ node, zone, weight }))
     .sort((a, b) => (a.node < b.node ? -1 : 1))
+  const size = replicaSetSize({ roles, replicas })
   const content: LayoutContent = {
     version: (previous?.version ?? 0) + 1,
     previousHash: previous?.hash ?? 0,
     partitions,
     replicas,
     roles,
-    table: planTable(previous, roles, partitions, replicaSetSize({ roles, replicas })),
+    table: planTable(request, roles, size),
   }
   return { ...content, hash: hashLayout(content) }
 }
@@ -92,12 +97,8 @@ export function diffLayouts(before: Layout, after: Layout): LayoutDifference {
   return { moves, gained }
 }
 
-function planTable(
-  previous: Layout | undefined,
-  roles: readonly Role[],
-  partitions: number,
-  size: number,
-): number[][] {
+function planTable(request: LayoutRequest, roles: readonly Role[], size: number): number[][] {
+  const { previous, partitions, away = NOBODY } = request
   const start = heldUnder(previous, roles, partitions)
   const held = roles.map(() => 0)
   for (const set of start) {
@@ -107,7 +108,8 @@ function planTable(
   const quotas = quotasOf(roles, zones, size, partitions, held)
   const salts = roles.map((role) => crc32(utf8Encode(role.node)))
   const sets = assign({ partitions, size, zones, quotas, salts }, start)
-  balanceFirsts(sets, roles.length)
+  const isAway = new Set([...roles.keys()].filter((index) => away.has(roles[index]!.node)))
+  balanceFirsts(sets, roles.length, isAway)
   return sets
 }
 

@@ -97,3 +97,22 @@ test('every way of holding partitions can be balanced to rounding, and twice is 
     { seed: 21, numRuns: 1000 },
   )
 })
+
+test('a node that is away comes first nowhere new, and the others have at least their share', () => {
+  const sets = Array.from({ length: 6 }, () => [0, 1, 2])
+  balanceFirsts(sets, 3, new Set([2]))
+  assert.equal(firstsOf(sets, 2), 0)
+  assert.equal(firstsOf(sets, 1), 2)
+})
+
+test('a chain does not lead through a node that is away', () => {
+  const sets = [
+    [0, 1],
+    [0, 1],
+    [1, 2],
+    [1, 2],
+  ]
+  const before = copy(sets)
+  balanceFirsts(sets, 3, new Set([1]))
+  assert.deepEqual(sets.slice(0, 2), before.slice(0, 2))
+})

@@ -9,14 +9,27 @@
  * one that has too few, and begins from the order as it is, so that what is balanced stays as it
  * is. A node that gives up the first place comes second; otherwise the order within a set does not
  * change.
+ *
+ * A node that comes first pulls what a bucket of fewer copies keeps there, and the move waits for
+ * it. So a node that is away takes no first place: it may never come back. Others are then
+ * first more often than their share.
  */
 import { assert } from '../std/assert.ts'
 
 const UNSEEN = -1
 const SOURCE = -2
 
-/** Reorders the sets in place. `nodes`: their number; sets name them by index. */
-export function balanceFirsts(sets: readonly number[][], nodes: number): void {
+const NOBODY: ReadonlySet<number> = new Set()
+
+/**
+ * Reorders the sets in place. `nodes`: their number; sets name them by index, and so does `away`
+ * those who must not come first where they do not already.
+ */
+export function balanceFirsts(
+  sets: readonly number[][],
+  nodes: number,
+  away: ReadonlySet<number> = NOBODY,
+): void {
   const size = sets[0]!.length
   const held = new Array<number>(nodes).fill(0)
   const firsts = new Array<number>(nodes).fill(0)
@@ -27,8 +40,9 @@ export function balanceFirsts(sets: readonly number[][], nodes: number): void {
   const floor = (node: number): number => Math.floor(held[node]! / size)
   const ceiling = (node: number): number => Math.ceil(held[node]! / size)
   // Nobody above its ceiling; then nobody below its floor, at the cost of those above theirs.
-  while (passFirst(sets, firsts, ceiling));
-  while (passFirst(sets, firsts, floor));
+  while (passFirst(sets, firsts, ceiling, away));
+  while (passFirst(sets, firsts, floor, away));
+  if (away.size > 0) return
   for (let node = 0; node < nodes; node++) {
     assert(firsts[node]! >= floor(node), () => `node ${node} is first ${firsts[node]} times`)
     assert(firsts[node]! <= ceiling(node), () => `node ${node} is first ${firsts[node]} times`)
@@ -43,6 +57,7 @@ function passFirst(
   sets: readonly number[][],
   firsts: number[],
   target: (node: number) => number,
+  away: ReadonlySet<number>,
 ): boolean {
   const giverOf = firsts.map((count, node): number => (count > target(node) ? SOURCE : UNSEEN))
   const via = firsts.map((): number => UNSEEN)
@@ -52,7 +67,7 @@ function passFirst(
     for (let p = 0; p < sets.length; p++) {
       if (sets[p]![0] !== giver) continue
       for (const taker of sets[p]!) {
-        if (giverOf[taker] !== UNSEEN) continue
+        if (giverOf[taker] !== UNSEEN || away.has(taker)) continue
         giverOf[taker] = giver
         via[taker] = p
         if (firsts[taker]! < target(taker)) {

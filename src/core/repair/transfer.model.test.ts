@@ -353,19 +353,19 @@ test('after a lost connection a source goes on where the receiver stands', () =>
 
 test('a source that stops half way and comes back is resumed, not begun anew', () => {
   const world = new World(5)
-  const holder = world.hold(A, plain(3, 1000))
+  const holder = world.hold(A, plain(3, 3000))
   world.begin(pullAll(3, [A], 1))
-  world.run(() => holder.entriesSent > 1200)
+  world.run(() => holder.entriesSent > 4000)
   world.cut(A, true)
   world.run(() => world.now > 20_000)
   assert.equal(world.complete, false)
   const before = holder.entriesSent
-  const missing = 3000 - world.store.durable.size
-  assert.ok(missing > 500 && missing < 3000)
+  const missing = 9000 - world.store.durable.size
+  assert.ok(missing > 500 && missing < 9000)
   world.restart(A)
   world.run()
   assert.ok(world.complete && hasAllOf(world, A))
-  assert.equal(world.puts, 3000)
+  assert.equal(world.puts, 9000)
   assert.equal(holder.entriesSent - before, missing, 'only what is not here yet')
 })
 
