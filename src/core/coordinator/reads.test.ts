@@ -384,3 +384,39 @@ test('of answered reads only so many wait for late answers', () => {
   assert.equal(bench.results().length, 5000)
   assert.equal(bench.reads.size, 0)
 })
+
+test('a read that fails since a record is broken mends that record with what it has heard', () => {
+  const bench = new Bench()
+  bench.own = record(OLD)
+  const request = bench.start(placed(3, SELF, B, C), 3)
+  bench.reply(B, request, 'unreadable')
+  assert.equal(bench.results()[0]?.ok, false)
+  assert.deepEqual(bench.repaired(), [[B, OLD]])
+})
+
+test('a read that fails since its own record is broken mends that as well', () => {
+  const bench = new Bench()
+  bench.own = 'unreadable'
+  const request = bench.start(placed(3, SELF, B), 2)
+  assert.equal(bench.results()[0]?.ok, false, 'who else could answer is not asked for nothing')
+  bench.reply(B, request, 'found', record(OLD))
+  assert.deepEqual(bench.repaired(), [])
+})
+
+test('a read that runs out of time mends who is behind and who is broken, of those who answered', () => {
+  const bench = new Bench()
+  bench.own = Uint8Array.of(1, 2, 3)
+  const request = bench.start(placed(3, SELF, B, C), 3)
+  bench.reply(B, request, 'found', record(NEW))
+  bench.reads.step(
+    { type: 'timer', timer: { request, reason: 'deadline' } },
+    instant(1000),
+    bench.effects,
+  )
+  assert.equal(bench.results()[0]?.ok, false)
+  const own = bench.effects.flatMap((e) =>
+    e.type === 'repair-own' ? [decodeRecord(e.record, crc32)] : [],
+  )
+  assert.deepEqual(own, [NEW])
+  assert.ok(bench.effects.some((e) => e.type === 'unreadable'))
+})

@@ -13,7 +13,9 @@
  * as well.
  *
  * A replica that cannot read its own record says so (V9): it counts as no answer, never as
- * "absent", and is repaired.
+ * "absent", and is repaired. A read that fails mends with what it has heard as one that succeeds
+ * does: if R asks for a replica whose record is broken, no read of the key will ever succeed before
+ * that record is mended.
  */
 import { assert } from '../std/assert.ts'
 import { equalBytes } from '../std/bytes.ts'
@@ -429,6 +431,10 @@ export class Reads<O> {
       message,
     }
     effects.push({ type: 'done', origin: read.start.origin, result: failure })
+    const { container, record, corrupt } = merge(read.answers, this.#checksum)
+    this.#discard(read, corrupt, effects)
+    read.merged = { container, record }
+    this.#repair(read, effects)
   }
 }
 
