@@ -206,7 +206,7 @@ test('the planner gathers those who join together and plans them at once', () =>
   assert.equal(bench.plan(), undefined, 'nobody else has asked')
 })
 
-test('a member that is down gets nothing to pull by a plan: the move ends without it', () => {
+test('members have nothing to pull when others join: the move ends without one that is down', () => {
   const bench = new Bench(complete(layoutOf([A, B, C])))
   bench.host.down.add(B)
   bench.keeper.onJoinRequest(role(D), bench.host.now)

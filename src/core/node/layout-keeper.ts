@@ -179,9 +179,7 @@ export class LayoutKeeper {
       return undefined
     }
     this.#joining.clear()
-    const known = state.current.roles.map(({ node }) => node)
-    const away = new Set(known.filter((node) => !this.#host.isUp(node)))
-    const layout = nextLayout(state.current, wanted, away)
+    const layout = nextLayout(state.current, wanted)
     return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
   }
 
@@ -227,11 +225,7 @@ export class LayoutKeeper {
  * The layout that gives the wanted roles, as far as there is room for them; undefined when there is
  * none to be planned.
  */
-function nextLayout(
-  previous: Layout,
-  wanted: readonly Role[],
-  away: ReadonlySet<NodeId>,
-): Layout | undefined {
+function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefined {
   const kept = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
   const admitted = wanted.slice(0, NODES_MAX - kept.length)
   const roles = [...kept, ...admitted]
@@ -240,5 +234,5 @@ function nextLayout(
   if (admitted.length === 0 || checkRoles(roles) !== undefined) return undefined
   if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
   const { partitions, replicas } = previous
-  return planLayout({ previous, roles, partitions, replicas, away })
+  return planLayout({ previous, roles, partitions, replicas })
 }

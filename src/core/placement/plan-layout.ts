@@ -8,11 +8,12 @@
  * 1. quotas (`quotas.ts`): how many replicas each node is to hold, by weight, with zones spread;
  * 2. assignment (`assignment.ts`): from the sets as they are to sets that meet the quotas, moving
  *    little;
- * 3. order (`replica-order.ts`): each node first for its share of what it holds.
+ * 3. order (`replica-order.ts`): each node first for its share of what it holds, as far as those who
+ *    come to a set anyway can see to it.
  *
  * One node plans, all others check and store (`layout-check.ts`). The plan depends on the previous
- * layout, the set of roles and who is away alone, by integer arithmetic. The same roles again give
- * the same table.
+ * layout and the set of roles alone, by integer arithmetic. The same roles again give the same
+ * table.
  *
  * Moves: adding one node to n equal ones moves no more than its quota, `size` × Q / (n + 1), as
  * long as zones do not force others to move as well. Step 2 is where an optimal planner
@@ -38,8 +39,6 @@ export interface LayoutRequest {
   /** Q and N as at the cluster's birth; must be those of `previous`. */
   readonly partitions: number
   readonly replicas: number
-  /** Nodes that cannot be reached now: none of them moves forward in a replica set. */
-  readonly away?: ReadonlySet<NodeId>
 }
 
 export interface LayoutDifference {
@@ -51,8 +50,6 @@ export interface LayoutDifference {
    */
   readonly gained: Map<NodeId, PartitionId[]>
 }
-
-const NOBODY: ReadonlySet<NodeId> = new Set()
 
 export function planLayout(request: LayoutRequest): Layout {
   const { previous, partitions, replicas } = request
@@ -98,7 +95,7 @@ export function diffLayouts(before: Layout, after: Layout): LayoutDifference {
 }
 
 function planTable(request: LayoutRequest, roles: readonly Role[], size: number): number[][] {
-  const { previous, partitions, away = NOBODY } = request
+  const { previous, partitions } = request
   const start = heldUnder(previous, roles, partitions)
   const held = roles.map(() => 0)
   for (const set of start) {
@@ -108,8 +105,7 @@ function planTable(request: LayoutRequest, roles: readonly Role[], size: number)
   const quotas = quotasOf(roles, zones, size, partitions, held)
   const salts = roles.map((role) => crc32(utf8Encode(role.node)))
   const sets = assign({ partitions, size, zones, quotas, salts }, start)
-  const isAway = new Set([...roles.keys()].filter((index) => away.has(roles[index]!.node)))
-  balanceFirsts(sets, roles.length, isAway)
+  balanceFirsts(sets, roles.length, (p, node) => !start[p]!.includes(node))
   return sets
 }
 

@@ -10,25 +10,22 @@
  * is. A node that gives up the first place comes second; otherwise the order within a set does not
  * change.
  *
- * A node that comes first pulls what a bucket of fewer copies keeps there, and the move waits for
- * it. So a node that is away takes no first place: it may never come back. Others are then
- * first more often than their share.
+ * A node that moves forward in a set that it is in already must pull what a bucket of fewer copies
+ * keeps there, and the whole move waits for it, for ever if it never comes back. So only who is new
+ * in a set, and pulls all of it anyway, takes its first place. The balance is then as near as those
+ * who come can make it, and exact where all are new.
  */
-import { assert } from '../std/assert.ts'
-
 const UNSEEN = -1
 const SOURCE = -2
 
-const NOBODY: ReadonlySet<number> = new Set()
+/** Whether `node` may come first in set `p` if it does not already. */
+export type MayComeFirst = (p: number, node: number) => boolean
 
-/**
- * Reorders the sets in place. `nodes`: their number; sets name them by index, and so does `away`
- * those who must not come first where they do not already.
- */
+/** Reorders the sets in place. `nodes`: their number; sets name them by index. */
 export function balanceFirsts(
   sets: readonly number[][],
   nodes: number,
-  away: ReadonlySet<number> = NOBODY,
+  mayComeFirst: MayComeFirst,
 ): void {
   const size = sets[0]!.length
   const held = new Array<number>(nodes).fill(0)
@@ -40,34 +37,32 @@ export function balanceFirsts(
   const floor = (node: number): number => Math.floor(held[node]! / size)
   const ceiling = (node: number): number => Math.ceil(held[node]! / size)
   // Nobody above its ceiling; then nobody below its floor, at the cost of those above theirs.
-  while (passFirst(sets, firsts, ceiling, away));
-  while (passFirst(sets, firsts, floor, away));
-  if (away.size > 0) return
-  for (let node = 0; node < nodes; node++) {
-    assert(firsts[node]! >= floor(node), () => `node ${node} is first ${firsts[node]} times`)
-    assert(firsts[node]! <= ceiling(node), () => `node ${node} is first ${firsts[node]} times`)
-  }
+  while (passFirst(sets, firsts, ceiling, mayComeFirst));
+  while (passFirst(sets, firsts, floor, mayComeFirst));
 }
 
 /**
- * Passes one first place from a node above its target, along as short a chain as there is, to a
- * node below it; false when no node above reaches one below.
+ * Passes one first place from a node above its target, of those the farthest, along as short a
+ * chain as there is, to a node below it; false when no node above reaches one below.
  */
 function passFirst(
   sets: readonly number[][],
   firsts: number[],
   target: (node: number) => number,
-  away: ReadonlySet<number>,
+  mayComeFirst: MayComeFirst,
 ): boolean {
   const giverOf = firsts.map((count, node): number => (count > target(node) ? SOURCE : UNSEEN))
   const via = firsts.map((): number => UNSEEN)
-  const queue = [...giverOf.keys()].filter((node) => giverOf[node] === SOURCE)
+  const excess = (node: number): number => firsts[node]! - target(node)
+  const queue = [...giverOf.keys()]
+    .filter((node) => giverOf[node] === SOURCE)
+    .sort((a, b) => excess(b) - excess(a))
   for (let head = 0; head < queue.length; head++) {
     const giver = queue[head]!
     for (let p = 0; p < sets.length; p++) {
       if (sets[p]![0] !== giver) continue
       for (const taker of sets[p]!) {
-        if (giverOf[taker] !== UNSEEN || away.has(taker)) continue
+        if (giverOf[taker] !== UNSEEN || !mayComeFirst(p, taker)) continue
         giverOf[taker] = giver
         via[taker] = p
         if (firsts[taker]! < target(taker)) {
