@@ -8,6 +8,7 @@ import { decodeActor } from '../../src/core/versions/actor.ts'
 import {
   clusterOf,
   configure,
+  configureRequest,
   get,
   getResult,
   isSettled,
@@ -116,7 +117,8 @@ test('what was not durable is gone after a crash, and was acknowledged to nobody
   second.hangs = true
   const asked = cluster.submit(second, putRequest('a', 'x'))
   cluster.run(20)
-  assert.equal(asked.reply, undefined)
+  const early = asked.reply
+  assert.equal(early, undefined)
   cluster.kill(second)
   comeBack(cluster, second)
   for (const node of [first, second]) assert.deepEqual(texts(get(cluster, node, 'a', { r: 3 })), [])
@@ -184,4 +186,26 @@ test('over time the leases are renewed, and a node that writes a lot never runs 
     for (const one of asked) assert.ok(writeResultOf(one).ok, JSON.stringify(one.reply))
   }
   assert.deepEqual(texts(get(cluster, node, 'b')), ['239/49'])
+})
+
+test('a bucket’s properties are confirmed when they would survive a power failure, not before', () => {
+  const cluster = clusterOf(3)
+  const [first] = cluster.nodes as [MiniNode, MiniNode, MiniNode]
+  for (const node of cluster.nodes) node.hangs = true
+  const asked = cluster.submit(first, configureRequest('carts', { conflicts: 'siblings' }))
+  cluster.run(500)
+  const early = asked.reply
+  assert.equal(early, undefined)
+  for (const node of cluster.nodes) cluster.releaseDisk(node)
+  cluster.run(100)
+  assert.ok(asked.reply?.type === 'configure-bucket' && asked.reply.result.ok)
+  assert.deepEqual(asked.reply.result.pending, [])
+  for (const node of cluster.nodes) cluster.kill(node)
+  for (const node of cluster.nodes) {
+    cluster.restart(node)
+    assert.deepEqual(
+      node.node.view().buckets.map(({ name }) => name),
+      ['carts'],
+    )
+  }
 })

@@ -24,6 +24,8 @@ class Bench {
   /** Who waits for an answer to "is it empty?". */
   readonly asked: ((result: boolean | Failure) => void)[] = []
   readonly changes: BucketChanges
+  diskStands = false
+  #stored = 0
 
   constructor() {
     this.clock.leaseGranted(WALL + 60_000)
@@ -39,6 +41,13 @@ class Bench {
 
   configure(bucket: string, properties: BucketProperties | undefined, client = 1): void {
     this.changes.configure(client, bucket, properties)
+    if (!this.diskStands) this.settle()
+  }
+
+  /** All that was handed over is durable. */
+  settle(): void {
+    for (; this.#stored < this.host.batches.length; this.#stored++)
+      this.changes.stored(this.host.batches[this.#stored]!.token)
     this.changes.check()
   }
 
@@ -108,6 +117,7 @@ test('n is changed only while the bucket is empty, and so is a reset', () => {
   bench.configure('b', { ...DEFAULT_PROPERTIES, n: 2 })
   assert.equal(bench.results().length, 0, 'it is looked through first')
   bench.asked[0]!(true)
+  bench.settle()
   assert.equal(bench.registry.of('b').n, 2)
   bench.configure('b', undefined)
   bench.asked[1]!(false)
@@ -115,6 +125,7 @@ test('n is changed only while the bucket is empty, and so is a reset', () => {
   assert.equal(bench.registry.of('b').n, 2)
   bench.configure('b', undefined)
   bench.asked[2]!(true)
+  bench.settle()
   assert.deepEqual(bench.results().at(-1), {
     ok: true,
     properties: DEFAULT_PROPERTIES,
@@ -192,4 +203,49 @@ test('only so many changes wait at once, also of those whose bucket was looked t
   bench.changes.check()
   assert.deepEqual(bench.host.replies.at(-1)!.client, 999)
   assert.equal(bench.code(), 'DND_ERR_OVERLOADED')
+})
+
+test('others are told of a change, and its client too, only when it is durable here', () => {
+  const bench = new Bench()
+  bench.diskStands = true
+  bench.configure('carts', SIBLINGS)
+  bench.changes.heard(B, bench.registry.records())
+  bench.changes.heard(C, bench.registry.records())
+  assert.deepEqual([bench.announced, bench.results()], [0, []])
+  assert.deepEqual(bench.registry.durableRecords(), [])
+  bench.settle()
+  assert.equal(bench.announced, 1)
+  assert.deepEqual(bench.registry.durableRecords(), bench.registry.records())
+  assert.deepEqual(bench.results(), [{ ok: true, properties: SIBLINGS, pending: [] }])
+})
+
+test('a change that the disk does not take in time is in doubt, and told later all the same', () => {
+  const bench = new Bench()
+  bench.diskStands = true
+  bench.configure('carts', SIBLINGS)
+  const { timer } = bench.host.timers[0]!
+  assert.ok(timer.owner === 'buckets')
+  bench.changes.finish(timer.change)
+  const [result] = bench.results()
+  assert.ok(result?.ok === false)
+  assert.deepEqual([result.code, result.outcome], ['DND_ERR_TIMEOUT', 'unknown'])
+  bench.settle()
+  assert.equal(bench.results().length, 1)
+  assert.deepEqual(bench.registry.durableRecords(), bench.registry.records())
+})
+
+test('of two changes the first is durable with the second at the latest', () => {
+  const bench = new Bench()
+  bench.others = []
+  bench.diskStands = true
+  bench.configure('one', SIBLINGS, 1)
+  bench.configure('two', SIBLINGS, 2)
+  bench.changes.stored(bench.host.batches[0]!.token)
+  assert.deepEqual(
+    bench.host.replies.map(({ client }) => client),
+    [1],
+  )
+  assert.deepEqual(bench.registry.durableRecords(), [], 'what has changed since is on its way')
+  bench.changes.stored(bench.host.batches[1]!.token)
+  assert.deepEqual(bench.registry.durableRecords().length, 2)
 })

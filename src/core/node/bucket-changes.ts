@@ -1,13 +1,13 @@
 /**
- * Changing a bucket's properties: stamp the change, tell everybody, and answer when all who are up
- * have confirmed it (or a second has passed, with the names of those who have not). A coordinator
- * that has not heard of a change would go on by the old rules; waiting for it makes "the answer is
- * here" mean "the change is in force".
+ * Changing a bucket's properties: stamp the change, store it, tell everybody, and answer when all
+ * who are up have it durably (or a second has passed, with the names of those who may not). A
+ * coordinator that has not heard of a change, or has forgotten it over a power failure, would go on
+ * by the old rules; waiting for it makes "the answer is here" mean "the change is in force".
  *
  * `n` is fixed while a bucket holds keys: its replicas are where n said they are. So is whether it
  * is configured at all.
  */
-import { assert } from '../std/assert.ts'
+import { assert, must } from '../std/assert.ts'
 import { duration, later } from '../std/instant.ts'
 import type { NodeId } from '../std/ids.ts'
 import type { Failure, FailureCode } from '../coordinator/messages.ts'
@@ -26,6 +26,9 @@ const CHANGES_MAX = 64
 interface Change {
   readonly client: number
   readonly record: BucketRecord
+  /** Of the registry: what must be durable here. */
+  readonly revision: number
+  announced: boolean
   // Bounded by: NODES_MAX.
   readonly waiting: Set<NodeId>
 }
@@ -110,13 +113,27 @@ export class BucketChanges {
       )
     const record: BucketRecord = { name, stamp, properties }
     registry.merge([record])
-    this.persist()
-    const change = ++this.#count
+    const { revision } = registry
     const waiting = new Set(this.#parts.others())
-    this.#changes.set(change, { client, record, waiting })
-    this.#parts.announce()
-    if (waiting.size === 0) this.finish(change)
-    else this.#host.arm({ owner: 'buckets', change }, later(this.#host.now, CONFIRM_WITHIN))
+    const change = ++this.#count
+    this.#changes.set(change, { client, record, revision, announced: false, waiting })
+    this.#host.arm({ owner: 'buckets', change }, later(this.#host.now, CONFIRM_WITHIN))
+    this.persist()
+  }
+
+  /** What was known at `revision` is durable here: now the others are told. */
+  stored(revision: number): void {
+    const { registry } = this.#parts
+    registry.stored(revision)
+    let isOurs = false
+    for (const change of this.#changes.values()) {
+      if (change.announced || change.revision > registry.durableRevision) continue
+      change.announced = true
+      isOurs = true
+    }
+    if (isOurs) this.#parts.announce()
+    for (const [id, { waiting, announced }] of this.#changes)
+      if (announced && waiting.size === 0) this.#succeed(id)
   }
 
   /** A member has told us what it knows. */
@@ -124,14 +141,23 @@ export class BucketChanges {
     for (const [id, change] of this.#changes) {
       if (!change.waiting.has(from) || !BucketRegistry.confirms(records, change.record)) continue
       change.waiting.delete(from)
-      if (change.waiting.size === 0) this.finish(id)
+      if (change.waiting.size === 0 && change.announced) this.#succeed(id)
     }
   }
 
-  /** Answers the client, with the members that have not confirmed. */
+  /** The time for confirmations is over: answers with the members that have not confirmed. */
   finish(id: number): void {
     const change = this.#changes.get(id)
     if (change === undefined) return
+    if (change.announced) return this.#succeed(id)
+    this.#changes.delete(id)
+    const message = 'the change is not durable on this node yet; ask for the bucket to see it'
+    const failure = { code: 'DND_ERR_TIMEOUT', outcome: 'unknown', needed: 1, got: 0 } as const
+    this.#refuse(change.client, { ok: false, ...failure, message })
+  }
+
+  #succeed(id: number): void {
+    const change = must(this.#changes.get(id), 'a change that is waited for')
     this.#changes.delete(id)
     const properties = change.record.properties ?? DEFAULT_PROPERTIES
     this.#host.reply(change.client, {
@@ -150,7 +176,8 @@ export class BucketChanges {
 
   persist(): void {
     const value = this.#parts.registry.encode()
-    this.#host.store('cluster', 0, [{ type: 'put', key: stateKey('buckets'), value }])
+    const { revision } = this.#parts.registry
+    this.#host.store('buckets', revision, [{ type: 'put', key: stateKey('buckets'), value }])
   }
 }
 

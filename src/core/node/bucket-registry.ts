@@ -2,6 +2,10 @@
  * What is known of the configured buckets: a small register each, last writer wins by stamp,
  * gossiped whole. Properties are changed rarely and by people; two changes at once need a rule, not
  * a history.
+ *
+ * What is known is in force at once, but others are told only what is durable here: a node that
+ * confirms a change and then forgets it over a power failure would go on by the old rules, and where
+ * those are last-write-wins, drop siblings that were acknowledged.
  */
 import { ByteReader, ByteWriter, compareBytes } from '../std/bytes.ts'
 import { BUCKETS_MAX } from '../std/limits.ts'
@@ -16,6 +20,20 @@ const REPLICAS_MAX = 7
 export class BucketRegistry {
   // Bounded by: BUCKETS_MAX, enforced in `merge`.
   readonly #records = new Map<string, BucketRecord>()
+  // Of these, what a restart would find. Bounded by: BUCKETS_MAX.
+  #durable: ReadonlyMap<string, BucketRecord> = new Map()
+  #revision = 0
+  #durableRevision = 0
+
+  /** Rises with every change of what is known; what `stored` is to be told with. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Up to which revision all is durable. */
+  get durableRevision(): number {
+    return this.#durableRevision
+  }
 
   /** The properties in force. */
   of(bucket: string): BucketProperties {
@@ -28,7 +46,19 @@ export class BucketRegistry {
 
   /** Resets included, in order of name. */
   records(): readonly BucketRecord[] {
-    return [...this.#records.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return inOrder(this.#records)
+  }
+
+  /** What others may be told: what will still be known after a restart. */
+  durableRecords(): readonly BucketRecord[] {
+    return inOrder(this.#durable)
+  }
+
+  /** What was encoded at `revision` is durable. */
+  stored(revision: number): void {
+    this.#durableRevision = Math.max(this.#durableRevision, revision)
+    // What has changed since is being stored, too.
+    if (revision === this.#revision) this.#durable = new Map(this.#records)
   }
 
   configured(): readonly { name: string; properties: BucketProperties }[] {
@@ -62,6 +92,7 @@ export class BucketRegistry {
       this.#records.set(record.name, record)
       changed = true
     }
+    if (changed) this.#revision++
     return changed
   }
 
@@ -82,7 +113,9 @@ export class BucketRegistry {
     const records: BucketRecord[] = []
     for (let count = reader.count(BUCKETS_MAX, 4); count > 0; count--)
       records.push(decodeBucketRecord(reader))
-    if (reader.finished) this.merge(records)
+    if (!reader.finished) return
+    this.merge(records)
+    this.stored(this.#revision)
   }
 
   /** Whether `records` know at least what `record` says. */
@@ -90,6 +123,10 @@ export class BucketRegistry {
     const told = records.find(({ name }) => name === record.name)
     return told !== undefined && !isNewer(record, told)
   }
+}
+
+function inOrder(records: ReadonlyMap<string, BucketRecord>): readonly BucketRecord[] {
+  return [...records.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function isSound({ name, properties }: BucketRecord): boolean {

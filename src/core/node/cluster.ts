@@ -126,10 +126,7 @@ export class Cluster {
     const own = message.members.find(({ info }) => info.id === from)
     if (own !== undefined)
       swim.step({ type: 'contact', id: from, generation: own.generation }, now, swimEffects)
-    if (buckets.merge(message.buckets)) {
-      changes.persist()
-      this.#outlet.changed()
-    }
+    if (buckets.merge(message.buckets)) changes.persist()
     changes.heard(from, message.buckets)
     if (message.layout !== undefined) this.adopted(layout.merge(message.layout))
     this.#heard ||= message.layout !== undefined
@@ -157,6 +154,13 @@ export class Cluster {
   stateStored(version: number): void {
     if (version === 0) return
     this.#parts.layout.stored(version)
+    for (const peer of this.others()) this.#outlet.tell(peer)
+  }
+
+  /** What we know of the buckets is durable: now the others may count on it. */
+  bucketsStored(revision: number): void {
+    this.#parts.changes.stored(revision)
+    this.#outlet.changed()
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 
@@ -192,7 +196,7 @@ export class Cluster {
       answer,
       members: swim.records(),
       layout: layout.state,
-      buckets: buckets.records(),
+      buckets: buckets.durableRecords(),
     }
   }
 

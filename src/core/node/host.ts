@@ -20,6 +20,7 @@ export type StoreOwner =
   | 'actors'
   | 'clock'
   | 'cluster'
+  | 'buckets'
   | 'drop'
 export type ScanOwner = 'source' | 'listing'
 

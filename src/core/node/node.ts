@@ -257,6 +257,8 @@ export class Node {
         return clock.leaseGranted(token)
       case 'cluster':
         return cluster.stateStored(token)
+      case 'buckets':
+        return cluster.bucketsStored(token)
       case 'barrier':
         return transfers.onBarrier(token)
       case 'drop':
@@ -284,6 +286,7 @@ export class Node {
       case 'clock':
         return clock.leaseFailed()
       case 'cluster':
+      case 'buckets':
         return cluster.stateFailed()
       case 'barrier':
         return transfers.onBarrier(token)
