@@ -3,8 +3,11 @@
  * tests.
  *
  *   node scripts/test.mjs            all of it: npm test
- *   node scripts/test.mjs --quick    without real processes: npm run check
+ *   node scripts/test.mjs --quick    without real processes, and with few seeds: npm run check
  *   node scripts/test.mjs --tests    only the tests, on what is built: for a second version of Node
+ *
+ * The simulation runs the fixed seeds and fresh ones, each twice, and notes what they came to; the second version of Node runs
+ * what was noted and must come to the same.
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -19,10 +22,22 @@ const CHECKS = [
   ['dead code', bin('knip'), []],
   ['package', bin('publint'), ['--strict']],
 ]
-const TESTS = [
-  ['tests', process.execPath, ['scripts/run-tests.mjs', '--group', 'unit']],
-  ['tests with real processes', process.execPath, ['scripts/run-tests.mjs', '--group', 'cluster']],
+const node = (...args) => [process.execPath, args]
+const UNIT = ['tests', ...node('scripts/run-tests.mjs', '--group', 'unit')]
+const CLUSTER = [
+  'tests with real processes',
+  ...node('scripts/run-tests.mjs', '--group', 'cluster'),
 ]
+const NOTED = join('dist', 'sim-hashes.json')
+const simulation = (...args) => [
+  'simulation',
+  ...node('--enable-source-maps', join('dist', 'sim', 'ci.js'), ...args),
+]
+const STEPS = {
+  '': [...CHECKS, UNIT, CLUSTER, simulation('--fresh', '300', '--minutes', '8', '--note', NOTED)],
+  '--quick': [...CHECKS, UNIT, simulation('--fresh', '10', '--minutes', '2')],
+  '--tests': [UNIT, CLUSTER, simulation('--same-as', NOTED)],
+}
 
 /** Runs a step with its output passed through; gives its exit code and the test runner's counts. */
 function run([title, command, args]) {
@@ -51,8 +66,11 @@ function run([title, command, args]) {
   })
 }
 
-const steps =
-  mode === '--tests' ? TESTS : mode === '--quick' ? [...CHECKS, TESTS[0]] : [...CHECKS, ...TESTS]
+const steps = STEPS[mode]
+if (steps === undefined) {
+  console.error(`unknown mode ${mode}`)
+  process.exit(2)
+}
 const total = { pass: 0, fail: 0, skipped: 0 }
 let failedSteps = 0
 for (const step of steps) {

@@ -23,9 +23,13 @@ const WORKLOAD: Workload = {
   contextChance: 0.8,
   forgetChance: 0.2,
   ownQuorumChance: 0.3,
+  weakensQuorums: true,
+  retryChance: 0,
   impatience: 0,
   timeoutMs: [100, 100],
   valueBytes: [4, 40],
+  largeChance: 0,
+  largeBytes: [0, 0],
 }
 
 type Answer = (request: ClientRequest, client: number) => ClientReply | undefined

@@ -22,6 +22,8 @@ import { violation } from './violation.ts'
 export interface WorkloadBucket {
   readonly name: string
   readonly mode: ConflictMode
+  /** Replicas; without it, as many as the world has of everything. */
+  readonly n?: number
   readonly r: number
   readonly w: number
 }
@@ -43,10 +45,17 @@ export interface Workload {
   readonly forgetChance: number
   /** Chance that a request names its own quorum instead of the bucket's. */
   readonly ownQuorumChance: number
+  /** Whether such a request may ask for less than its bucket does. */
+  readonly weakensQuorums: boolean
+  /** Chance that what failed or is in doubt is asked for again, of any node. */
+  readonly retryChance: number
   /** Chance that a client gives up before its time. */
   readonly impatience: number
   readonly timeoutMs: Range
   readonly valueBytes: Range
+  /** Chance that a value is a large one. */
+  readonly largeChance: number
+  readonly largeBytes: Range
 }
 
 /** What clients see of the world. */
@@ -70,6 +79,13 @@ export function hasBlindDeletes(key: string): boolean {
   return Number(key.slice(1)) % 3 === 0
 }
 
+/** An operation that a client repeats as a new one: with a value of its own if it is a put. */
+interface Retry {
+  readonly kind: Operation['kind']
+  readonly bucket: WorkloadBucket
+  readonly key: string
+}
+
 export class Client {
   readonly #world: ClientWorld
   readonly #workload: Workload
@@ -80,6 +96,8 @@ export class Client {
   #process: number
   #stopped = false
   #waiting: Operation | undefined
+  /** What is to be asked for again. */
+  #retry: Retry | undefined
 
   constructor(world: ClientWorld, workload: Workload, home: number, rng: Prng) {
     this.#world = world
@@ -111,14 +129,22 @@ export class Client {
     if (this.#stopped) return
     const node = this.#chooseNode()
     if (node === undefined) return this.#think()
+    const again = this.#retry
+    this.#retry = undefined
+    if (again !== undefined) return this.#actOn(again.kind, node, again.bucket, again.key)
     const bucket = this.#rng.pick(this.#workload.buckets)
     const key = `k${this.#rng.below(this.#workload.keys)}`
     if (this.#rng.chance(this.#workload.listShare)) return this.#list(node, bucket, key)
     const dice = this.#rng.fraction()
     const { putShare, deleteShare } = this.#workload
-    if (dice < putShare) this.#write('put', node, bucket, key)
-    else if (dice < putShare + deleteShare) this.#write('delete', node, bucket, key)
-    else this.#get(node, bucket, key)
+    if (dice < putShare) this.#actOn('put', node, bucket, key)
+    else if (dice < putShare + deleteShare) this.#actOn('delete', node, bucket, key)
+    else this.#actOn('get', node, bucket, key)
+  }
+
+  #actOn(kind: Operation['kind'], node: SimNode, bucket: WorkloadBucket, key: string): void {
+    if (kind === 'get') this.#get(node, bucket, key)
+    else this.#write(kind, node, bucket, key)
   }
 
   /** Mostly its own node while that is up, else any that is. */
@@ -133,7 +159,7 @@ export class Client {
     const supersedes = this.#takeContext(`${bucket.name}/${key}`)
     const blind = supersedes === undefined && kind === 'delete' && bucket.mode === 'siblings'
     if (blind && !hasBlindDeletes(key)) return this.#get(node, bucket, key)
-    const w = this.#ownQuorum()
+    const w = this.#ownQuorum(bucket, bucket.w)
     const operation = this.#world.history.invoke<WriteRecord>({
       ...this.#common(node, bucket, key),
       kind,
@@ -155,7 +181,7 @@ export class Client {
   }
 
   #get(node: SimNode, bucket: WorkloadBucket, key: string): void {
-    const r = this.#ownQuorum()
+    const r = this.#ownQuorum(bucket, bucket.r)
     const operation = this.#world.history.invoke<GetRecord>({
       ...this.#common(node, bucket, key),
       kind: 'get',
@@ -167,7 +193,10 @@ export class Client {
     this.#ask(node, operation, { type: 'get', ...names }, timeoutMs)
   }
 
-  /** A page from somewhere on. Nobody waits for it: whether it was answered shows when all is at rest. */
+  /**
+   * A page from somewhere on. Nobody waits for it: whether it was answered shows when all is at
+   * rest.
+   */
   #list(node: SimNode, bucket: WorkloadBucket, key: string): void {
     const reverse = this.#rng.chance(0.5)
     const bound = listingKey(utf8Encode(key), undefined)
@@ -197,13 +226,14 @@ export class Client {
     node: SimNode,
     bucket: WorkloadBucket,
     key: string,
-  ): Pick<Operation, 'process' | 'node' | 'bucket' | 'mode' | 'key' | 'invokedAtMs'> {
+  ): Pick<Operation, 'process' | 'node' | 'bucket' | 'mode' | 'key' | 'n' | 'invokedAtMs'> {
     return {
       process: this.#process,
       node: node.index,
       bucket: bucket.name,
       mode: bucket.mode,
       key,
+      n: this.#replicasOf(bucket),
       invokedAtMs: this.#world.queue.nowMs,
     }
   }
@@ -213,6 +243,8 @@ export class Client {
     node.request(request, (reply) => this.#answered(operation, reply))
     this.#world.queue.after(timeoutMs + GRACE_MS, () => {
       if (this.#waiting !== operation) return
+      // Who asks a process that stands still hears nothing, and goes away.
+      if (node.pausedSince(operation.invokedAtMs)) return this.#giveUp(operation)
       const { bucket, key, kind, id } = operation
       const message = `no reply to ${kind} ${valueName(id)} ${GRACE_MS} ms after its time limit`
       this.#world.violate(violation('replies', message, [`${bucket}/${key}`]))
@@ -224,7 +256,7 @@ export class Client {
   #giveUp(operation: Operation): void {
     if (this.#waiting !== operation) return
     this.#inDoubt(operation, 'the client gave up')
-    this.#next()
+    this.#next(operation)
   }
 
   #answered(operation: Operation, reply: ClientReply | 'lost'): void {
@@ -233,7 +265,7 @@ export class Client {
     else if (!reply.result.ok) this.#failed(operation, reply.result)
     else if (reply.type === 'write') this.#written(operation, reply)
     else if (reply.type === 'get') this.#read(operation, reply)
-    this.#next()
+    this.#next(operation)
   }
 
   #failed(
@@ -274,8 +306,11 @@ export class Client {
     this.#contexts.set(name, { context: result.context, writes })
   }
 
-  #next(): void {
+  #next({ kind, outcome, bucket: name, key }: Operation): void {
     this.#waiting = undefined
+    const bucket = this.#workload.buckets.find((candidate) => candidate.name === name)
+    const retries = outcome !== 'ok' && this.#rng.chance(this.#workload.retryChance)
+    if (retries && bucket !== undefined) this.#retry = { kind, bucket, key }
     this.#think()
   }
 
@@ -285,13 +320,20 @@ export class Client {
     return this.#rng.chance(this.#workload.contextChance) ? held : undefined
   }
 
-  #ownQuorum(): number | undefined {
-    if (!this.#rng.chance(this.#workload.ownQuorumChance)) return undefined
-    return 1 + this.#rng.below(this.#world.replicas)
+  #ownQuorum(bucket: WorkloadBucket, usual: number): number | undefined {
+    const { ownQuorumChance, weakensQuorums } = this.#workload
+    if (!this.#rng.chance(ownQuorumChance)) return undefined
+    return wholeWithin([weakensQuorums ? 1 : usual, this.#replicasOf(bucket)], this.#rng)
+  }
+
+  #replicasOf(bucket: WorkloadBucket): number {
+    return bucket.n ?? this.#world.replicas
   }
 
   #value(id: number): Uint8Array {
     const name = `${valueName(id)} `
-    return utf8Encode(name.padEnd(wholeWithin(this.#workload.valueBytes, this.#rng), '.'))
+    const { valueBytes, largeChance, largeBytes } = this.#workload
+    const bytes = this.#rng.chance(largeChance) ? largeBytes : valueBytes
+    return utf8Encode(name.padEnd(wholeWithin(bytes, this.#rng), '.'))
   }
 }

@@ -110,7 +110,7 @@ export const EPOCH_MS = 1_700_000_000_000
 export class ProcessClock {
   readonly #queue: EventQueue
   readonly #originMs: number
-  readonly #offsetMs: number
+  #offsetMs: number
   readonly #drift: number
 
   constructor(
@@ -129,6 +129,11 @@ export class ProcessClock {
 
   wallMs(): number {
     return Math.floor(EPOCH_MS + this.#offsetMs + this.#queue.nowMs * (1 + this.#drift))
+  }
+
+  /** Somebody sets the wall clock, forward or back; the monotonic clock knows nothing of it. */
+  stepWall(byMs: number): void {
+    this.#offsetMs += byMs
   }
 
   /** The world's time at which this process reads `at`. */

@@ -56,7 +56,7 @@ function keys(entries: readonly StoreEntry[]): string {
 }
 
 function scanRange(from: string, to: string, limit = 100, reverse = false) {
-  return { from: utf8Encode(from), to: utf8Encode(to), limit, reverse }
+  return { from: utf8Encode(from), to: utf8Encode(to), limit, bytesMax: 10_000, reverse }
 }
 
 test('a read sees what was handed over, long before it is durable', () => {
@@ -105,8 +105,29 @@ test('a scan gives the range in order, from inclusive, to exclusive, up to its l
     ['b', 'd', 'a', 'c'].map((key) => put(key, key)),
   )
   bench.disk.scan(7, [scanRange('a', 'd'), scanRange('b', 'z', 2, true), scanRange('x', 'y')])
+  bench.run(10)
+  assert.deepEqual(bench.told, ['stored 1', 'scanned 7 a,b,c|d,c|'])
+})
+
+test('a scan waits for what was handed over before it, and shows only what is durable', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  bench.disk.scan(1, [scanRange('a', 'z')])
+  bench.run(4)
+  assert.deepEqual(bench.told, [])
+  bench.run(1.5)
+  bench.disk.commit(2, [put('b', '2')])
   bench.run(1)
-  assert.deepEqual(bench.told, ['scanned 7 a,b,c|d,c|'])
+  assert.deepEqual(bench.told, ['stored 1', 'scanned 1 a'])
+})
+
+test('what is handed over and not durable is read, and not shown as durable', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  assert.equal(bench.text('a'), '1')
+  assert.equal(bench.disk.getDurable(utf8Encode('a')), undefined)
+  bench.run(5)
+  assert.deepEqual(bench.disk.getDurable(utf8Encode('a')), utf8Encode('1'))
 })
 
 test('a crash leaves all that was durable and some whole batches of the rest, in order', () => {
@@ -176,6 +197,60 @@ test('a mended disk fails no more', () => {
   bench.disk.commit(1, [put('a', '1')])
   bench.run(10)
   assert.deepEqual(bench.told, ['stored 1'])
+})
+
+test('a full disk takes what puts nothing, until there is room again', () => {
+  const bench = new Bench()
+  bench.disk.fill(true)
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(6)
+  bench.disk.commit(2, [])
+  bench.run(6)
+  bench.disk.fill(false)
+  bench.disk.commit(3, [put('a', '3')])
+  bench.run(6)
+  assert.deepEqual(bench.told, ['failed 1', 'stored 2', 'stored 3'])
+})
+
+test('a slow disk takes longer by as much as it is slower', () => {
+  const bench = new Bench()
+  bench.disk.slow(10)
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(49)
+  assert.deepEqual(bench.told, [])
+  bench.run(2)
+  assert.deepEqual(bench.told, ['stored 1'])
+})
+
+test('bits that flip stay flipped, over a crash too, until the value is written again', () => {
+  const bench = new Bench()
+  const key = utf8Encode('a')
+  assert.equal(bench.disk.rot(key, 0, 1), false)
+  bench.disk.commit(1, [put('a', 'abc')])
+  bench.run(6)
+  assert.equal(bench.disk.rot(key, 4, 0b11), true)
+  assert.equal(bench.text('a'), 'aac')
+  bench.disk.crash()
+  assert.equal(bench.text('a'), 'aac')
+  bench.open()
+  bench.disk.commit(2, [put('a', 'abc')])
+  bench.disk.rot(key, 0, 1)
+  assert.equal(bench.text('a'), 'abc')
+  bench.run(6)
+  assert.equal(bench.text('a'), 'abc')
+})
+
+test('a snapshot is what was durable then, and can be put back', () => {
+  const bench = new Bench()
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(6)
+  bench.disk.commit(2, [put('a', '2')])
+  const snapshot = bench.disk.snapshot()
+  bench.run(6)
+  assert.throws(() => bench.disk.restore(snapshot), /under a running process/)
+  bench.disk.crash()
+  bench.disk.restore(snapshot)
+  assert.equal(bench.text('a'), '1')
 })
 
 test('the mutant promises before it has synced', () => {

@@ -3,11 +3,16 @@
  * handed over and is not yet durable. It keeps the store's contract (`src/core/ports.ts`, `Store`
  * of `src/runtime/ports.ts`) and no more than that:
  *
- * - Reads see all that was handed over. Batches are atomic and become durable in order, in groups:
+ * - `get` sees all that was handed over, `getDurable` and scans only what is durable; a scan waits
+ *   for what was handed over before it. Batches are atomic and become durable in order, in groups:
  *   what arrives while a group is being synced waits for the next one.
  * - At a crash the durable part survives, and of the rest a prefix of whole batches, maybe none:
  *   `stored` is a promise, its absence is not.
  * - A group whose sync fails is gone: reads do not see it any more.
+ *
+ * What faults do to it: syncs become slow; the disk is full, so that every group that puts anything
+ * fails; a stored value comes back with flipped bits; the whole content is lost, or is that of an
+ * earlier time.
  */
 import { assert } from '../src/core/std/assert.ts'
 import { bytesToBinary, compareBytes } from '../src/core/std/bytes.ts'
@@ -19,6 +24,7 @@ import type {
   StoreRead,
   StoreReader,
 } from '../src/core/ports.ts'
+import { cut } from '../src/core/ports.ts'
 import type { EventQueue } from './clock.ts'
 import type { Range } from './seed.ts'
 import { within } from './seed.ts'
@@ -46,6 +52,13 @@ interface Batch {
   readonly operations: readonly StoreOperation[]
 }
 
+interface Scan {
+  readonly scan: number
+  readonly ranges: readonly ScanRange[]
+  /** How many batches had been handed over when it was asked for. */
+  readonly after: number
+}
+
 /**
  * Batches handed over and not yet durable; more means that a node stores without waiting for
  * anything.
@@ -57,6 +70,8 @@ export class Disk implements StoreReader {
   readonly #options: DiskOptions
   readonly #rng: Prng
   #failureChance: number
+  #isFull = false
+  #slowness = 1
   #listener: DiskListener | undefined
   /** Rises at each power-off: what was scheduled before it must not happen after it. */
   #powerCycle = 0
@@ -67,6 +82,11 @@ export class Disk implements StoreReader {
   // Bounded by: PENDING_MAX, one answer a batch.
   #answers: ((listener: DiskListener) => void)[] = []
   #syncing = 0
+  // Scans that wait for batches handed over before them. Bounded by: what the node asks at once.
+  #scans: Scan[] = []
+  /** Batches handed over, and those of them that are durable or have failed. */
+  #handed = 0
+  #settled = 0
 
   constructor(queue: EventQueue, options: DiskOptions, rng: Prng) {
     this.#queue = queue
@@ -94,17 +114,14 @@ export class Disk implements StoreReader {
     assert(this.#pending.length < PENDING_MAX, `more than ${PENDING_MAX} batches pending`)
     this.#live.apply(operations)
     this.#pending.push({ batch, operations })
+    this.#handed++
     if (this.#options.answersBeforeSync) this.#tell((listener) => listener.stored(batch))
     if (this.#syncing === 0) this.#sync()
   }
 
   scan(scan: number, ranges: readonly ScanRange[]): void {
-    // An engine may take its snapshot when asked or at any time until it answers: toss for it.
-    const early = this.#rng.chance(0.5) ? ranges.map((range) => this.#live.range(range)) : undefined
-    this.#later(within(this.#options.scanMs, this.#rng), () => {
-      const entries = early ?? ranges.map((range) => this.#live.range(range))
-      this.#listener?.scanned(scan, entries)
-    })
+    this.#scans.push({ scan, ranges, after: this.#handed })
+    this.#runScans()
   }
 
   /** All records, in order of key, as a process that opens the disk now would find them. */
@@ -122,9 +139,35 @@ export class Disk implements StoreReader {
     this.#powerOff()
   }
 
-  /** From now on every sync succeeds: what a healed world is judged by must be able to be stored. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /** How many times longer than usual a sync takes. */
+  get slowness(): number {
+    return this.#slowness
+  }
+
+  /** From now on every sync succeeds: a healed world is judged by what it can store. */
   mend(): void {
     this.#failureChance = 0
+    this.#isFull = false
+    this.#slowness = 1
+  }
+
+  /** Whether anything more can be put on it. */
+  fill(isFull: boolean): void {
+    this.#isFull = isFull
+  }
+
+  /** From the next group on a sync takes so many times longer than usual. */
+  slow(times: number): void {
+    this.#slowness = times
+  }
+
+  /** What a power failure now would leave, less what it might leave by chance. */
+  snapshot(): Table {
+    return this.#durable.copy()
   }
 
   /** Puts another content on the disk while no process has it open. */
@@ -134,10 +177,36 @@ export class Disk implements StoreReader {
     this.#live = table.copy()
   }
 
+  /** Flips the bits of `mask` in one byte of a stored value, for good; false when there is none. */
+  rot(key: Uint8Array, at: number, mask: number): boolean {
+    const value = this.#durable.get(key)
+    if (value === undefined || value.length === 0) return false
+    const rotten = value.slice()
+    rotten[at % rotten.length]! ^= mask
+    // What has been written since, and is not durable yet, stands on another place of the disk.
+    const isCurrent = this.#live.get(key) === value
+    const put = [{ type: 'put', key, value: rotten }] as const
+    this.#durable.apply(put)
+    if (isCurrent) this.#live.apply(put)
+    return true
+  }
+
+  /** What a restart after a power failure now would find, if nothing more happens to survive. */
+  getDurable(key: Uint8Array): Uint8Array | undefined {
+    return this.#durable.get(key)
+  }
+
+  /** All that is durable, in order of key. */
+  durableEntries(): readonly StoreEntry[] {
+    return this.#durable.all()
+  }
+
   #powerOff(): void {
     this.#powerCycle++
     this.#listener = undefined
     this.#pending = []
+    this.#scans = []
+    this.#settled = this.#handed
     this.#answers = []
     this.#syncing = 0
     this.#live = this.#durable.copy()
@@ -146,12 +215,31 @@ export class Disk implements StoreReader {
   #sync(): void {
     this.#syncing = this.#pending.length
     if (this.#syncing === 0) return
-    this.#later(within(this.#options.syncMs, this.#rng), () => {
+    this.#later(this.#slowness * within(this.#options.syncMs, this.#rng), () => {
       const group = this.#pending.splice(0, this.#syncing)
-      if (this.#rng.chance(this.#failureChance)) this.#fail(group)
+      const broken = this.#rng.chance(this.#failureChance)
+      if (this.#isFull && group.some(putsAnything)) this.#fail(group, 'no space left on device')
+      else if (broken) this.#fail(group, 'simulated I/O error')
       else this.#succeed(group)
+      this.#settled += group.length
+      this.#runScans()
       this.#sync()
     })
+  }
+
+  /** Answers the scans before which everything is settled. */
+  #runScans(): void {
+    const ready = this.#scans.filter(({ after }) => after <= this.#settled)
+    if (ready.length === 0) return
+    this.#scans = this.#scans.filter(({ after }) => after > this.#settled)
+    for (const { scan, ranges } of ready) {
+      // An engine may take its snapshot at once or at any time until it answers: toss for it.
+      const read = (): StoreEntry[][] => ranges.map((range) => this.#durable.range(range))
+      const early = this.#rng.chance(0.5) ? read() : undefined
+      this.#later(within(this.#options.scanMs, this.#rng), () =>
+        this.#listener?.scanned(scan, early ?? read()),
+      )
+    }
   }
 
   #succeed(group: readonly Batch[]): void {
@@ -160,11 +248,10 @@ export class Disk implements StoreReader {
     for (const { batch } of group) this.#tell((listener) => listener.stored(batch))
   }
 
-  #fail(group: readonly Batch[]): void {
+  #fail(group: readonly Batch[], reason: string): void {
     this.#live = this.#durable.copy()
     for (const { operations } of this.#pending) this.#live.apply(operations)
-    for (const { batch } of group)
-      this.#tell((listener) => listener.storeFailed(batch, 'simulated I/O error'))
+    for (const { batch } of group) this.#tell((listener) => listener.storeFailed(batch, reason))
   }
 
   /** Answers of one group arrive one by one, in order, with time for other events between them. */
@@ -182,6 +269,10 @@ export class Disk implements StoreReader {
       if (cycle === this.#powerCycle) run()
     })
   }
+}
+
+function putsAnything({ operations }: Batch): boolean {
+  return operations.some(({ type }) => type === 'put')
 }
 
 /** Ordered content: a map for point reads, sorted when a range is asked for. */
@@ -222,10 +313,10 @@ export class Table {
     return this.#sorted
   }
 
-  range(range: ScanRange): readonly StoreEntry[] {
+  range(range: ScanRange): StoreEntry[] {
     const within = this.#between(range.from, range.to)
     if (range.reverse) within.reverse()
-    return within.slice(0, range.limit)
+    return cut(range, within)
   }
 
   #between(from: Uint8Array, to: Uint8Array): StoreEntry[] {

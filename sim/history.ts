@@ -30,6 +30,8 @@ interface OperationBase {
   readonly bucket: string
   readonly mode: ConflictMode
   readonly key: string
+  /** Replicas of the bucket; without it, as many as the world has of everything. */
+  readonly n?: number
   readonly invokedAtMs: number
   /** Position of the invocation among all invocations and returns. */
   readonly invoked: number
@@ -73,6 +75,11 @@ export class History {
   /** Id of the next operation. */
   get nextId(): number {
     return this.operations.length
+  }
+
+  /** Position of the next invocation or return. */
+  get position(): number {
+    return this.#position
   }
 
   invoke<T extends Operation>(

@@ -24,6 +24,8 @@ interface Link {
   target: Endpoint | undefined
   // Bounded by: LINK_FRAMES_MAX.
   frames: Uint8Array[]
+  /** When the last frame put on it has left: the next one waits for that. */
+  clearMs: number
   /** When the last frame put on it arrives: the next one may not arrive sooner. */
   lastMs: number
   /** Arrivals that found the direction blocked. */
@@ -112,7 +114,7 @@ export class Links {
       if (link.target?.index !== to) continue
       const { stalled } = link
       link.stalled = 0
-      for (let i = 0; i < stalled; i++) this.#schedule(link)
+      for (let i = 0; i < stalled; i++) this.#schedule(link, 0)
     }
   }
 
@@ -123,6 +125,7 @@ export class Links {
       reason: '',
       target: undefined,
       frames: [],
+      clearMs: 0,
       lastMs: 0,
       stalled: 0,
       blocks: 0,
@@ -158,12 +161,17 @@ export class Links {
 
   #transmit(link: Link, frame: Uint8Array): void {
     link.frames.push(frame)
-    this.#schedule(link)
+    this.#schedule(link, frame.length)
   }
 
-  #schedule(link: Link): void {
+  #schedule(link: Link, bytes: number): void {
     const { queue } = this.#network
-    link.lastMs = Math.max(link.lastMs, queue.nowMs + this.#network.latencyMs())
+    const from = this.#owner.index
+    const to = link.target?.index ?? from
+    const sendingMs = this.#network.transmissionMs(from, to, bytes)
+    link.clearMs = Math.max(link.clearMs, queue.nowMs) + sendingMs
+    const wayMs = this.#network.latencyMs() + this.#network.clogDelayMs(from, to)
+    link.lastMs = Math.max(link.lastMs, link.clearMs + wayMs)
     queue.at(link.lastMs, () => this.#arrive(link))
   }
 
@@ -188,7 +196,8 @@ export class Links {
     link.reason = reason
     const lost = link.frames.length
     link.frames = []
-    this.#network.note(this.#owner.index, 'link broken', `${reason}; ${lost} frames lost`)
+    const about = (): string => `${reason}; ${lost} frames lost`
+    this.#network.note(this.#owner.index, 'link broken', lost, about)
     this.#network.queue.after(delayMs, () => this.#close(link))
   }
 
@@ -203,15 +212,24 @@ export class Links {
   }
 
   #close(link: Link): void {
-    if (link.state === 'closed') return
-    link.state = 'closed'
-    if (this.#links.get(link.peer) === link) this.#links.delete(link.peer)
-    if (this.#network.isAttached(this.#owner)) this.#owner.linkDown(link.peer, link.reason)
+    // Until the owner has noticed, it writes to the connection that it believes to have.
+    this.#owner.whenRunning(() => {
+      if (link.state === 'closed') return
+      link.state = 'closed'
+      if (this.#links.get(link.peer) === link) this.#links.delete(link.peer)
+      if (this.#network.isAttached(this.#owner)) this.#owner.linkDown(link.peer, link.reason)
+    })
   }
 
   /** Ends with the process that answers at `address`, or with why none does. */
-  #handshake(address: Address, done: (outcome: Endpoint | string) => void): void {
+  #handshake(address: Address, report: (outcome: Endpoint | string) => void): void {
     const { queue, options } = this.#network
+    const done = (outcome: Endpoint | string): void =>
+      this.#owner.whenRunning(() => {
+        // Who answered may be gone by the time that a stopped owner goes on.
+        const isGone = typeof outcome !== 'string' && !this.#network.isAttached(outcome)
+        report(isGone ? 'reset by peer' : outcome)
+      })
     const giveUpMs = queue.nowMs + options.connectTimeoutMs
     const knock = (): void => {
       if (!this.#network.isAttached(this.#owner)) return

@@ -25,6 +25,8 @@ class Ear implements Endpoint {
   readonly address: Address
   readonly heard: string[] = []
   readonly links: Links
+  /** What waits while it is stopped. */
+  held: (() => void)[] | undefined
 
   constructor(network: Network, index: number) {
     this.index = index
@@ -32,6 +34,21 @@ class Ear implements Endpoint {
     this.address = { host: 'h', port: 1 + index }
     network.place(this.address, index)
     this.links = network.attach(this)
+  }
+
+  whenRunning(happen: () => void): void {
+    if (this.held === undefined) happen()
+    else this.held.push(happen)
+  }
+
+  pause(): void {
+    this.held = []
+  }
+
+  resume(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const happen of held) happen()
   }
 
   message(from: NodeId, frame: Uint8Array): void {
@@ -288,4 +305,81 @@ test('a calm network loses no datagram', () => {
 test('one address has one process', () => {
   const bench = new Bench()
   assert.throws(() => bench.network.attach(bench.ears[0]!), /two processes/)
+})
+
+test('a direction that two have blocked opens when both have opened it', () => {
+  const bench = new Bench()
+  bench.network.block(0, 1)
+  bench.network.block(0, 1)
+  bench.network.unblock(0, 1)
+  assert.equal(bench.network.isBlocked(0, 1), true)
+  bench.network.unblock(0, 1)
+  assert.equal(bench.network.isBlocked(0, 1), false)
+})
+
+test('a clogged direction is late and slow, and the other is not', () => {
+  const bench = new Bench({ latencyMs: [1, 1] })
+  bench.send(0, 1, 1)
+  bench.send(1, 0, 2)
+  bench.run(50)
+  const clog = { delayMs: 100, bytesPerMs: 0.01 }
+  bench.network.clog(0, 1, clog)
+  assert.equal(bench.network.isClogged(0, 1), true)
+  bench.send(0, 1, 3, 4)
+  bench.send(1, 0, 5)
+  bench.run(50)
+  assert.deepEqual([bench.numbers(0), bench.numbers(1)], [[2, 5], [1]])
+  // One byte takes 100 ms, and every byte is 100 ms late.
+  bench.run(152)
+  assert.deepEqual(bench.numbers(1), [1, 3])
+  bench.network.unclog(0, 1, clog)
+  bench.run(100)
+  assert.deepEqual(bench.numbers(1), [1, 3, 4])
+  bench.send(0, 1, 6)
+  bench.run(2)
+  assert.deepEqual(bench.numbers(1), [1, 3, 4, 6])
+})
+
+test('a link passes as many bytes as it can, and no more', () => {
+  const bench = new Bench({ latencyMs: [1, 1], bytesPerMs: 100 })
+  bench.send(0, 1, 0)
+  bench.run(50)
+  for (const first of [1, 2]) {
+    const frame = new Uint8Array(1_000)
+    frame[0] = first
+    bench.ears[0]!.links.send(bench.ears[1]!.id, frame)
+  }
+  bench.run(10.9)
+  assert.deepEqual(bench.numbers(1), [0])
+  bench.run(1)
+  assert.deepEqual(bench.numbers(1), [0, 1])
+  bench.run(10)
+  assert.deepEqual(bench.numbers(1), [0, 1, 2])
+})
+
+test('a datagram above the MTU of the path is lost', () => {
+  const bench = new Bench({ mtuBytes: 10 })
+  const [from, to] = bench.ears
+  bench.network.datagram(from!, to!.address, new Uint8Array(10))
+  bench.network.datagram(from!, to!.address, new Uint8Array(11))
+  bench.run(100)
+  assert.equal(bench.heard(1).length, 1)
+})
+
+test('a stopped process hears of its links when it goes on, and then of the truth', () => {
+  const bench = new Bench({ latencyMs: [1, 1] })
+  const [first, second] = bench.ears
+  first!.pause()
+  bench.send(0, 1, 1)
+  bench.run(50)
+  assert.deepEqual(bench.heard(0), [])
+  bench.network.detach(second!)
+  bench.ears[1] = new Ear(bench.network, 1)
+  first!.resume()
+  bench.run(50)
+  // Who answered is not there any more: no link stands that leads nowhere.
+  assert.deepEqual(bench.heard(0), ['down n1: reset by peer'])
+  bench.send(0, 1, 2)
+  bench.run(50)
+  assert.deepEqual(bench.numbers(1), [2])
 })

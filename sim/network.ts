@@ -32,6 +32,18 @@ export interface NetworkOptions {
   readonly connectTimeoutMs: number
   /** How long a blocked connection lives, milliseconds. */
   readonly breakAfterMs: Range
+  /** The longest datagram that the path lets through, bytes; without it, any. */
+  readonly mtuBytes?: number
+  /** How fast each link passes frames, bytes per millisecond; without it, at once. */
+  readonly bytesPerMs?: number
+}
+
+/** What a clogged direction does to all that passes it. */
+export interface Clog {
+  /** Added to each frame's and datagram's way, milliseconds. */
+  readonly delayMs: number
+  /** All that the direction lets through, bytes per millisecond. */
+  readonly bytesPerMs: number
 }
 
 /**
@@ -43,6 +55,11 @@ export interface Endpoint {
   readonly index: number
   readonly id: NodeId
   readonly address: Address
+  /**
+   * Does what the process itself does with its connections: now, or when it goes on if it is
+   * stopped.
+   */
+  whenRunning(happen: () => void): void
   message(from: NodeId, frame: Uint8Array): void
   packet(from: Address, datagram: Uint8Array): void
   linkUp(peer: NodeId): void
@@ -51,8 +68,19 @@ export interface Endpoint {
   dialFailed(address: Address, reason: string): void
 }
 
-/** Called for what the network does to somebody's traffic. */
-export type NetworkListener = (who: number, what: string, about: string) => void
+/**
+ * Called for what the network does to somebody's traffic; `mark` stands for it in the trace's hash,
+ * `describe` puts it into words.
+ */
+export type NetworkListener = (
+  who: number,
+  what: string,
+  mark: number,
+  describe: () => string,
+) => void
+
+/** More nodes than any world has: what makes a direction a number. */
+const PLACES = 4_096
 
 export class Network {
   readonly queue: EventQueue
@@ -61,11 +89,13 @@ export class Network {
   readonly #listener: NetworkListener
   // Bounded by: the nodes of the world.
   readonly #places = new Map<string, number>()
-  // Bounded by: the nodes of the world, one process each.
-  readonly #byAddress = new Map<string, Endpoint>()
+  // By host and port. Bounded by: the nodes of the world, one process each.
+  readonly #byAddress = new Map<string, Map<number, Endpoint>>()
   readonly #links = new Map<Endpoint, Links>()
-  // Bounded by: ordered pairs of nodes.
-  readonly #blocked = new Set<string>()
+  // How often each direction is blocked. Bounded by: ordered pairs of nodes.
+  readonly #blocked = new Map<number, number>()
+  // Bounded by: ordered pairs of nodes, each with the clogs of as many faults as overlap.
+  readonly #clogs = new Map<number, readonly Clog[]>()
   #lossless = false
   #deepest = 0
 
@@ -87,17 +117,18 @@ export class Network {
 
   /** A process begins to listen; what it sends goes through the links returned. */
   attach(endpoint: Endpoint): Links {
-    const address = formatAddress(endpoint.address)
-    assert(!this.#byAddress.has(address), `two processes on ${address}`)
+    const { host, port } = endpoint.address
+    const onHost = this.#byAddress.get(host) ?? new Map<number, Endpoint>()
+    assert(!onHost.has(port), `two processes on ${formatAddress(endpoint.address)}`)
     const links = new Links(this, endpoint)
-    this.#byAddress.set(address, endpoint)
+    this.#byAddress.set(host, onHost.set(port, endpoint))
     this.#links.set(endpoint, links)
     return links
   }
 
   /** The process is gone. */
   detach(endpoint: Endpoint): void {
-    this.#byAddress.delete(formatAddress(endpoint.address))
+    this.#byAddress.get(endpoint.address.host)?.delete(endpoint.address.port)
     this.#links.get(endpoint)?.orphan()
     this.#links.delete(endpoint)
     for (const links of this.#links.values()) links.lostPeer(endpoint)
@@ -108,22 +139,62 @@ export class Network {
   }
 
   listener(address: Address): Endpoint | undefined {
-    return this.#byAddress.get(formatAddress(address))
+    return this.#byAddress.get(address.host)?.get(address.port)
   }
 
-  /** Nothing passes from one node to the other, until unblocked. */
+  /** Nothing passes from one node to the other, until unblocked as often as blocked. */
   block(from: number, to: number): void {
-    this.#blocked.add(`${from}>${to}`)
+    const direction = from * PLACES + to
+    const times = this.#blocked.get(direction) ?? 0
+    this.#blocked.set(direction, times + 1)
+    if (times > 0) return
     for (const links of this.#links.values()) links.blocked(from, to)
   }
 
   unblock(from: number, to: number): void {
-    if (!this.#blocked.delete(`${from}>${to}`)) return
+    const direction = from * PLACES + to
+    const times = this.#blocked.get(direction)
+    if (times === undefined) return
+    if (times > 1) return void this.#blocked.set(direction, times - 1)
+    this.#blocked.delete(direction)
     for (const links of this.#links.values()) links.unblocked(from, to)
   }
 
   isBlocked(from: number, to: number): boolean {
-    return this.#blocked.has(`${from}>${to}`)
+    return this.#blocked.size > 0 && this.#blocked.has(from * PLACES + to)
+  }
+
+  /** All that goes from one node to the other becomes late and slow, until unclogged. */
+  clog(from: number, to: number, clog: Clog): void {
+    const direction = from * PLACES + to
+    this.#clogs.set(direction, [...(this.#clogs.get(direction) ?? []), clog])
+  }
+
+  unclog(from: number, to: number, clog: Clog): void {
+    const direction = from * PLACES + to
+    const left = (this.#clogs.get(direction) ?? []).filter((other) => other !== clog)
+    if (left.length === 0) this.#clogs.delete(direction)
+    else this.#clogs.set(direction, left)
+  }
+
+  isClogged(from: number, to: number): boolean {
+    return this.#clogs.has(from * PLACES + to)
+  }
+
+  /** What clogs add to the way of anything that sets out now. */
+  clogDelayMs(from: number, to: number): number {
+    if (this.#clogs.size === 0) return 0
+    const clogs = this.#clogs.get(from * PLACES + to)
+    return clogs === undefined ? 0 : Math.max(...clogs.map(({ delayMs }) => delayMs))
+  }
+
+  /** How long it takes to put `bytes` on a link, milliseconds. */
+  transmissionMs(from: number, to: number, bytes: number): number {
+    let bytesPerMs = this.options.bytesPerMs ?? Infinity
+    if (this.#clogs.size > 0)
+      for (const clog of this.#clogs.get(from * PLACES + to) ?? [])
+        bytesPerMs = Math.min(bytesPerMs, clog.bytesPerMs)
+    return bytes / bytesPerMs
   }
 
   /** Both directions, as a connection needs them. */
@@ -141,13 +212,16 @@ export class Network {
   }
 
   datagram(from: Endpoint, to: Address, bytes: Uint8Array): void {
-    const { datagramLoss, datagramDuplication, datagramStraggle } = this.options
+    const { datagramLoss, datagramDuplication, datagramStraggle, mtuBytes } = this.options
     const lost = this.rng.chance(datagramLoss) && !this.#lossless
     const copies = this.rng.chance(datagramDuplication) && !this.#lossless ? 2 : 1
-    if (lost) return this.note(from.index, 'lost', `packet to ${formatAddress(to)}`)
+    const tooLong = mtuBytes !== undefined && bytes.length > mtuBytes
+    if (lost || tooLong) return this.#lose(from, to, bytes, tooLong)
     for (let i = 0; i < copies; i++) {
       const slow = this.rng.chance(datagramStraggle) && !this.#lossless ? 10 : 1
-      this.queue.after(slow * this.latencyMs(), () => {
+      const place = this.#clogs.size === 0 ? undefined : this.placeOf(to)
+      const clogged = place === undefined ? 0 : this.clogDelayMs(from.index, place)
+      this.queue.after(slow * this.latencyMs() + clogged, () => {
         const target = this.listener(to)
         if (target === undefined || this.isBlocked(from.index, target.index)) return
         target.packet(from.address, bytes)
@@ -155,8 +229,15 @@ export class Network {
     }
   }
 
-  note(who: number, what: string, about: string): void {
-    this.#listener(who, what, about)
+  #lose(from: Endpoint, to: Address, bytes: Uint8Array, tooLong: boolean): void {
+    this.note(from.index, 'lost', bytes.length, () => {
+      const why = tooLong ? `, longer than the path's MTU: ${bytes.length} B` : ''
+      return `packet to ${formatAddress(to)}${why}`
+    })
+  }
+
+  note(who: number, what: string, mark: number, describe: () => string): void {
+    this.#listener(who, what, mark, describe)
   }
 
   /** The deepest that the queue of any link has been. */

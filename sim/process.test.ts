@@ -122,7 +122,8 @@ test('batches and scans are answered, in the order of the disk', () => {
     if (event.type !== 'start') return
     effects.push({ type: 'store', batch: 1, operations: [put('a')] })
     effects.push({ type: 'store', batch: 2, operations: [] })
-    const range = { from: utf8Encode('a'), to: utf8Encode('z'), limit: 5, reverse: false }
+    const bounds = { limit: 5, bytesMax: 1000, reverse: false }
+    const range = { from: utf8Encode('a'), to: utf8Encode('z'), ...bounds }
     effects.push({ type: 'scan', scan: 9, ranges: [range] })
   })
   world.run(10)

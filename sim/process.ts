@@ -7,6 +7,7 @@
  * overwritten after the step; every invariant is checked after every step; a crash can strike
  * between two effects of one step.
  */
+import { assert } from '../src/core/std/assert.ts'
 import { ByteWriter } from '../src/core/std/bytes.ts'
 import { crc32 } from '../src/core/std/crc32.ts'
 import type { Address, ClusterId, NodeId } from '../src/core/std/ids.ts'
@@ -43,6 +44,8 @@ export interface Surroundings {
   readonly queue: EventQueue
   readonly network: Network
   nameOf(id: NodeId): string
+  /** A node has another id than before. */
+  renamed(node: { readonly index: number; readonly id: NodeId }): void
   /** An event for the trace: see `Trace.add`. */
   tell(who: number, kind: string, mark: number, describe: () => About): void
   /** An invariant is broken: the run ends. */
@@ -70,6 +73,9 @@ interface Outstanding {
   readonly done: (reply: ClientReply | 'lost') => void
 }
 
+/** Events that wait for a stopped process: more means that somebody sends without waiting. */
+const HELD_MAX = 100_000
+
 /** Ticks of one instant: a node whose deadline does not move on spins. */
 const TICKS_AT_ONCE_MAX = 10_000
 
@@ -85,6 +91,8 @@ export class Process implements Endpoint, DiskListener {
   readonly #now: { -readonly [K in keyof Now]: Now[K] } = { instant: instant(0), wallMs: 0 }
   // Bounded by: the clients of the world, each of which waits for its reply.
   readonly #outstanding = new Map<number, Outstanding>()
+  // What happens while the process is stopped. Bounded by: HELD_MAX.
+  #held: (() => void)[] | undefined
   #alive = true
   #midStep: number | undefined
   #nextClient = 1
@@ -125,7 +133,7 @@ export class Process implements Endpoint, DiskListener {
       const about = describeRequest(request)
       return { ...about, text: `c${client} ${about.text}` }
     })
-    this.#step({ type: 'request', client, request })
+    this.whenRunning(() => this.#step({ type: 'request', client, request }))
   }
 
   /**
@@ -135,9 +143,26 @@ export class Process implements Endpoint, DiskListener {
     this.#midStep = at
   }
 
+  /** SIGSTOP: nothing gets through, while time and the rest of the world go on. */
+  pause(): void {
+    this.#held ??= []
+  }
+
+  /** SIGCONT: all that has waited happens at once. */
+  resume(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const happen of held) happen()
+  }
+
+  get isPaused(): boolean {
+    return this.#held !== undefined
+  }
+
   /** The process is gone, with the requests that it had not answered. */
   kill(): void {
     this.#alive = false
+    this.#held = undefined
     this.#world.network.detach(this)
     this.#options.disk.crash()
     const lost = [...this.#outstanding.values()]
@@ -146,6 +171,7 @@ export class Process implements Endpoint, DiskListener {
   }
 
   message(from: NodeId, frame: Uint8Array): void {
+    if (this.#held !== undefined) return this.whenRunning(() => this.message(from, frame))
     const message = decodeMessage(frame)
     if (message === undefined)
       return this.#violate('codec', `a frame from ${this.#world.nameOf(from)} cannot be decoded`)
@@ -157,6 +183,7 @@ export class Process implements Endpoint, DiskListener {
   }
 
   packet(from: Address, datagram: Uint8Array): void {
+    if (this.#held !== undefined) return this.whenRunning(() => this.packet(from, datagram))
     const packet = decodePacket(datagram, this.#options.cluster)
     if (typeof packet === 'string') return this.#violate('codec', `a packet is ${packet}`)
     this.#tell('packet', packet.sequence, () => ({
@@ -194,7 +221,14 @@ export class Process implements Endpoint, DiskListener {
     this.#local('scanned', { type: 'scanned', scan, ranges })
   }
 
+  whenRunning(happen: () => void): void {
+    if (this.#held === undefined) return happen()
+    assert(this.#held.length < HELD_MAX, `more than ${HELD_MAX} events wait for a stopped process`)
+    this.#held.push(happen)
+  }
+
   #local(what: string, event: NodeEvent): void {
+    if (this.#held !== undefined) return this.whenRunning(() => this.#local(what, event))
     this.#tell(what, markOf(event), () => ({
       text: describeLocal(event, (id) => this.#world.nameOf(id)),
     }))
@@ -315,7 +349,7 @@ export class Process implements Endpoint, DiskListener {
     this.#world.queue.at(at, () => {
       if (!this.#alive || this.#wakeAtMs !== at) return
       this.#wakeAtMs = Infinity
-      this.#wake()
+      this.whenRunning(() => this.#wake())
     })
   }
 

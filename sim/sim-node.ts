@@ -20,7 +20,8 @@ export type NodeFactory = (options: NodeOptions) => NodeMachine
 
 /** Rules broken on purpose, to show that the checkers notice. */
 export const MUTANTS = ['answer-before-sync', 'no-read-repair', 'forgotten-disk'] as const
-export type Mutant = (typeof MUTANTS)[number]
+/** One of these; or one that patches modules (`mutants/`), of which nothing is known here. */
+export type Mutant = string
 
 export interface SimNodeOptions {
   readonly seed: number
@@ -38,6 +39,13 @@ export interface SimNodeOptions {
   readonly create: NodeFactory
 }
 
+/** A data directory as it was. */
+export interface Backup {
+  readonly id: NodeId
+  readonly generation: number
+  readonly table: Table
+}
+
 /** The cluster port of every node; each has a host of its own. */
 const PORT = 5001
 
@@ -47,30 +55,49 @@ export function addressOf(index: number): Address {
 
 export class SimNode {
   readonly index: number
-  readonly id: NodeId
   readonly address: Address
   readonly disk: Disk
+  // Ids of the disks that were lost, oldest first. Bounded by: the disks that faults wipe.
+  readonly #formerIds: NodeId[] = []
+  #id: NodeId
   readonly #world: Surroundings
   readonly #options: SimNodeOptions
   #generation = 0
   #starts = 0
   #process: Process | undefined
+  #clock: ProcessClock | undefined
+  #resumedAtMs = -Infinity
 
   constructor(world: Surroundings, options: SimNodeOptions) {
     const { seed, index } = options
     this.#world = world
     this.#options = options
     this.index = index
-    this.id = idOf(seed, index)
+    this.#id = idOf(seed, index, 0)
     this.address = addressOf(index)
     const disk = { ...options.disk, answersBeforeSync: options.mutant === 'answer-before-sync' }
     this.disk = new Disk(world.queue, disk, stream(seed, 'disk', index))
     world.network.place(this.address, index)
   }
 
+  /** Who it is: what the disk remembers. */
+  get id(): NodeId {
+    return this.#id
+  }
+
+  /** Who it was before it lost a disk. */
+  get formerIds(): readonly NodeId[] {
+    return this.#formerIds
+  }
+
   /** Whether it has ever run. */
   get hasStarted(): boolean {
     return this.#starts > 0
+  }
+
+  /** How often it has been started. */
+  get starts(): number {
+    return this.#starts
   }
 
   get isUp(): boolean {
@@ -79,6 +106,15 @@ export class SimNode {
 
   get machine(): NodeMachine | undefined {
     return this.#process?.machine
+  }
+
+  get isPaused(): boolean {
+    return this.#process?.isPaused ?? false
+  }
+
+  /** Whether the process was stopped at any time since `sinceMs`. */
+  pausedSince(sinceMs: number): boolean {
+    return this.isPaused || this.#resumedAtMs >= sinceMs
   }
 
   /** Requests that the running process has not answered. */
@@ -100,6 +136,7 @@ export class SimNode {
       offsetMs: within(options.clockOffsetMs, dice),
       drift: within(options.clockDrift, dice),
     })
+    this.#clock = clock
     this.#generation = Math.max(this.#generation + 1, Math.floor(clock.wallMs() / 1000))
     const generation = this.#generation
     this.#world.tell(index, 'start', generation, () => ({ text: `generation ${generation}` }))
@@ -108,7 +145,7 @@ export class SimNode {
       cluster: options.cluster,
       generation: this.#generation,
       config: options.config,
-      birth: options.birth,
+      birth: this.#formerIds.length === 0 ? options.birth : undefined,
       store: this.disk,
       checksum: crc32,
       rng: dice.fork(),
@@ -127,6 +164,58 @@ export class SimNode {
     this.#process = undefined
     process.kill()
     if (this.#options.mutant === 'forgotten-disk') this.#forget()
+  }
+
+  /** Stops the process for a while: SIGSTOP. */
+  pause(): void {
+    if (this.#process === undefined || this.isPaused) return
+    this.#world.tell(this.index, 'pause', 0, () => ({ text: 'stopped' }))
+    this.#process.pause()
+  }
+
+  /** SIGCONT; nothing, if the process was not stopped or is another by now. */
+  resume(): void {
+    const process = this.#process
+    if (process === undefined || !process.isPaused) return
+    this.#world.tell(this.index, 'resume', 0, () => ({ text: 'goes on' }))
+    this.#resumedAtMs = this.#world.queue.nowMs
+    process.resume()
+  }
+
+  /** Steps the wall clock of the running process; a restart sets it anew. */
+  stepClock(byMs: number): void {
+    this.#world.tell(this.index, 'clock', byMs, () => ({ text: `stepped by ${byMs} ms` }))
+    this.#clock?.stepWall(byMs)
+  }
+
+  /**
+   * Comes back with an empty disk: what knew the node's id is gone with it, so it is a new node
+   * that happens to have the address of another.
+   */
+  wipe(): void {
+    this.crash()
+    this.#formerIds.push(this.#id)
+    this.#id = idOf(this.#options.seed, this.index, this.#formerIds.length)
+    this.#generation = 0
+    this.disk.restore(new Table())
+    this.#world.renamed(this)
+    this.#world.tell(this.index, 'wiped', this.#formerIds.length, () => ({ text: 'a new node' }))
+  }
+
+  /** All that a copy of the data directory taken now would have. */
+  backup(): Backup {
+    return { id: this.#id, generation: this.#generation, table: this.disk.snapshot() }
+  }
+
+  /** Crashes, and has the disk that it had when the backup was made. */
+  rollBack(backup: Backup): void {
+    assert(backup.id === this.#id, 'a backup of another node')
+    this.crash()
+    this.#generation = backup.generation
+    this.disk.restore(backup.table)
+    this.#world.tell(this.index, 'rolled back', backup.generation, () => ({
+      text: `to generation ${backup.generation}`,
+    }))
   }
 
   /** Crashes in the middle of the next step that asks for anything. */
@@ -179,8 +268,8 @@ export class SimNode {
 /** First byte of a record's storage key (`storage-keys.ts`). */
 const RECORD = 0x01
 
-function idOf(seed: number, index: number): NodeId {
-  const dice = stream(seed, 'node id', index)
+function idOf(seed: number, index: number, life: number): NodeId {
+  const dice = life === 0 ? stream(seed, 'node id', index) : stream(seed, 'node id', index, life)
   return (hex32(dice.u32()) + hex32(dice.u32())) as NodeId
 }
 

@@ -9,6 +9,7 @@ import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
 import type { NodeView } from '../src/core/node/view.ts'
 import type { Gauge } from './checkers/evidence.ts'
 import { EventQueue } from './clock.ts'
+import { Atlas } from './faults/atlas.ts'
 import type { ClientWorld } from './clients.ts'
 import type { DiskOptions } from './disk.ts'
 import { History } from './history.ts'
@@ -22,6 +23,7 @@ import type { Mutant, NodeFactory } from './sim-node.ts'
 import { addressOf, SimNode } from './sim-node.ts'
 import type { About, Trace } from './trace.ts'
 import type { Violation } from './violation.ts'
+import { Watch } from './watchers/watch.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -39,7 +41,7 @@ export interface WorldOptions {
   readonly trace: Trace
 }
 
-/** How often queues are measured. */
+/** How often queues are measured and watchers look. */
 const GAUGE_EVERY_MS = 250
 
 export class World implements Surroundings, ClientWorld {
@@ -50,10 +52,13 @@ export class World implements Surroundings, ClientWorld {
   readonly trace: Trace
   readonly replicas: number
   readonly seed: number
+  /** What faults may do to disks. */
+  readonly atlas: Atlas
   /** Notes of all nodes by type. Bounded by: the types of notes. */
   readonly counts: Map<string, number> = new Map()
   // Bounded by: the nodes of the world.
   readonly #names = new Map<NodeId, string>()
+  readonly #watch: Watch
   #violation: Violation | undefined
   #processes = 0
   #events = 0
@@ -70,7 +75,7 @@ export class World implements Surroundings, ClientWorld {
       this.queue,
       options.network,
       stream(seed, 'network'),
-      (who, what, text) => this.tell(who, what, text.length, () => ({ text })),
+      (who, what, mark, describe) => this.tell(who, what, mark, () => ({ text: describe() })),
     )
     const cluster = clusterOf(seed)
     this.nodes = Array.from({ length: nodes }, (_, index) => {
@@ -92,6 +97,8 @@ export class World implements Surroundings, ClientWorld {
       this.#names.set(node.id, `n${index + 1}`)
       return node
     })
+    this.atlas = new Atlas(this)
+    this.#watch = new Watch(this, config)
     this.#measure()
   }
 
@@ -131,6 +138,11 @@ export class World implements Surroundings, ClientWorld {
     })
     this.run(limitMs, () => answer !== undefined)
     return answer ?? 'lost'
+  }
+
+  /** A node that lost its disk has another id, and in stories another name: n2′. */
+  renamed(node: SimNode): void {
+    this.#names.set(node.id, `n${node.index + 1}${'′'.repeat(node.formerIds.length)}`)
   }
 
   nextProcess(): number {
@@ -174,12 +186,19 @@ export class World implements Surroundings, ClientWorld {
       if (view.layout === undefined) return `${name} knows no layout`
       const { current, previous } = view.layout
       if (previous !== undefined) return `${name} has a layout in transition to v${current.version}`
-      if (current.roles.length !== born.length)
-        return `${name} has a layout of ${current.roles.length} nodes`
-      const alive = view.members.filter((member) => member.state === 'alive').length
-      if (alive !== born.length) return `${name} sees ${alive} members alive`
+      // Who lost its disk may have left a role behind, which nobody takes away yet.
+      const roles = current.roles.filter((role) => !this.isFormer(role.node)).length
+      if (roles !== born.length) return `${name} has a layout of ${roles} nodes`
+      const alive = view.members.filter((member) => member.state === 'alive')
+      if (alive.length !== born.length || alive.some(({ info }) => this.isFormer(info.id)))
+        return `${name} sees ${alive.length} members alive`
     }
     return undefined
+  }
+
+  /** Whether `id` belonged to a disk that was lost. */
+  isFormer(id: NodeId): boolean {
+    return this.nodes.some((node) => node.formerIds.includes(id))
   }
 
   /** Whether nothing is under way but what goes on for ever. */
@@ -211,6 +230,8 @@ export class World implements Surroundings, ClientWorld {
       const view = node.machine?.view()
       this.#mostRequests = Math.max(this.#mostRequests, view?.inFlight ?? 0)
     }
+    const broken = this.#watch.look()
+    if (broken !== undefined) this.violate(broken)
     this.queue.after(GAUGE_EVERY_MS, () => this.#measure())
   }
 }

@@ -44,6 +44,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/index.ts': ['src/server', 'src/core'],
   'packages/client': [],
   sim: ['src/core', 'src/runtime'],
+  'sim/testkit': ['sim', 'src/core', 'packages/client'],
   bench: ['src', 'packages/client'],
 }
 

@@ -6,10 +6,15 @@ import { dots } from './dots.ts'
 import type { Checker } from './evidence.ts'
 import { honestAnswers } from './honest-answers.ts'
 import { listings } from './listings.ts'
+import { monotonicReads } from './monotonic-reads.ts'
+import { monotonicWrites } from './monotonic-writes.ts'
+import { noFalseSibling } from './no-false-sibling.ts'
 import { noLostVersion } from './no-lost-version.ts'
 import { noResurrection } from './no-resurrection.ts'
 import { quorumReads } from './quorum-reads.ts'
+import { readYourWrites } from './read-your-writes.ts'
 import { stamps } from './stamps.ts'
+import { writesFollowReads } from './writes-follow-reads.ts'
 
 /** The most telling first: the first that fails names the run's fault. */
 export const ALL_CHECKERS: readonly Checker[] = [
@@ -19,7 +24,12 @@ export const ALL_CHECKERS: readonly Checker[] = [
   quorumReads,
   noLostVersion,
   noResurrection,
+  noFalseSibling,
   acknowledgedWrites,
+  readYourWrites,
+  monotonicReads,
+  monotonicWrites,
+  writesFollowReads,
   convergence,
   listings,
   boundedQueues,

@@ -32,7 +32,7 @@ export function covers(vector: VersionVector, dot: Dot): boolean {
   return vector.some(({ vnode, counter }) => vnode === dot.vnode && counter >= dot.counter)
 }
 
-function coversAll(vector: VersionVector, other: VersionVector): boolean {
+export function coversAll(vector: VersionVector, other: VersionVector): boolean {
   return other.every((dot) => covers(vector, dot))
 }
 
@@ -57,21 +57,35 @@ function beats(a: Version, b: Version): boolean {
   return a.dot.vnode !== b.dot.vnode ? a.dot.vnode > b.dot.vnode : a.dot.counter > b.dot.counter
 }
 
+/** What was found out once of things that live elsewhere. */
+const writerOfBytes = new WeakMap<Uint8Array, number>()
+const shownOf = new WeakMap<Container, ReadonlySet<number>>()
+const successionsOf = new WeakMap<readonly WriteRecord[], Successions>()
+
 /**
  * The operation whose value a version holds; undefined for a delete, and for a value that nobody
  * writes.
  */
 export function writerOfVersion(version: Version): number | undefined {
-  return version.value === undefined ? undefined : writerOf(valueText(version.value.bytes))
+  if (version.value === undefined) return undefined
+  const known = writerOfBytes.get(version.value.bytes)
+  if (known !== undefined) return known
+  const writer = writerOf(valueText(version.value.bytes))
+  if (writer !== undefined) writerOfBytes.set(version.value.bytes, writer)
+  return writer
 }
 
 /** Ids of the writes whose values are in `container`. */
 export function shownBy(container: Container): ReadonlySet<number> {
+  // Each read is compared with hundreds of writes, by one checker after the other.
+  const known = shownOf.get(container)
+  if (known !== undefined) return known
   const shown = new Set<number>()
   for (const version of container.versions) {
     const writer = writerOfVersion(version)
     if (writer !== undefined) shown.add(writer)
   }
+  shownOf.set(container, shown)
   return shown
 }
 
@@ -93,12 +107,12 @@ export function notReflected(write: WriteRecord, container: Container): string |
   return undefined
 }
 
-/** Who may have replaced whom, for one key of a `siblings` bucket. */
+/** Who may have replaced whom, for one key. */
 export class Successions {
   readonly #byPredecessor = new Map<number, WriteRecord[]>()
   readonly #blindDeletes: WriteRecord[] = []
 
-  constructor(writes: readonly WriteRecord[]) {
+  private constructor(writes: readonly WriteRecord[]) {
     for (const write of writes) {
       if (write.outcome === 'fail') continue
       if (write.kind === 'delete' && write.supersedes === undefined) this.#blindDeletes.push(write)
@@ -108,6 +122,20 @@ export class Successions {
         else successors.push(write)
       }
     }
+  }
+
+  /** Of all writes of one key; made once for each list. */
+  static among(writes: readonly WriteRecord[]): Successions {
+    const known = successionsOf.get(writes)
+    if (known !== undefined) return known
+    const fresh = new Successions(writes)
+    successionsOf.set(writes, fresh)
+    return fresh
+  }
+
+  /** The writes that may have happened and had seen the write `id`. */
+  of(id: number): readonly WriteRecord[] {
+    return this.#byPredecessor.get(id) ?? []
   }
 
   /** Whether `write` is shown, or was rightly replaced by writes invoked before `until`. */
@@ -121,7 +149,7 @@ export class Successions {
       if (next.kind === 'delete' || shown.has(next.id)) return true
       const { invoked } = next
       if (this.#blindDeletes.some((by) => by.returned > invoked && by.invoked < until)) return true
-      for (const successor of this.#byPredecessor.get(next.id) ?? [])
+      for (const successor of this.of(next.id))
         if (successor.invoked < until) pending.push(successor)
     }
     return false

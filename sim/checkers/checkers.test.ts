@@ -74,7 +74,7 @@ describe('every checker', () => {
   test('is listed once', () => {
     const names = ALL_CHECKERS.map(({ name }) => name)
     assert.equal(new Set(names).size, names.length)
-    assert.equal(names.length, 10)
+    assert.equal(names.length, 15)
   })
 })
 
@@ -257,6 +257,16 @@ describe('convergence', () => {
     }
   })
 
+  test('notices equal containers in different bytes', () => {
+    const record = Uint8Array.of(1, 2, 3)
+    const held = [BOTH, BOTH].map((container, node) => ({ node, container, record }))
+    const evidence = (copies: typeof held): Evidence =>
+      new HandMade('siblings').evidence({ copies: [{ name: 'b/k', copies }] })
+    accepts(convergence, evidence(held))
+    const other = { ...held[1]!, record: Uint8Array.of(1, 2, 4) }
+    refuses(convergence, evidence([held[0]!, other]), /b\/k: n2 holds the same in other bytes/)
+  })
+
   test('notices final reads that depend on the node asked', () => {
     const story = twoApart('siblings').final(0, BOTH).final(1, OLDER)
     refuses(convergence, story.evidence(), /final reads differ: n1 .*, n2 /)
@@ -391,6 +401,29 @@ describe('stamps', () => {
     accepts(stamps, new HandMade('lww').write(1, good).evidence())
     const bad = { invoked: 2, saw: [0], handed: above, context: { ...above, stamp: stamp(10, 4) } }
     refuses(stamps, new HandMade('lww').write(1, bad).evidence(), /stamp/)
+  })
+})
+
+describe('stamps of one vnode', () => {
+  const read = (firstMs: number, secondMs: number, counter = 0): HandMade => {
+    const second = { ...version(1, A2, secondMs), stamp: stamp(secondMs, counter) }
+    return new HandMade('siblings').final(0, container([version(0, A1, firstMs), second], A2))
+  }
+
+  test('accepts a clock that goes on, and stamps that were not taken from it', () => {
+    accepts(stamps, read(10, 20).evidence())
+    accepts(stamps, read(20, 10, 1).evidence())
+  })
+
+  test('notices a clock that went back', () => {
+    const broken = /dot 1\.2 of b\/k at 10 was written after dot 1\.1 of b\/k at 20/
+    refuses(stamps, read(20, 10).evidence(), broken)
+    refuses(stamps, read(10, 10).evidence(), /a clock went back/)
+  })
+
+  test('says nothing where a disk was rolled back', () => {
+    const damages = [{ kind: 'backup', node: 0, at: 0, until: 1 }] as const
+    accepts(stamps, read(20, 10).evidence({ damages }))
   })
 })
 

@@ -1,10 +1,14 @@
 /**
  * Replicas converge: once everything has come to rest and every key has been read with r = n, all
- * replicas of a key hold equal containers on their disks, and it makes no difference through which
- * node one reads.
+ * replicas of a key hold the same on their disks, byte for byte, and it makes no difference through
+ * which node one reads.
+ *
+ * Bytes may be demanded because the form of a record is canonical (`src/core/versions/record.ts`):
+ * equal containers have equal bytes. It will cease to hold when there is a second record format and
+ * a cluster that is being upgraded writes both.
  */
 import { crc32 } from '../../src/core/std/crc32.ts'
-import { toHex } from '../../src/core/std/bytes.ts'
+import { equalBytes, toHex } from '../../src/core/std/bytes.ts'
 import type { Container } from '../../src/core/versions/version.ts'
 import { containerText } from '../describe.ts'
 import type { Violation } from '../violation.ts'
@@ -39,11 +43,21 @@ function differingReads(evidence: Evidence): Violation | undefined {
 function differingCopies(evidence: Evidence): Violation | undefined {
   for (const { name, copies } of evidence.copies) {
     const distinct = new Set(copies.map(({ container }) => fingerprint(container)))
-    if (distinct.size <= 1) continue
     const texts = copies.map(({ node, container }) => `n${node + 1} ${textOf(container)}`)
-    return violation(NAME, `${name}: replicas differ: ${texts.join(', ')}`, [name])
+    if (distinct.size > 1)
+      return violation(NAME, `${name}: replicas differ: ${texts.join(', ')}`, [name])
+    const odd = copies.find(({ record }) => !sameRecord(record, copies[0]?.record))
+    if (odd === undefined) continue
+    const message = `${name}: n${odd.node + 1} holds the same in other bytes: ${texts.join(', ')}`
+    return violation(NAME, message, [name])
   }
   return undefined
+}
+
+type StoredRecord = Evidence['copies'][number]['copies'][number]['record']
+
+function sameRecord(a: StoredRecord, b: StoredRecord): boolean {
+  return a instanceof Uint8Array && b instanceof Uint8Array ? equalBytes(a, b) : a === b
 }
 
 function textOf(container: Container | 'absent' | 'corrupt'): string {

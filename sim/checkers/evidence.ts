@@ -2,6 +2,7 @@
 import type { GetSuccess } from '../../src/core/node/events.ts'
 import type { ConflictMode } from '../../src/core/node/messages.ts'
 import type { Container } from '../../src/core/versions/version.ts'
+import type { Damage } from '../faults/atlas.ts'
 import type { GetRecord, Operation, WriteRecord } from '../history.ts'
 import type { Violation } from '../violation.ts'
 
@@ -29,6 +30,8 @@ export interface Copies {
   readonly copies: readonly {
     readonly node: number
     readonly container: Container | 'absent' | 'corrupt'
+    /** The record as it is on the disk. */
+    readonly record?: Uint8Array | 'unreadable' | undefined
   }[]
 }
 
@@ -47,6 +50,8 @@ export interface Evidence {
   readonly listings: readonly FinalListing[]
   readonly copies: readonly Copies[]
   readonly gauges: readonly Gauge[]
+  /** Disks that were damaged, and until when: see `faults/atlas.ts`. */
+  readonly damages?: readonly Damage[]
   /** n of every bucket. */
   readonly replicas: number
   /** Replicas when the cluster was smallest: what quorums were cut down to then. */
@@ -59,22 +64,35 @@ export interface Checker {
   check(evidence: Evidence): Violation | undefined
 }
 
-/** All that concerns one key. */
+export type AnsweredGet = GetRecord & { readonly result: GetSuccess }
+
+/** All that concerns one key; operations in order of invocation. */
 export interface KeyEvidence {
   readonly name: string
   readonly mode: ConflictMode
   readonly writes: readonly WriteRecord[]
   /** Gets that were answered. */
-  readonly gets: readonly (GetRecord & { readonly result: GetSuccess })[]
+  readonly gets: readonly AnsweredGet[]
   readonly finals: readonly FinalRead[]
 }
 
+/** Sorted once for all checkers. */
+const sorted = new WeakMap<Evidence, readonly KeyEvidence[]>()
+
 export function byKey(evidence: Evidence): readonly KeyEvidence[] {
+  const known = sorted.get(evidence)
+  if (known !== undefined) return known
+  const keys = sortByKey(evidence)
+  sorted.set(evidence, keys)
+  return keys
+}
+
+function sortByKey(evidence: Evidence): readonly KeyEvidence[] {
   interface Open {
     readonly name: string
     readonly mode: ConflictMode
     readonly writes: WriteRecord[]
-    readonly gets: (GetRecord & { readonly result: GetSuccess })[]
+    readonly gets: AnsweredGet[]
     readonly finals: FinalRead[]
   }
   const keys = new Map<string, Open>()
@@ -94,20 +112,15 @@ export function byKey(evidence: Evidence): readonly KeyEvidence[] {
   return [...keys.values()]
 }
 
-function isAnswered(get: GetRecord): get is GetRecord & { readonly result: GetSuccess } {
+function isAnswered(get: GetRecord): get is AnsweredGet {
   return get.outcome === 'ok' && get.result !== undefined
 }
 
-/**
- * A read and the acknowledged writes that it must reflect, because their quorums meet and they
- * ended before it began.
- */
+/** A final read and the acknowledged writes that it must reflect. */
 export interface Reflection {
   readonly what: string
   readonly result: GetSuccess
   readonly writes: readonly WriteRecord[]
-  /** Position of the read's return: what is invoked later cannot have influenced it. */
-  readonly until: number
 }
 
 /** The final reads: each must reflect all that was ever acknowledged. */
@@ -117,19 +130,30 @@ export function finalReflections(key: KeyEvidence): readonly Reflection[] {
     what: `the final read through n${node + 1}`,
     result,
     writes,
-    until: Infinity,
   }))
 }
 
-/** The reads under load: each must reflect the writes acknowledged before it, where r + w > n. */
-export function quorumReflections(key: KeyEvidence, replicas: number): readonly Reflection[] {
-  const acknowledged = key.writes.filter((write) => write.outcome === 'ok')
-  return key.gets.map((get) => ({
-    what: `get #${get.id} (r=${get.r}) through n${get.node + 1}`,
-    result: get.result,
-    writes: acknowledged.filter(
-      (write) => write.returned < get.invoked && get.r + write.w > replicas,
-    ),
-    until: get.returned,
-  }))
+/**
+ * Whether `get` must reflect the acknowledged `write`: it began after the acknowledgement, and r +
+ * w > n, so that one of those that answered had the write; unless a disk that may have forgotten it
+ * was among those that were asked.
+ */
+export function meets(
+  get: GetRecord,
+  write: WriteRecord,
+  { replicas, damages = [] }: Evidence,
+): boolean {
+  return (
+    write.returned < get.invoked &&
+    get.r + write.w > (get.n ?? replicas) &&
+    !damages.some((damage) => mayBeForgotten(write, get, damage))
+  )
+}
+
+/**
+ * Whether `damage` may have taken `write` from the sight of `get`: the write was begun before, and
+ * the read was under way while it was not mended.
+ */
+function mayBeForgotten(write: WriteRecord, get: GetRecord, { at, until }: Damage): boolean {
+  return write.invoked < at && get.invoked < until && get.returned > at
 }

@@ -46,6 +46,8 @@ export function context(ms: number, ...vector: VersionVector): Context {
 }
 
 interface WriteFields {
+  /** Who asked; without it a process of its own. */
+  readonly process?: number
   readonly kind?: 'put' | 'delete'
   readonly invoked: number
   readonly returned?: number
@@ -61,6 +63,7 @@ interface WriteFields {
 }
 
 interface GetFields {
+  readonly process?: number
   readonly invoked: number
   readonly returned: number
   readonly r?: number
@@ -87,7 +90,7 @@ export class HandMade {
         ? undefined
         : { context: handed ?? context(0), writes: new Set(saw) }
     const operation: WriteRecord = {
-      ...this.#common(id, invoked),
+      ...this.#common(id, invoked, fields.process),
       kind,
       outcome,
       returned: fields.returned ?? (outcome === 'unknown' ? Infinity : invoked + 1),
@@ -104,7 +107,7 @@ export class HandMade {
     const { invoked, returned, r = 2, answers = r } = fields
     const result = this.#result(fields.container, answers, fields.live)
     const operation: GetRecord = {
-      ...this.#common(id, invoked),
+      ...this.#common(id, invoked, fields.process),
       kind: 'get',
       outcome: 'ok',
       returned,
@@ -138,13 +141,14 @@ export class HandMade {
   #common(
     id: number,
     invoked: number,
+    process: number = id,
   ): Pick<
     Operation,
     'id' | 'process' | 'node' | 'bucket' | 'mode' | 'key' | 'invokedAtMs' | 'invoked' | 'reason'
   > {
     const { mode } = this
     const names = { bucket: 'b', mode, key: 'k', reason: '' }
-    return { id, process: id, node: 0, invokedAtMs: invoked, invoked, ...names }
+    return { id, process, node: 0, invokedAtMs: invoked, invoked, ...names }
   }
 
   #result(read: Container, answers: number, live?: readonly Version[]): GetSuccess {

@@ -1,6 +1,6 @@
 /**
- * A listing that is read page by page when all is at rest has every live key once, in order, through
- * every node, and no key that was deleted or never written.
+ * A listing that is read page by page when all is at rest has every live key once, in order,
+ * through every node, and no key that was deleted or never written.
  */
 import { compareBytes } from '../../src/core/std/bytes.ts'
 import type { ListKeysRequest, ListSuccess } from '../../src/core/node/events.ts'

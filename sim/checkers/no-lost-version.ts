@@ -15,13 +15,13 @@ export const noLostVersion: Checker = {
   check(evidence) {
     for (const key of byKey(evidence)) {
       if (key.mode !== 'siblings') continue
-      const successions = new Successions(key.writes)
-      for (const { what, result, writes, until } of finalReflections(key)) {
+      const successions = Successions.among(key.writes)
+      for (const { what, result, writes } of finalReflections(key)) {
         const shown = shownBy(result.container)
-        const lost = writes.find((write) => !successions.accountsFor(write, shown, until))
+        const lost = writes.find((write) => !successions.accountsFor(write, shown, Infinity))
         if (lost === undefined) continue
-        const wrong = `lacks the acknowledged ${valueName(lost.id)}, and nobody who had seen it wrote`
-        const message = `${key.name}: ${what} ${wrong}`
+        const wrong = `lacks the acknowledged ${valueName(lost.id)}`
+        const message = `${key.name}: ${what} ${wrong}, and nobody who had seen it wrote`
         return violation(NAME, message, [key.name])
       }
     }

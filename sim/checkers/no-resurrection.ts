@@ -4,11 +4,13 @@
  * that the context's holder was shown, in both kinds of bucket, for each read that reflects it. (An
  * `lww` delete without context is held to its stamp by `acknowledged-writes`.)
  */
+import type { GetSuccess } from '../../src/core/node/events.ts'
+import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
 import { violation } from '../violation.ts'
-import { shownBy } from './causality.ts'
-import type { Checker, Reflection } from './evidence.ts'
-import { byKey, finalReflections, quorumReflections } from './evidence.ts'
+import { shownBy, Successions } from './causality.ts'
+import type { Checker, Evidence, KeyEvidence } from './evidence.ts'
+import { byKey, meets } from './evidence.ts'
 
 const NAME = 'no-resurrection'
 
@@ -16,22 +18,34 @@ export const noResurrection: Checker = {
   name: NAME,
   check(evidence) {
     for (const key of byKey(evidence)) {
-      const reads = [...quorumReflections(key, evidence.replicas), ...finalReflections(key)]
-      for (const read of reads) {
-        const wrong = risen(read)
-        if (wrong !== undefined)
-          return violation(NAME, `${key.name}: ${read.what} ${wrong}`, [key.name])
-      }
+      const wrong = wrongIn(key, evidence)
+      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
     }
     return undefined
   },
 }
 
-function risen(read: Reflection): string | undefined {
-  const shown = shownBy(read.result.container)
-  for (const write of read.writes) {
-    for (const id of write.supersedes?.writes ?? [])
-      if (shown.has(id))
+function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
+  for (const get of key.gets) {
+    const wrong = risen(key, get.result, (write) => meets(get, write, evidence))
+    if (wrong !== undefined) return `get #${get.id} (r=${get.r}) through n${get.node + 1} ${wrong}`
+  }
+  for (const { node, result } of key.finals) {
+    const wrong = risen(key, result, () => true)
+    if (wrong !== undefined) return `the final read through n${node + 1} ${wrong}`
+  }
+  return undefined
+}
+
+function risen(
+  key: KeyEvidence,
+  { container }: GetSuccess,
+  isReflected: (write: WriteRecord) => boolean,
+): string | undefined {
+  const successions = Successions.among(key.writes)
+  for (const id of shownBy(container)) {
+    for (const write of successions.of(id))
+      if (write.outcome === 'ok' && isReflected(write))
         return `shows ${valueName(id)}, which the acknowledged ${write.kind} #${write.id} ended`
   }
   return undefined

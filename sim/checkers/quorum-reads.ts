@@ -5,9 +5,10 @@
  */
 import { valueName } from '../history.ts'
 import { violation } from '../violation.ts'
+import { Acknowledged } from './acknowledged.ts'
 import { notReflected, shownBy, Successions } from './causality.ts'
-import type { Checker, KeyEvidence, Reflection } from './evidence.ts'
-import { byKey, quorumReflections } from './evidence.ts'
+import type { AnsweredGet, Checker, Evidence, KeyEvidence } from './evidence.ts'
+import { byKey, meets } from './evidence.ts'
 
 const NAME = 'quorum-reads'
 
@@ -15,28 +16,32 @@ export const quorumReads: Checker = {
   name: NAME,
   check(evidence) {
     for (const key of byKey(evidence)) {
-      const successions = new Successions(key.writes)
-      for (const read of quorumReflections(key, evidence.replicas)) {
-        const wrong = firstWrong(key, read, successions)
-        if (wrong !== undefined)
-          return violation(NAME, `${key.name}: ${read.what}: ${wrong}`, [key.name])
-      }
+      const wrong = wrongIn(key, evidence)
+      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
     }
     return undefined
   },
 }
 
-function firstWrong(
-  key: KeyEvidence,
-  read: Reflection,
-  successions: Successions,
-): string | undefined {
-  const { container } = read.result
+function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
+  const acknowledged = new Acknowledged(key, evidence)
+  for (const get of key.gets) {
+    if (acknowledged.isReflectedBy(get)) continue
+    const wrong = firstWrong(key, get, evidence)
+    if (wrong !== undefined) return `get #${get.id} (r=${get.r}) through n${get.node + 1}: ${wrong}`
+  }
+  return undefined
+}
+
+function firstWrong(key: KeyEvidence, get: AnsweredGet, evidence: Evidence): string | undefined {
+  const { container } = get.result
   const shown = shownBy(container)
-  for (const write of read.writes) {
+  const successions = Successions.among(key.writes)
+  for (const write of key.writes) {
+    if (write.outcome !== 'ok' || !meets(get, write, evidence)) continue
     const wrong = notReflected(write, container)
     if (wrong !== undefined) return wrong
-    if (key.mode === 'siblings' && !successions.accountsFor(write, shown, read.until))
+    if (key.mode === 'siblings' && !successions.accountsFor(write, shown, get.returned))
       return `it lacks the acknowledged ${valueName(write.id)}, and nobody who had seen it wrote`
   }
   return undefined

@@ -1,14 +1,44 @@
 /** What goes wrong, as data: a scenario lists faults, each with its own dice. */
 import type { Prng } from '../../src/core/std/prng.ts'
 import type { World } from '../world.ts'
+import type { RestoredBackup } from './backup.ts'
+import { beginBackup } from './backup.ts'
+import type { BitRot } from './bit-rot.ts'
+import { beginBitRot } from './bit-rot.ts'
+import type { ClockJump } from './clock-jump.ts'
+import { beginClockJump } from './clock-jump.ts'
+import type { Clogged } from './clog.ts'
+import { beginClog } from './clog.ts'
 import type { CrashRestart } from './crash-restart.ts'
 import { beginCrashRestart } from './crash-restart.ts'
+import type { FullDisk } from './full-disk.ts'
+import { beginFullDisk } from './full-disk.ts'
 import type { Join } from './join.ts'
 import { beginJoin } from './join.ts'
 import type { Partition } from './partition.ts'
 import { beginPartition } from './partition.ts'
+import type { Pause } from './pause.ts'
+import { beginPause } from './pause.ts'
+import type { SlowDisk } from './slow-disk.ts'
+import { beginSlowDisk } from './slow-disk.ts'
+import type { Swizzle } from './swizzle.ts'
+import { beginSwizzle } from './swizzle.ts'
+import type { Wipe } from './wipe.ts'
+import { beginWipe } from './wipe.ts'
 
-export type Fault = CrashRestart | Partition | Join
+export type Fault =
+  | CrashRestart
+  | Pause
+  | Partition
+  | Swizzle
+  | Clogged
+  | ClockJump
+  | SlowDisk
+  | FullDisk
+  | BitRot
+  | Wipe
+  | RestoredBackup
+  | Join
 
 /** A fault that goes on until it is ended; ending it mends what it broke. */
 export interface RunningFault {
@@ -19,8 +49,26 @@ export function beginFault(world: World, fault: Fault, rng: Prng): RunningFault 
   switch (fault.type) {
     case 'crash-restart':
       return beginCrashRestart(world, fault, rng)
+    case 'pause':
+      return beginPause(world, fault, rng)
     case 'partition':
       return beginPartition(world, fault, rng)
+    case 'swizzle':
+      return beginSwizzle(world, fault, rng)
+    case 'clog':
+      return beginClog(world, fault, rng)
+    case 'clock-jump':
+      return beginClockJump(world, fault, rng)
+    case 'slow-disk':
+      return beginSlowDisk(world, fault, rng)
+    case 'full-disk':
+      return beginFullDisk(world, fault, rng)
+    case 'bit-rot':
+      return beginBitRot(world, fault, rng)
+    case 'wipe':
+      return beginWipe(world, fault, rng)
+    case 'backup':
+      return beginBackup(world, fault, rng)
     case 'join':
       return beginJoin(world, fault, rng)
   }

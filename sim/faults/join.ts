@@ -19,7 +19,8 @@ export function beginJoin(world: World, fault: Join, rng: Prng): RunningFault {
   const next = (): void => {
     const node = world.nodes.find((candidate) => !candidate.hasStarted)
     if (ended || node === undefined) return
-    node.start()
+    // While a disk is damaged no data may move: see `atlas.ts`.
+    if (world.atlas.mayMove()) node.start()
     world.queue.after(within(fault.betweenMs, rng), next)
   }
   world.queue.after(within(fault.betweenMs, rng), next)

@@ -30,7 +30,7 @@ export interface Partition {
   readonly lastsMs: Range
 }
 
-type Direction = readonly [from: number, to: number]
+export type Direction = readonly [from: number, to: number]
 
 export function beginPartition(world: World, fault: Partition, rng: Prng): RunningFault {
   let ended = false
@@ -100,6 +100,6 @@ export function directionsOf(
   }
 }
 
-function directionsText(directions: readonly Direction[]): string {
+export function directionsText(directions: readonly Direction[]): string {
   return directions.map(([from, to]) => `n${from + 1}→n${to + 1}`).join(' ')
 }

@@ -3,7 +3,10 @@ import { crashRestart, crashRestartFive, powerLoss } from './crash-restart.ts'
 import { diskFailure, diskFailureFive } from './disk-failure.ts'
 import { grow, joinUnderLoad, trouble } from './join.ts'
 import { partitionHeal, partitionHealFive } from './partition-heal.ts'
+import { GROUNDS } from '../mutants/grounds.ts'
 import type { Scenario } from './scenario.ts'
+import { SINGLE_FAULTS } from './single-faults.ts'
+import { swarmScenario } from './swarm.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
   crashRestart,
@@ -16,8 +19,14 @@ export const SCENARIOS: readonly Scenario[] = [
   trouble,
   diskFailure,
   diskFailureFive,
+  ...SINGLE_FAULTS,
 ]
 
 export function scenarioNamed(name: string): Scenario | undefined {
-  return SCENARIOS.find((scenario) => scenario.name === name)
+  return [...SCENARIOS, ...GROUNDS].find((scenario) => scenario.name === name)
+}
+
+/** The scenario called `name`; `swarm` is another for each seed. */
+export function scenarioFor(name: string, seed: number): Scenario | undefined {
+  return name === 'swarm' ? swarmScenario(seed) : scenarioNamed(name)
 }

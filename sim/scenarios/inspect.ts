@@ -5,6 +5,7 @@
 import { bytesToBinary, utf8Decode, utf8Encode } from '../../src/core/std/bytes.ts'
 import { crc32 } from '../../src/core/std/crc32.ts'
 import type { NodeId, PartitionId } from '../../src/core/std/ids.ts'
+import { partitionOf, slotOf } from '../../src/core/placement/slot.ts'
 import { parseRecordKey } from '../../src/core/node/storage-keys.ts'
 import type { Layout } from '../../src/core/placement/layout.ts'
 import { decodeRecord } from '../../src/core/versions/record.ts'
@@ -62,11 +63,12 @@ function readStubbornly(
 function readOnce(
   world: World,
   node: SimNode,
-  { name: bucket, mode }: WorkloadBucket,
+  { name: bucket, mode, n = world.replicas }: WorkloadBucket,
   key: string,
 ): FinalRead | Violation {
+  const r = Math.min(n, replicasLeft(world, bucket, key, n))
   const names = { bucket, key: utf8Encode(key), sort: undefined }
-  const request = { type: 'get', ...names, r: world.replicas, timeoutMs: READ_TIMEOUT_MS } as const
+  const request = { type: 'get', ...names, r, timeoutMs: READ_TIMEOUT_MS } as const
   const reply = world.ask(node, request, READ_LIMIT_MS)
   const name = `${bucket}/${key}`
   if (reply === 'lost' || reply.type !== 'get')
@@ -119,8 +121,21 @@ function listPages(
   return violation('listings', `${bucket}: more pages than keys through n${node.index + 1}`)
 }
 
+/** Of the n replicas of a key, those whose disks were not lost for good. */
+function replicasLeft(world: World, bucket: string, key: string, n: number): number {
+  const layout = world.views()[0]?.layout?.current
+  if (layout === undefined) return n
+  const partition = partitionOf(slotOf(bucket, utf8Encode(key)), layout.partitions)
+  return replicasOf(layout, partition)
+    .slice(0, n)
+    .filter((id) => !world.isFormer(id)).length
+}
+
 /** Every record on any disk, as each node that should hold it does. */
-export function collectCopies(world: World): readonly Copies[] {
+export function collectCopies(
+  world: World,
+  workload: Pick<Workload, 'buckets'>,
+): readonly Copies[] {
   const layout = world.views()[0]?.layout?.current
   if (layout === undefined) return []
   const keys = new Map<string, Uint8Array>()
@@ -129,10 +144,14 @@ export function collectCopies(world: World): readonly Copies[] {
   return [...keys.values()].flatMap((key) => {
     const record = parseRecordKey(key)
     if (record === undefined) return []
-    const holders = replicasOf(layout, record.partition)
+    const n = workload.buckets.find(({ name }) => name === record.bucket)?.n
+    const holders = replicasOf(layout, record.partition).slice(0, n)
     const copies = world.nodes
       .filter(({ id }) => holders.includes(id))
-      .map(({ index, disk }) => ({ node: index, container: containerIn(disk.get(key)) }))
+      .map(({ index, disk }) => {
+        const record = disk.get(key)
+        return { node: index, container: containerIn(record), record }
+      })
     return { name: keyName(key) ?? '?', copies }
   })
 }

@@ -3,9 +3,9 @@ import type { Scenario } from './scenario.ts'
 import { STANDARD } from './standard.ts'
 
 /**
- * A layout move pulls from as many old owners as the buckets' quorums call for. A request that asked
- * for less got less: what one replica alone has acknowledged may be on the one that was out of reach
- * and is not asked.
+ * A layout move pulls from as many old owners as the buckets' quorums call for. A request that
+ * asked for less got less: what one replica alone has acknowledged may be on the one that was out
+ * of reach and is not asked.
  */
 const BUCKET_QUORUMS: Scenario['workload'] = { ...STANDARD.workload, ownQuorumChance: 0 }
 

@@ -33,6 +33,10 @@ export interface Scenario {
     readonly latencyMs: Range
     readonly datagramLoss: Range
     readonly datagramDuplication: Range
+    /** The longest datagram that arrives, bytes; without it, any. */
+    readonly mtuBytes?: number
+    /** How fast each link passes frames, bytes per millisecond; without it, at once. */
+    readonly bytesPerMs?: number
   }
   /** Upper end of the time of one sync, milliseconds. */
   readonly syncMs: Range
@@ -40,5 +44,7 @@ export interface Scenario {
   readonly diskFailure: Range
   /** Wall clocks are off by at most this, either way, milliseconds. */
   readonly clockOffsetMs: number
+  /** How much they gain or lose at most, as a share of the time. */
+  readonly clockDrift: number
   readonly checkers: readonly Checker[]
 }

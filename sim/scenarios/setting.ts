@@ -22,7 +22,8 @@ export function createWorld(
   variant: Variant,
 ): World {
   const dice = stream(seed, 'swarm')
-  const { network, clockOffsetMs } = scenario
+  const { network, clockOffsetMs, clockDrift } = scenario
+  const { mtuBytes, bytesPerMs } = network
   return new World({
     seed,
     nodes: scenario.nodes,
@@ -36,6 +37,8 @@ export function createWorld(
       datagramStraggle: 0.01,
       connectTimeoutMs: within([500, 3_000], dice),
       breakAfterMs: [200, within([500, 10_000], dice)],
+      ...(mtuBytes === undefined ? {} : { mtuBytes }),
+      ...(bytesPerMs === undefined ? {} : { bytesPerMs }),
     },
     disk: {
       syncMs: [0.1, within(scenario.syncMs, dice)],
@@ -43,7 +46,7 @@ export function createWorld(
       failureChance: within(scenario.diskFailure, dice),
     },
     clockOffsetMs: [-clockOffsetMs, clockOffsetMs],
-    clockDrift: [-1e-4, 1e-4],
+    clockDrift: [-clockDrift, clockDrift],
     mutant: variant.mutant,
     create: variant.create ?? ((options): Node => new Node(options)),
     trace,

@@ -17,9 +17,13 @@ const WORKLOAD: Scenario['workload'] = {
   listShare: 0.05,
   forgetChance: 0.3,
   ownQuorumChance: 0.2,
+  weakensQuorums: true,
+  retryChance: 0.1,
   impatience: 0.02,
   timeoutMs: [200, 2_500],
   valueBytes: [8, 600],
+  largeChance: 0,
+  largeBytes: [0, 0],
 }
 
 /** A scenario without faults; others add theirs. */
@@ -36,5 +40,6 @@ export const STANDARD: Omit<Scenario, 'name' | 'about' | 'faults'> = {
   syncMs: [0.5, 25],
   diskFailure: [0, 0],
   clockOffsetMs: 150,
+  clockDrift: 1e-4,
   checkers: ALL_CHECKERS,
 }

@@ -53,7 +53,8 @@ export function addExport(program: Command, context: CliContext): void {
   command.addHelpText(
     'after',
     `
-The export is not a snapshot: of what is written meanwhile it may have some and not other. Concurrent values of one key are
-written one after the other, and are concurrent again when they are imported into a bucket that keeps siblings.`,
+The export is not a snapshot: of what is written meanwhile it may have some and
+not other. Concurrent values of one key are written one after the other, and are
+concurrent again when they are imported into a bucket that keeps siblings.`,
   )
 }

@@ -52,6 +52,9 @@ export interface FailureReport {
   readonly exit: number
 }
 
+/** Why a node does not start is told with the way out, for those who embed one as well. */
+const SAYS_WHAT_TO_DO = /^DND_ERR_(?:BAD_CONFIG|PORT_IN_USE|ADDRESS_UNAVAILABLE|DATA_[A-Z_]+)$/
+
 /** Whatever was thrown, as it is told. */
 export function reportOf(error: unknown): FailureReport {
   if (error instanceof CommanderError) return commanderReport(error)
@@ -72,7 +75,8 @@ export function reportOf(error: unknown): FailureReport {
     }
   }
   const known = errorAdvice(code, undefined)
-  return { code, message: text, advice: advice ?? known?.help, exit: exit ?? known?.exit ?? 1 }
+  const help = SAYS_WHAT_TO_DO.test(code) ? undefined : known?.help
+  return { code, message: text, advice: advice ?? help, exit: exit ?? known?.exit ?? 1 }
 }
 
 /** Of an error that the operating system gave, or that explains one. */

@@ -67,8 +67,9 @@ export function addImport(program: Command, context: CliContext): void {
   command.addHelpText(
     'after',
     `
-Without --key a file holds either one JSON object of keys and values, or records with the fields key and value (or
-valueBase64), and perhaps sort, contentType and metadata, as "dnd export" writes them.`,
+Without --key a file holds either one JSON object of keys and values, or records
+with the fields key and value (or valueBase64), and perhaps sort, contentType
+and metadata, as "dnd export" writes them.`,
   )
 }
 

@@ -32,7 +32,10 @@ const commands = commandsOf(createProgram(context), 'dnd')
 describe('wrong use', () => {
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
     [['statsu'], /unknown command 'statsu'\n.*Did you mean status\?/],
-    [['frobnicate'], /unknown command 'frobnicate'\n.*See dnd frobnicate --help|unknown command/],
+    [['frobnicate'], /unknown command 'frobnicate'\n +See dnd --help\./],
+    [['help', 'frobnicate'], /unknown command 'frobnicate'\n +See dnd --help\./],
+    [['help', 'statsu'], /unknown command 'statsu'\n +Did you mean status\?/],
+    [['bucket', 'set', 'b', '--n', '9'], /whole number from 1 to 7\.\n +See dnd bucket set --help/],
     [['get', 'k', '--buket', 'b'], /unknown option '--buket'\n.*Did you mean --bucket\?/],
     [['start', '--prot', '1'], /unknown option '--prot'\n.*Did you mean --port\?/],
     [['get'], /missing required argument 'key'\n.*See dnd get --help/],

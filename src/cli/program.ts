@@ -1,11 +1,12 @@
 /** The command line as a whole: which commands there are, and how any of them ends. */
 import { Command, CommanderError } from 'commander'
+import { nearest } from '../server/suggest.ts'
 import { addBucket } from './bucket.ts'
 import type { CliContext } from './context.ts'
 import { addDelete } from './delete.ts'
 import { addDemo } from './demo.ts'
 import { addExport } from './export.ts'
-import { reportOf } from './failure.ts'
+import { reportOf, usage } from './failure.ts'
 import { addGet } from './get.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
@@ -58,7 +59,8 @@ Start here:
   dnd put greeting hello         store a value
   dnd get greeting               read it back
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown (a write that may be stored).`,
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown
+(a write that may be stored).`,
   )
   return program
 }
@@ -71,16 +73,35 @@ export async function run(args: readonly string[], context: CliContext): Promise
     return 0
   }
   try {
+    checkHelpTopic(program, args)
     await program.parseAsync(args, { from: 'user' })
     return context.exitCode
   } catch (error) {
     // Help that was asked for ends in an "error" without a fault.
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    return tell(error, args, context)
+    return tell(error, { program, args, context })
   }
 }
 
-async function tell(error: unknown, args: readonly string[], context: CliContext): Promise<number> {
+/** Help on a command that does not exist: commander would show the overview as if that were it. */
+function checkHelpTopic(program: Command, [first, topic]: readonly string[]): void {
+  if (first !== 'help' || topic === undefined || topic.startsWith('-')) return
+  if (commandNamed(program, topic) !== undefined) return
+  const names = program.commands.map((command) => command.name())
+  const near = nearest(topic, names)
+  throw usage(
+    `unknown command '${topic}'`,
+    near === undefined ? 'See dnd --help.' : `Did you mean ${near}?`,
+  )
+}
+
+interface Told {
+  readonly program: Command
+  readonly args: readonly string[]
+  readonly context: CliContext
+}
+
+async function tell(error: unknown, { program, args, context }: Told): Promise<number> {
   const report = reportOf(error)
   const { err } = context
   if (args.includes('--json')) {
@@ -89,7 +110,7 @@ async function tell(error: unknown, args: readonly string[], context: CliContext
     const [first, ...more] = report.message.split('\n')
     await err.line(`${err.paint('red', 'dnd:')} ${first}`)
     for (const line of more) await err.line(`     ${line}`)
-    const advice = report.advice ?? helpHint(args)
+    const advice = report.advice ?? helpHint(program, args)
     if (advice !== undefined) await err.line(`     ${advice}`)
   }
   if ((context.env['DND_DEBUG'] ?? '') !== '' && error instanceof Error)
@@ -97,9 +118,21 @@ async function tell(error: unknown, args: readonly string[], context: CliContext
   return report.exit
 }
 
-function helpHint(args: readonly string[]): string {
-  const command = args.find((argument) => /^[a-z]+$/.test(argument))
-  return command === undefined ? 'See dnd --help.' : `See dnd ${command} --help.`
+/** Of the command that was meant, as far as there is such a one. */
+function helpHint(program: Command, args: readonly string[]): string {
+  const path = [program.name()]
+  let command = program
+  for (const word of args) {
+    const next = commandNamed(command, word)
+    if (next === undefined) break
+    path.push(next.name())
+    command = next
+  }
+  return `See ${path.join(' ')} --help.`
+}
+
+function commandNamed(command: Command, word: string): Command | undefined {
+  return command.commands.find((each) => each.name() === word || each.aliases().includes(word))
 }
 
 function stackOf(error: Error): string {

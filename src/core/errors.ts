@@ -168,7 +168,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     400,
     2,
     'r or w is more than the replicas of the bucket',
-    'Ask for at most n, or configure the bucket with a larger n.',
+    'Ask for at most n, configure the bucket with a larger n, or let more nodes join.',
   ),
   DND_ERR_UNSUPPORTED: row(
     501,
@@ -246,7 +246,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     504,
     1,
     'Too few replicas of the key answered in time',
-    'A write whose outcome is unknown may surface later: read the key before writing again.',
+    'Try again, or allow more time; a write whose outcome is unknown may surface later, so read the key before writing again.',
   ),
   DND_ERR_NOT_READY: row(
     503,
@@ -266,7 +266,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
     500,
     1,
     'The page of the listing ends at a key that is not UTF-8',
-    'List another range, or read such keys through the embedded API.',
+    'Ask for another limit or range, so that the page ends at another key.',
   ),
   DND_ERR_INTERNAL: row(
     500,

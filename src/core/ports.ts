@@ -7,15 +7,25 @@
 export type StoreRead = Uint8Array | undefined | 'unreadable'
 
 /**
- * Synchronous point reads of the node's store. Contract (checked by
- * `test/contracts/store-suite.ts`):
+ * Synchronous point reads of the node's store. A batch that was handed over may still be lost, by a
+ * disk that refuses it or a process that dies, and what is lost here must not be known elsewhere
+ * (`docs/decisions/0012-nothing-undurable-is-shown.md`). So there are two reads: one to build on,
+ * one to show. Contract (checked by `test/contracts/store-suite.ts`):
  *
- * - A read sees every write handed to the store before it, durable or not.
  * - The returned bytes are the caller's to keep and never change under it.
  * - It never throws; an engine's read error is `unreadable`.
  */
 export interface StoreReader {
+  /**
+   * Sees every write handed to the store before it, durable or not: for what this node merges with
+   * or builds on, whose own batch comes after.
+   */
   get(key: Uint8Array): StoreRead
+  /**
+   * Sees what a restart after a power failure now would find: for all that clients or other nodes
+   * are shown. A batch of which `stored` was said is in it.
+   */
+  getDurable(key: Uint8Array): StoreRead
 }
 
 /** One change of a batch. Batches are atomic and become durable in the order handed over. */

@@ -97,7 +97,10 @@ class Bench {
           close,
         },
         datagrams: { send: call('packet'), close },
-        store: { commit: call('commit'), scan: call('scan'), get: () => undefined, close },
+        store: {
+          ...{ commit: call('commit'), scan: call('scan') },
+          ...{ get: () => undefined, getDurable: () => undefined, close },
+        },
       },
       seeds,
     )

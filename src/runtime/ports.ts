@@ -52,11 +52,18 @@ export interface DatagramListener {
 export interface Store extends StoreReader {
   /**
    * Queues an atomic batch; all queued while one group is being synced go out with the next (group
-   * commit). Reads see it at once. Answered by `stored(batch)` in the order committed, once it has
-   * survived fsync, or by `storeFailed`, after which reads do not see it any more.
+   * commit). `get` sees it at once. Answered by `stored(batch)` in the order committed, once it has
+   * survived fsync, or by `storeFailed`, after which no read sees it any more.
+   *
+   * The bytes of keys and values are the store's from here on: whoever changes them changes what is
+   * read, or what reaches the disk.
    */
   commit(batch: number, operations: readonly StoreOperation[]): void
-  /** Answered by `scanned` or `scanFailed`. Sees all that was committed before, durable or not. */
+  /**
+   * Answered by `scanned` or `scanFailed`. Runs once every batch handed over before it is durable
+   * or has failed, and sees only what is durable: nothing that may still be lost, and all that was
+   * handed over before and is not.
+   */
   scan(scan: number, ranges: readonly ScanRange[]): void
   /** Syncs what is queued, then closes. */
   close(): Promise<void>

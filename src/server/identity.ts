@@ -9,7 +9,6 @@ import { openDataDirectory, peekDataDirectory } from '../adapters/data-directory
 import { askCluster } from '../adapters/tcp/ask-cluster.ts'
 import { DndError } from '../core/errors.ts'
 import type { Address, ClusterId, NodeId } from '../core/std/ids.ts'
-import { formatAddress } from '../core/std/ids.ts'
 import type { NodeServerConfig } from './config.ts'
 
 /** How long a joining node goes on asking its seeds, milliseconds: they may be starting, too. */
@@ -60,31 +59,44 @@ async function passingIdentity(config: NodeServerConfig): Promise<Identity> {
   }
 }
 
-/** What the first seed that answers says; a node that knows its cluster may start without any. */
+/**
+ * What the first seed that answers says; a node that knows its cluster may start without any. Seeds
+ * that do not answer may be starting, too, and are asked again; those that refuse or are no nodes
+ * will not change.
+ */
 async function clusterOfSeeds(
   config: NodeServerConfig,
   known: ClusterId | undefined,
 ): Promise<ClusterId> {
   const node = randomBytes(8).toString('hex') as NodeId
-  const until = Date.now() + (known === undefined ? ASK_FOR_MS : 0)
-  let reason = 'no seed was given'
-  do {
+  const until = Date.now() + ASK_FOR_MS
+  for (;;) {
+    const failures: DndError[] = []
     for (const seed of config.seeds) {
       const answer = await ask(seed, node)
-      if (typeof answer !== 'string') return answer.cluster
-      reason = answer
+      if (!(answer instanceof DndError)) return answer.cluster
+      failures.push(answer)
     }
-    if (known === undefined) await sleep(ASK_PAUSE_MS)
-  } while (Date.now() < until)
-  if (known !== undefined) return known
-  const seeds = config.seeds.map(formatAddress).join(', ')
-  throw new DndError('DND_ERR_UNREACHABLE', `no node of a cluster answered at ${seeds}: ${reason}`)
+    if (known !== undefined) return known
+    const mayCome = failures.some(({ code }) => code === 'DND_ERR_UNREACHABLE')
+    if (!mayCome || Date.now() >= until) throw nobodyToJoin(failures)
+    await sleep(ASK_PAUSE_MS)
+  }
 }
 
-async function ask(seed: Address, node: NodeId): Promise<{ cluster: ClusterId } | string> {
+async function ask(seed: Address, node: NodeId): Promise<{ cluster: ClusterId } | DndError> {
   try {
     return await askCluster(seed, { node, timeoutMs: ASK_TIMEOUT_MS })
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    if (error instanceof DndError) return error
+    throw error
   }
+}
+
+/** A refusal says most, then what is no node; each seed's reason begins with its address. */
+function nobodyToJoin(failures: readonly DndError[]): DndError {
+  const codes = ['DND_ERR_JOIN_REFUSED', 'DND_ERR_BAD_RESPONSE', 'DND_ERR_UNREACHABLE'] as const
+  const code = codes.find((each) => failures.some((failure) => failure.code === each))
+  const reasons = failures.map(({ message }) => message).join('; ')
+  return new DndError(code ?? 'DND_ERR_UNREACHABLE', `no cluster to join: ${reasons}`)
 }

@@ -40,7 +40,10 @@ export function runDurabilitySuite(engine: EngineName): void {
         const path = join(folder, 'file')
         await writeFile(path, 'not a folder')
         const opening = openByName(engine, new Recorder(), join(path, 'store'))
-        await assert.rejects(opening, /cannot open the store in .*file\/store: /)
+        await assert.rejects(opening, {
+          code: 'DND_ERR_DATA_UNWRITABLE',
+          message: /cannot open the store in .*file\/store: .*--data/,
+        })
       })
     })
   })

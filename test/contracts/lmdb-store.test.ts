@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -13,6 +13,29 @@ const openLmdb: OpenStore = (listener, path) => LmdbStore.open({ listener, path 
 
 runStoreSuite('LmdbStore', openLmdb, { persistent: true })
 runDurabilitySuite('lmdb')
+
+test('a file that is none of LMDB is refused, and one that is empty is begun anew', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'dnd-lmdb-'))
+  try {
+    const harness = new StoreHarness(openLmdb, path)
+    const file = join(path, 'data.mdb')
+    for (const bytes of [new Uint8Array(3), new Uint8Array(8192), Buffer.alloc(9000, 'garbage')]) {
+      await writeFile(file, bytes)
+      await assert.rejects(harness.open(), {
+        code: 'DND_ERR_DATA_CORRUPT',
+        message: /data\.mdb is not a file of LMDB; restore it from a backup, or move/,
+      })
+    }
+    await writeFile(file, '')
+    await harness.open()
+    await harness.stored(put('a', '1'))
+    await harness.reopen()
+    assert.equal(harness.get('a'), '1')
+    await harness.store.close()
+  } finally {
+    await rm(path, { recursive: true })
+  }
+})
 
 test('a store with a bound refuses what would pass it, and goes on when something is deleted', async () => {
   const path = await mkdtemp(join(tmpdir(), 'dnd-lmdb-'))

@@ -63,12 +63,27 @@ export class StoreHarness {
     return entries!.map(({ key, value }) => `${text(key)}=${text(value)}`)
   }
 
+  getDurable(key: string): string | undefined {
+    const read = this.store.getDurable(bytes(key))
+    return read instanceof Uint8Array ? text(read) : read
+  }
+
   get(key: string): string | undefined {
     const read = this.store.get(bytes(key))
     return read instanceof Uint8Array ? text(read) : read
   }
 }
 
+export interface StoreCapabilities {
+  /** What was stored is there when the store is opened again. */
+  readonly persistent: boolean
+}
+
+/** One clause of the suite, on a store of its own. */
+export type Check = (behaviour: string, run: (harness: StoreHarness) => Promise<void>) => void
+
+/** Behind every key of the tests. */
+export const END: string = '\xff'.repeat(8)
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 export const put = (key: string, value: string): StoreOperation => ({

@@ -13,7 +13,8 @@ export interface StoreModel {
 type StoreCommand = fc.AsyncCommand<StoreModel, StoreHarness>
 
 /** Few and similar keys, so that operations meet. */
-const KEY = fc.constantFrom('a', 'a\x00', 'ab', 'b', 'b\xff', 'c', 'ca', 'd', 'e', '\xfe')
+const KEYS = ['a', 'a\x00', 'ab', 'b', 'b\xff', 'c', 'ca', 'd', 'e', '\xfe']
+const KEY = fc.constantFrom(...KEYS)
 const BOUND = fc.constantFrom('', 'a', 'a\x00', 'aa', 'b', 'bb', 'c', 'd', 'f', '\xff')
 const OPERATION: fc.Arbitrary<StoreOperation> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(KEY, fc.string({ maxLength: 12 })).map(([k, v]) => put(k, v)) },
@@ -98,14 +99,15 @@ class Scan implements StoreCommand {
   }
 }
 
-/** An empty batch, waited for. */
+/** An empty batch, waited for: all before it is durable. */
 class Barrier implements StoreCommand {
   check(): boolean {
     return true
   }
 
-  async run(_: StoreModel, harness: StoreHarness): Promise<void> {
+  async run(model: StoreModel, harness: StoreHarness): Promise<void> {
     await harness.stored()
+    for (const key of KEYS) assert.equal(harness.getDurable(key), model.entries.get(key))
   }
 
   toString(): string {

@@ -90,6 +90,52 @@ test('a replica says "stored" only of what its disk has, however often it is tol
   assert.deepEqual(texts(get(cluster, third, 'a', { r: 2 })), ['v'])
 })
 
+/** The ways in which a node loses what its disk has not yet made durable. */
+const LOSSES: readonly (readonly [string, (cluster: MiniCluster, mini: MiniNode) => void])[] = [
+  [
+    'fails',
+    (cluster, mini) => {
+      mini.takes = () => false
+      cluster.releaseDisk(mini)
+      mini.takes = () => true
+    },
+  ],
+  [
+    'goes down with its process',
+    (cluster, mini) => {
+      cluster.kill(mini)
+      cluster.restart(mini)
+    },
+  ],
+]
+
+// What another replica read of it would be durable there and unknown here; the next dot of the same
+// vnode id, with its vector, would cover it unseen, and what it had replaced would be gone as well.
+for (const [how, lose] of LOSSES)
+  for (const reader of [0, 1])
+    test(`a write that ${how} was shown to nobody before: read by node ${reader + 1}`, () => {
+      const [cluster, first, second, third] = three()
+      assert.ok(configure(cluster, first, 'carts', { conflicts: 'siblings' }).ok)
+      cluster.run(1_000)
+      const bucket = 'carts'
+      assert.ok(put(cluster, second, 'a', 'acknowledged', { bucket, w: 3 }).ok)
+      const { context } = get(cluster, first, 'a', { bucket, r: 3 })
+      first.hangs = true
+      cluster.submit(first, putRequest('a', 'unknown', { bucket, context }))
+      cluster.run(10)
+      const seen = get(cluster, cluster.nodes[reader]!, 'a', { bucket, r: 3 })
+      cluster.run(10)
+      lose(cluster, first)
+      cluster.until('it serves again', () => isSettled(cluster))
+      assert.ok(put(cluster, first, 'a', 'next', { bucket }).ok)
+      cluster.run(1_000)
+      for (const node of [first, second, third]) {
+        const found = texts(get(cluster, node, 'a', { bucket, r: 3 })).toSorted()
+        assert.deepEqual(found, ['acknowledged', 'next'])
+      }
+      assert.deepEqual(texts(seen), ['acknowledged'])
+    })
+
 test('leases that cannot be stored stop the writes of that node, and no others', () => {
   const [cluster, first, second] = three()
   first.takes = (operations) => !writes(operations, ACTOR) && !writes(operations, STATE)

@@ -220,7 +220,7 @@ test('two layouts of one version, by two planners, end as the one of the greater
     const role = { ...planned.current.roles.at(-1)! }
     assert.equal(role.node, fourth.id)
     // Another planner gives the same node another weight, and so plans another table.
-    const rivals = [50, 60, 70, 80].map((weight) => {
+    const rivals = Array.from({ length: 24 }, (_, i) => 50 + i).map((weight) => {
       const roles = [...before.current.roles, { ...role, weight }]
       const { partitions, replicas } = before.current
       return planLayout({ previous: before.current, roles, partitions, replicas })

@@ -263,10 +263,17 @@ export class MiniCluster {
         return this.#later(() => {
           if (mini.generation === generation) this.#onDisk(mini, () => settle(mini, effect, back))
         })
-      case 'scan':
+      case 'scan': {
+        const behind = mini.store.handed
         return this.#later(() => {
-          if (mini.generation === generation) this.#onDisk(mini, () => scan(mini, effect, back))
+          if (mini.generation !== generation) return
+          this.#onDisk(mini, () => {
+            // Everything takes a millisecond, in order: it has waited for what was before it.
+            assert.ok(mini.store.settled >= behind, 'a scan before what it must see')
+            scan(mini, effect, back)
+          })
         })
+      }
       case 'reply':
         return this.#onReply(mini, effect.client, effect.reply)
       case 'note':

@@ -1,11 +1,18 @@
 /**
- * A store in memory that keeps the contract of `src/runtime/ports.ts`: reads see a batch from the
- * moment it is handed over, a batch that fails is taken back, and what was handed over after it
- * stands for itself. A crash takes everything that is not durable.
+ * A store in memory that keeps the contract of `src/runtime/ports.ts`: `get` sees a batch from the
+ * moment it is handed over, `getDurable` and scans from the moment it is durable; a batch that
+ * fails is taken back, and what was handed over after it stands for itself. A crash takes
+ * everything that is not durable.
  */
 import assert from 'node:assert/strict'
 import { cut } from '../../src/core/ports.ts'
-import type { ScanRange, StoreEntry, StoreOperation, StoreReader } from '../../src/core/ports.ts'
+import type {
+  ScanRange,
+  StoreEntry,
+  StoreOperation,
+  StoreRead,
+  StoreReader,
+} from '../../src/core/ports.ts'
 
 interface Batch {
   readonly number: number
@@ -17,9 +24,17 @@ export class MiniStore implements StoreReader {
   readonly records: Map<string, Uint8Array> = new Map()
   /** Keys whose reads fail. */
   readonly unreadable: Set<string> = new Set()
+  /** How many batches were ever handed over, and how many of them are durable or gone. */
+  handed = 0
+  settled = 0
   #pending: Batch[] = []
 
-  get(key: Uint8Array): Uint8Array | undefined | 'unreadable' {
+  getDurable(key: Uint8Array): StoreRead {
+    const name = text(key)
+    return this.unreadable.has(name) ? 'unreadable' : this.records.get(name)
+  }
+
+  get(key: Uint8Array): StoreRead {
     const name = text(key)
     if (this.unreadable.has(name)) return 'unreadable'
     for (const { operations } of this.#pending.toReversed())
@@ -32,8 +47,9 @@ export class MiniStore implements StoreReader {
     return this.records.get(name)
   }
 
-  /** Reads see it from now on. */
+  /** `get` sees it from now on. */
   hand(number: number, operations: readonly StoreOperation[]): void {
+    this.handed++
     this.#pending.push({ number, operations })
   }
 
@@ -41,19 +57,18 @@ export class MiniStore implements StoreReader {
   settle(number: number, durable: boolean): void {
     const batch = this.#pending.shift()
     assert.equal(batch?.number, number, 'batches are settled in the order handed over')
+    this.settled++
     if (durable) apply(this.records, batch.operations)
   }
 
   crash(): void {
+    this.settled = this.handed
     this.#pending = []
   }
 
+  /** To be asked once all that was handed over before the scan is settled. */
   scan(range: ScanRange): StoreEntry[] {
-    let records = this.records
-    if (this.#pending.length > 0) {
-      records = new Map(records)
-      for (const { operations } of this.#pending) apply(records, operations)
-    }
+    const { records } = this
     const [low, high] = [text(range.from), text(range.to)]
     const names = [...records.keys()].filter((name) => name >= low && name < high).sort()
     if (range.reverse) names.reverse()
@@ -70,7 +85,7 @@ export class MiniStore implements StoreReader {
   }
 
   restore(backup: ReadonlyMap<string, Uint8Array>): void {
-    this.#pending = []
+    this.crash()
     this.records.clear()
     for (const [name, value] of backup) this.records.set(name, value)
   }

@@ -278,6 +278,7 @@ test('what cannot be written is refused with the reason', async () => {
       const message = await refused(openDataDirectory(path, FOUND), 'DND_ERR_DATA_UNWRITABLE', path)
       assert.match(message, /E[A-Z]+: .*--data/)
     }
+    await refused(() => peekDataDirectory(file), 'DND_ERR_DATA_UNWRITABLE', file)
     if (process.getuid?.() === 0) return
     const path = join(folder, 'mine')
     mkdirSync(path)

@@ -129,7 +129,7 @@ function born(path: string, choice: ClusterChoice, engine: string, now: number):
     throw new DataDirectoryError(
       'DND_ERR_DATA_NOT_EMPTY',
       `the data directory ${path} has files but no ${IDENTITY_FILE} (${named}): choose an empty ` +
-        'or new directory with --data, or restore that file',
+        'or new directory with --data',
     )
   }
   if (choice.mode === 'restart') throw missing(path)
@@ -165,15 +165,15 @@ function again(
     throw new DataDirectoryError(
       'DND_ERR_DATA_OTHER_CLUSTER',
       `the data directory ${path} holds ${owner}, and this is cluster ${choice.cluster}: choose ` +
-        'another directory with --data, or remove this one if its data is not needed',
+        'the directory of this cluster with --data, or an empty or new one to join as a new node',
     )
   }
   if (found.engine !== engine) {
     throw new DataDirectoryError(
       'DND_ERR_DATA_OTHER_ENGINE',
       `the store in the data directory ${path} was written by the engine ${found.engine}, and this ` +
-        `dnd uses ${engine}: use the version of dnd that wrote it, or start with an empty directory; ` +
-        'the other replicas will bring the data back',
+        `dnd uses ${engine}: use the version of dnd that wrote it, or move it away and join as a ` +
+        'new node',
     )
   }
   const generation = Math.max(found.generation + 1, now)
@@ -202,7 +202,7 @@ function createFolders(path: string): void {
 function missing(path: string): DataDirectoryError {
   return new DataDirectoryError(
     'DND_ERR_DATA_MISSING',
-    `there is no node's data in ${path}: start a new cluster or join one first, or name the right ` +
-      'directory with --data',
+    `there is no node's data in ${path}: choose the right directory with --data, or start a new ` +
+      'cluster or join one',
   )
 }

@@ -43,8 +43,11 @@ export function readIdentity(path: string): Identity | undefined {
   try {
     text = readFileSync(join(path, IDENTITY_FILE), 'utf8')
   } catch (error) {
-    if (isMissing(error)) return undefined
-    throw corrupt(path, (error as Error).message, error)
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    // Not what was written is wrong, but the way to it.
+    if (code === 'ENOTDIR' || code === 'EACCES') throw unwritable(path, 'read', error)
+    throw corrupt(path, message, error)
   }
   return parseIdentity(path, text)
 }
@@ -119,12 +122,8 @@ function textField(path: string, fields: Record<string, unknown>, name: string):
 function corrupt(path: string, what: string, cause?: unknown): DataDirectoryError {
   return new DataDirectoryError(
     'DND_ERR_DATA_CORRUPT',
-    `${join(path, IDENTITY_FILE)} cannot be read (${what}): restore it from a backup, or start ` +
-      'with an empty directory; the other replicas will bring the data back',
+    `${join(path, IDENTITY_FILE)} cannot be read (${what}): restore it from a backup, or move the ` +
+      'directory away and join as a new node: its share of the data comes from the others',
     { cause },
   )
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }

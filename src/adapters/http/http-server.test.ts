@@ -332,7 +332,9 @@ test('a port that is taken, and an address that is none of ours, are told apart'
   await assert.rejects(HttpServer.listen({ ...options, host: '127.0.0.1', port }), {
     name: 'DndError',
     code: 'DND_ERR_PORT_IN_USE',
-    message: `something else listens on 127.0.0.1:${port}`,
+    message:
+      `cannot listen on 127.0.0.1:${port} (HTTP): the port is in use; ` +
+      'stop the process that has it, or choose another with --server-port',
   })
   await assert.rejects(HttpServer.listen({ ...options, host: '192.0.2.1', port: 0 }), {
     code: 'DND_ERR_ADDRESS_UNAVAILABLE',

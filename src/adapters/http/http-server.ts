@@ -15,6 +15,7 @@ import { DndError } from '../../core/errors.ts'
 import { bucketNameProblem } from '../../core/node/buckets.ts'
 import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
+import { listenError } from '../../runtime/listen-error.ts'
 import type { Gateway, Log } from '../../runtime/ports.ts'
 import { refusalOf } from './client-error.ts'
 import type { ParserError } from './client-error.ts'
@@ -70,7 +71,7 @@ export class HttpServer {
     this.#server = this.#create()
   }
 
-  /** Throws a {@link DndError} when the address cannot be listened on. */
+  /** Rejects with a `DndError` when it cannot listen there. */
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(options)
     await server.#listen(options.host, options.port)
@@ -131,7 +132,7 @@ export class HttpServer {
     const server = this.#server
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(listenError(host, port, error))
+        reject(listenError('HTTP', { host, port }, error))
       })
       server.listen({ host, port, backlog: 1024 }, () => {
         server.removeAllListeners('error')
@@ -302,19 +303,4 @@ function endWithProblem(socket: Socket, problem: ReturnType<typeof problemOf>): 
   if (!socket.writable) return void socket.destroy()
   const body = Buffer.from(JSON.stringify(problem))
   endAnswered(socket, problem.status, ['content-type', PROBLEM_TYPE], body)
-}
-
-function listenError(host: string, port: number, error: NodeJS.ErrnoException): DndError {
-  const where = `${host}:${port}`
-  if (error.code === 'EADDRINUSE')
-    return new DndError('DND_ERR_PORT_IN_USE', `something else listens on ${where}`, {
-      cause: error,
-    })
-  return new DndError(
-    'DND_ERR_ADDRESS_UNAVAILABLE',
-    `cannot listen on ${where}: ${error.message}`,
-    {
-      cause: error,
-    },
-  )
 }

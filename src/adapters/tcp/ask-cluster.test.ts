@@ -27,27 +27,39 @@ suite('asking for the cluster', () => {
 
   test('by the id of the one asked is refused: a copied data directory', async () => {
     const a = await station(2)
-    await assert.rejects(askCluster(a.address, options), /refused \(self\).*copied data directory/)
+    await assert.rejects(askCluster(a.address, options), {
+      code: 'DND_ERR_JOIN_REFUSED',
+      message: /refused \(self\).*copied data directory/,
+    })
     assert.equal((await a.ear.next('fault')).cause, 'refused-self')
   })
 
   test('where nobody listens fails with the reason', async () => {
     const a = await station(1)
     await a.links.close()
-    await assert.rejects(
-      askCluster(a.address, options),
-      /cannot ask for the cluster: 127\.0\.0\.1:\d+: .*ECONNREFUSED/,
-    )
+    await assert.rejects(askCluster(a.address, options), {
+      code: 'DND_ERR_UNREACHABLE',
+      message: /^127\.0\.0\.1:\d+: .*ECONNREFUSED/,
+    })
   })
 
   test('where something else listens fails with the reason', async () => {
     const mute = await impostor(() => {})
-    await assert.rejects(askCluster(mute, { ...options, timeoutMs: 50 }), /no hello within 50 ms/)
+    await assert.rejects(askCluster(mute, { ...options, timeoutMs: 50 }), {
+      code: 'DND_ERR_UNREACHABLE',
+      message: /no hello within 50 ms/,
+    })
     const web = await impostor((caller) => caller.write(Buffer.from('HTTP/1.1 400 Bad Request')))
-    await assert.rejects(askCluster(web, options), /a frame over the limit/)
+    await assert.rejects(askCluster(web, options), {
+      code: 'DND_ERR_BAD_RESPONSE',
+      message: /a frame over the limit/,
+    })
     const lost = await impostor((caller) => caller.say(helloOf(1, 1, NO_CLUSTER)))
     await assert.rejects(askCluster(lost, options), /belongs to no cluster itself/)
     const old = await impostor((caller) => caller.say({ ...helloOf(1), protocol: 0 }))
-    await assert.rejects(askCluster(old, options), /it speaks protocol 0, this node 1/)
+    await assert.rejects(askCluster(old, options), {
+      code: 'DND_ERR_JOIN_REFUSED',
+      message: /it speaks protocol 0, this node 1/,
+    })
   })
 })

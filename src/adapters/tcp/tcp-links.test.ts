@@ -340,15 +340,21 @@ suite('dialling an address', () => {
 suite('listening', () => {
   test('on a port in use is an error that says so', async () => {
     const a = await station(1)
-    await assert.rejects(
-      station(2, { port: a.links.port }),
-      /cannot listen on 127\.0\.0\.1:\d+: the port is in use/,
-    )
+    await assert.rejects(station(2, { port: a.links.port }), {
+      code: 'DND_ERR_PORT_IN_USE',
+      message: /^cannot listen on 127\.0\.0\.1:\d+ \(TCP\): the port is in use; .*--port$/,
+    })
   })
 
   test('on an address or port that this machine cannot have is an error that says so', async () => {
-    await assert.rejects(station(2, { host: '192.0.2.1' }), /this machine has no such address/)
-    await assert.rejects(station(2, { port: 70_000 }), /cannot listen on 127\.0\.0\.1:70000/)
+    await assert.rejects(station(2, { host: '192.0.2.1' }), {
+      code: 'DND_ERR_ADDRESS_UNAVAILABLE',
+      message: /this machine has no such address; .*--address$/,
+    })
+    await assert.rejects(station(2, { port: 70_000 }), {
+      code: 'DND_ERR_ADDRESS_UNAVAILABLE',
+      message: /cannot listen on 127\.0\.0\.1:70000/,
+    })
   })
 })
 

@@ -63,7 +63,7 @@ export class TcpLinks implements Links {
   #scheduled: NodeJS.Immediate | undefined
   #closing: Promise<void> | undefined
 
-  /** Rejects with a sentence for the operator when it cannot listen there. */
+  /** Rejects with a `DndError` when it cannot listen there. */
   static async listen(options: TcpLinksOptions): Promise<TcpLinks> {
     const server = createServer({ noDelay: true })
     const port = await listen(server, options.host, options.port)

@@ -195,14 +195,18 @@ suite('binding', () => {
       cluster: CLUSTER,
       listener: new Ear(),
     })
-    await assert.rejects(again, /cannot bind UDP 127\.0\.0\.1:\d+: the port is in use/)
+    await assert.rejects(again, {
+      code: 'DND_ERR_PORT_IN_USE',
+      message: /^cannot listen on 127\.0\.0\.1:\d+ \(UDP\): the port is in use; .*--port$/,
+    })
   })
 
   test('an address or port that this machine cannot have is an error that says so', async () => {
     const at = (host: string, port: number): Promise<unknown> =>
       UdpDatagrams.bind({ host, port, cluster: CLUSTER, listener: new Ear() })
-    await assert.rejects(at('192.0.2.1', 0), /this machine has no such address/)
-    await assert.rejects(at(HOST, 70_000), /cannot bind UDP/)
+    const code = 'DND_ERR_ADDRESS_UNAVAILABLE'
+    await assert.rejects(at('192.0.2.1', 0), { code, message: /this machine has no such address/ })
+    await assert.rejects(at(HOST, 70_000), { code, message: /a port is a number from 0 to 65535/ })
   })
 
   test('the port is free again after close, which may be called twice', async () => {

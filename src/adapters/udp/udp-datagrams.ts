@@ -16,6 +16,7 @@ import { formatAddress } from '../../core/std/ids.ts'
 import { DATAGRAM_BYTES_MAX } from '../../core/std/limits.ts'
 import type { PacketFault } from '../../core/wire/packet-codec.ts'
 import { decodePacket, encodePacket } from '../../core/wire/packet-codec.ts'
+import { listenError } from '../../runtime/listen-error.ts'
 import type { DatagramListener, Datagrams } from '../../runtime/ports.ts'
 
 /** Causes of faults, a closed set, since each becomes a counter. */
@@ -45,14 +46,6 @@ const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024
 const SENDS_PENDING_MAX = 1024
 const MAPPED_PREFIX = '::ffff:'
 
-/** What to do about the errors that an operator causes, by the system's code. */
-const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
-  ['EADDRINUSE', 'the port is in use; stop whoever has it or choose another with --port'],
-  ['EACCES', 'this user may not use that port; choose one above 1023'],
-  ['EADDRNOTAVAIL', 'this machine has no such address; choose another with --address'],
-  ['ENOTFOUND', 'this machine has no such address; choose another with --address'],
-])
-
 export class UdpDatagrams implements Datagrams {
   /** Where it is bound. */
   readonly port: number
@@ -65,7 +58,7 @@ export class UdpDatagrams implements Datagrams {
   #pending = 0
   #closing: Promise<void> | undefined
 
-  /** Rejects with a sentence for the operator when it cannot bind there. */
+  /** Rejects with a `DndError` when it cannot bind there. */
   static async bind(options: UdpDatagramsOptions): Promise<UdpDatagrams> {
     const isV6 = options.host.includes(':')
     const socket = createSocket(isV6 ? 'udp6' : 'udp4')
@@ -160,12 +153,7 @@ function bindSocket(socket: Socket, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException): void => {
       socket.close()
-      reject(
-        new Error(
-          `cannot bind UDP ${host}:${port}: ${EXPLANATIONS.get(cause.code ?? '') ?? cause.message}`,
-          { cause },
-        ),
-      )
+      reject(listenError('UDP', { host, port }, cause))
     }
     // Node would silently bind what remains of a number of more than 16 bits.
     if ((port & 0xffff) !== port) return onError(new Error('a port is a number from 0 to 65535'))

@@ -24,11 +24,12 @@ export function callerOf(script: string, cwd: string): Caller {
   return { command: isLocal ? 'npx dnd' : 'dnd', cwd }
 }
 
-/** The command that brings a node back. */
+/**
+ * The command that brings a node back. Its path is whole: pasted in another folder, a relative one
+ * would begin a cluster of its own there.
+ */
 export function restartCommand(plan: PlannedNode, caller: Caller): string {
-  const { command, cwd } = caller
-  const words = restartArguments({ ...plan, data: shown(plan.data, cwd) })
-  return [command, ...words.map(quoted)].join(' ')
+  return [caller.command, ...restartArguments(plan).map(quoted)].join(' ')
 }
 
 export function bannerText(nodes: readonly RunningNode[], caller: Caller, out: Terminal): string {

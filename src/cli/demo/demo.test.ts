@@ -124,7 +124,7 @@ describe('what is said', () => {
     const caller = callerOf('/usr/bin/dnd', cwd)
     assert.equal(
       restartCommand(local(plan())[1]!, caller),
-      "dnd start --name node2 --port 5002 --server-port 6002 --data './dnd data/node2'",
+      "dnd start --name node2 --port 5002 --server-port 6002 --data '/home/me/dnd data/node2'",
     )
   })
 

@@ -44,7 +44,9 @@ const OTHER = written(2, 1)
 
 class Bench {
   readonly effects: ReplicaEffect[] = []
+  /** What the store was handed, and what of it is durable. */
   held: StoreRead = undefined
+  durable: StoreRead = undefined
   readonly actor: Actor
   readonly clock: HybridClock
   readonly replica: Replica
@@ -53,7 +55,7 @@ class Bench {
     this.actor = new Actor({ vnode: 7 as VnodeId, leasedUntil: 100 })
     this.clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: WALL + 3000 })
     this.replica = new Replica({
-      store: { get: () => this.held },
+      store: { get: () => this.held, getDurable: () => this.durable },
       checksum: crc32,
       clock: this.clock,
       actorOf: () => this.actor,
@@ -220,14 +222,34 @@ test('a broken local record is replaced by what arrives, and told', () => {
 test('a read gives the stored bytes, absence, or the truth about a broken record', () => {
   const bench = new Bench()
   bench.read()
-  bench.held = record(NEW)
+  bench.durable = record(NEW)
   bench.read()
-  bench.held = 'unreadable'
+  bench.durable = 'unreadable'
   bench.read()
   assert.deepEqual(bench.replies(), ['absent', 'found', 'unreadable'])
   const found = bench.effects.find((e) => e.type === 'send' && e.message.outcome === 'found')
   assert.ok(found?.type === 'send' && found.message.type === 'read-reply')
   assert.deepEqual(found.message.record, record(NEW))
+})
+
+test('a read gives what is durable: what is on its way to the disk may be lost, here alone', () => {
+  const bench = new Bench()
+  bench.held = record(NEW)
+  bench.read()
+  assert.deepEqual(bench.replies(), ['absent'])
+  bench.durable = record(OLD)
+  bench.read()
+  const found = bench.effects.find((e) => e.type === 'send' && e.message.outcome === 'found')
+  assert.ok(found?.type === 'send' && found.message.type === 'read-reply')
+  assert.deepEqual(found.message.record, record(OLD))
+})
+
+test('a repair of the own copy with what is on its way to the disk stores nothing more', () => {
+  const bench = new Bench()
+  bench.held = record(NEW)
+  bench.durable = record(OLD)
+  bench.replica.step({ type: 'repair', key: KEY, record: record(NEW) }, WALL, bench.effects)
+  assert.deepEqual(bench.storing(), [])
 })
 
 test('dots of this replica that it has not drawn mean that its disk forgot', () => {

@@ -10,6 +10,10 @@
  * layout for which it pulls; so what such a replica acknowledged before is in what it hands over,
  * and what comes after is sent to the new owner as well.
  *
+ * What arrives is merged with all that was handed to the store, durable or not; what is given to
+ * others is durable. A dot that others hold and a failing disk or a crash takes from here would be
+ * covered unseen by the next one drawn here, and be lost everywhere (see `writes.ts`).
+ *
  * What is held already may not be durable yet, so its answer waits for a barrier. A barrier says
  * only that the disk has got so far, not that all before it was taken: if any batch failed
  * meanwhile, what was seen is looked for again before it is acknowledged. Otherwise a full disk
@@ -199,7 +203,7 @@ export class Replica {
       const outcome = message.layoutVersion < facts.layoutVersion ? 'stale-layout' : 'not-replica'
       reply = { type: 'read-reply', request, outcome, record: NO_RECORD }
     } else {
-      const held = this.#store.get(key)
+      const held = this.#store.getDurable(key)
       if (held === 'unreadable') {
         effects.push({ type: 'unreadable', key })
         reply = { type: 'read-reply', request, outcome: 'unreadable', record: NO_RECORD }

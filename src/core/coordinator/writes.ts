@@ -13,8 +13,9 @@
  * losses).
  *
  * From the moment that the record is handed to the store all failures are `unknown`, even that of
- * the store itself: reads and merges on this node see what was handed over, so another write, or a
- * repair, may have carried it on before its sync failed.
+ * the store itself: merges on this node see what was handed over, so another write of the key may
+ * have carried it on before its sync failed. Reads show it to nobody before it is durable: they
+ * would be another way of sending it.
  *
  * Source: DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, §4.5.
  */

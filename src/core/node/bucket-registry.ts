@@ -4,8 +4,8 @@
  * a history.
  *
  * What is known is in force at once, but others are told only what is durable here: a node that
- * confirms a change and then forgets it over a power failure would go on by the old rules, and where
- * those are last-write-wins, drop siblings that were acknowledged.
+ * confirms a change and then forgets it over a power failure would go on by the old rules, and
+ * where those are last-write-wins, drop siblings that were acknowledged.
  */
 import { ByteReader, ByteWriter, compareBytes } from '../std/bytes.ts'
 import { BUCKETS_MAX } from '../std/limits.ts'

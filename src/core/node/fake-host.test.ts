@@ -101,6 +101,11 @@ export class FakeStore implements StoreReader {
     return this.entries.find((entry) => compareBytes(entry.key, key) === 0)?.value
   }
 
+  /** What this store takes is durable at once. */
+  getDurable(key: Uint8Array): StoreRead {
+    return this.get(key)
+  }
+
   apply(operations: readonly StoreOperation[]): void {
     for (const operation of operations) {
       const { entries } = this

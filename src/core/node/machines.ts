@@ -157,7 +157,7 @@ function buildCoordinators(
   const writes = new Writes<Origin>({ self, isUp, nextRequest })
   const reads = new Reads<Origin>({
     ...{ self, isUp, nextRequest, checksum },
-    ownRecord: (key) => store.get(key),
+    ownRecord: (key) => store.getDurable(key),
     hedgeAfter: duration(config.hedgeAfterMs),
   })
   const forwards = new Forwards(outlet, isLinked)

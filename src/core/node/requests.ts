@@ -409,7 +409,9 @@ function isQuorum(value: number, n: number): boolean {
 }
 
 function quorumProblem(name: 'r' | 'w', value: number, n: number): string {
-  return `${name}=${value} is not possible: the key has ${n} replica${n === 1 ? '' : 's'} in the present layout, so ${name} must be 1 to ${n}`
+  const replicas = n === 1 ? '1 replica' : `${n} replicas`
+  const allowed = n === 1 ? '1' : `1 to ${n}`
+  return `${name}=${value} is not possible: the key has ${replicas} in the present layout, so ${name} must be ${allowed}`
 }
 
 function unavailable(needed: number, got: number): Failure {

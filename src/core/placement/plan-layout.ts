@@ -8,8 +8,8 @@
  * 1. quotas (`quotas.ts`): how many replicas each node is to hold, by weight, with zones spread;
  * 2. assignment (`assignment.ts`): from the sets as they are to sets that meet the quotas, moving
  *    little;
- * 3. order (`replica-order.ts`): each node first for its share of what it holds, as far as those who
- *    come to a set anyway can see to it.
+ * 3. order (`replica-order.ts`): each node first for its share of what it holds, as far as those
+ *    who come to a set anyway can see to it.
  *
  * One node plans, all others check and store (`layout-check.ts`). The plan depends on the previous
  * layout and the set of roles alone, by integer arithmetic. The same roles again give the same

@@ -89,7 +89,8 @@ export type TransferTimer =
   | { readonly reason: 'rested'; readonly source: NodeId; readonly rest: number }
 
 export interface TransferReceiverOptions {
-  readonly store: StoreReader
+  /** What is handed over counts: what arrives is merged with it. */
+  readonly store: Pick<StoreReader, 'get'>
   /**
    * What the store must hold once `incoming` is known as well; undefined when it holds that already
    * or when `incoming` is corrupt.

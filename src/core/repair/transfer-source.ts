@@ -56,6 +56,8 @@ export interface TransferSourceOptions {
     readonly from: Uint8Array
     readonly to: Uint8Array
   }
+  /** 1 … TRANSFER_CHUNK_RECORDS_MAX, which it is if nobody says otherwise. */
+  readonly chunkRecordsMax?: number
 }
 
 /** Beyond it a request is refused; the receiver asks again later. */
@@ -69,12 +71,14 @@ interface Scan {
 
 export class TransferSource {
   readonly #rangeOf: TransferSourceOptions['rangeOf']
+  readonly #chunkRecordsMax: number
   // Bounded by: SCANS_MAX.
   readonly #scans = new Map<number, Scan>()
   #token = 0
 
   constructor(options: TransferSourceOptions) {
     this.#rangeOf = options.rangeOf
+    this.#chunkRecordsMax = options.chunkRecordsMax ?? TRANSFER_CHUNK_RECORDS_MAX
   }
 
   step(event: TransferSourceEvent, effects: Effects<TransferSourceEffect>): void {
@@ -113,7 +117,7 @@ export class TransferSource {
     const token = ++this.#token
     const scanned: ScanRange = {
       ...{ from, to: range.to, reverse: false },
-      ...{ limit: TRANSFER_CHUNK_RECORDS_MAX, bytesMax: TRANSFER_CHUNK_BYTES_MAX },
+      ...{ limit: this.#chunkRecordsMax, bytesMax: TRANSFER_CHUNK_BYTES_MAX },
     }
     this.#scans.set(token, { to, request, range: scanned })
     effects.push({ type: 'scan', token, range: scanned })

@@ -7,10 +7,11 @@
  * larger the groups and the cheaper each write (DeWitt et al., "Implementation Techniques for Main
  * Memory Database Systems", 1984, §3.2).
  *
- * - Reads see a batch from the moment it is handed over (see `overlay.ts`), the engine from the
- *   moment it is durable.
- * - A group that fails, fails whole: its batches are told, reads do not see them any more, and what
- *   was committed after them stands for itself. The next group waits a moment, since a full disk is
+ * - `get` sees a batch from the moment it is handed over (see `overlay.ts`). `getDurable` and scans
+ *   see it from the moment it is durable: they read the engine, less what a standing clear hides. A
+ *   scan waits for what was handed over before it, so that it does not miss that either.
+ * - A group that fails, fails whole: its batches are told, no read sees them any more, and what was
+ *   committed after them stands for itself. The next group waits a moment, since a full disk is
  *   not emptied by trying.
  * - Batches within a group that overwrite each other reach the engine once.
  * - A batch that clears ranges goes alone, since its keys must be looked up in the engine as they
@@ -62,11 +63,14 @@ export class GroupCommit implements Store {
   readonly #listener: StoreListener
   readonly #overlay = new Overlay()
   readonly #scanner: Scanner
-  // Bounded by the queue's limits, together with what the overlay keeps after it is durable.
+  // Bounded by the queue's limits, together with the group that is being written.
   #queue: Batch[] = []
   #bytes = 0
   #operations = 0
   #clears = 0
+  /** How many batches were ever taken, and how many of them are durable or have failed. */
+  #taken = 0
+  #settled = 0
   // Bounded by: what is committed in one turn; told in the next.
   #refused: { readonly number: number; readonly reason: string }[] = []
   /** A write is under way. */
@@ -107,6 +111,11 @@ export class GroupCommit implements Store {
     return pending === 'absent' ? undefined : pending
   }
 
+  getDurable(key: Uint8Array): StoreRead {
+    const { standing } = this.#overlay
+    return standing?.hides(nameOf(key)) === true ? undefined : this.#engine.get(key)
+  }
+
   commit(number: number, operations: readonly StoreOperation[]): void {
     const refusal = this.#refusalOf(operations)
     if (refusal !== undefined) {
@@ -124,6 +133,7 @@ export class GroupCommit implements Store {
     for (const operation of operations) this.#add(batch, operation)
     batch.end = this.#overlay.at
     this.#queue.push(batch)
+    this.#taken++
     this.#bytes += batch.bytes
     this.#operations += batch.operations
     this.#clears += batch.clears.length
@@ -132,7 +142,7 @@ export class GroupCommit implements Store {
 
   scan(number: number, ranges: readonly ScanRange[]): void {
     const closed = this.#closed !== undefined
-    if (!closed && this.#scanner.scan(number, ranges)) return
+    if (!closed && this.#scanner.scan(number, ranges, this.#taken)) return
     const reason = closed ? 'the store is closed' : 'overloaded: too many scans'
     setImmediate(() => this.#listener.scanFailed(number, reason))
   }
@@ -211,16 +221,18 @@ export class GroupCommit implements Store {
     if (standing !== undefined && this.#isPieceDue(standing)) void this.#writePiece(standing)
     else if (first === undefined) this.#closing?.()
     else if (first.clears.length === 0) this.#writeGroup(this.#takeGroup())
-    else if (standing === undefined) void this.#writeClear(this.#takeGroup())
-    // The clear before it is done and leaves with the page that is being read.
-    else this.#arrange()
+    else void this.#writeClear(this.#takeGroup())
   }
 
   #isPieceDue(standing: StandingClear): boolean {
-    if (standing.rangeAt(standing.position) === undefined) return false
     const first = this.#queue[0]
     if (first === undefined) return this.#closing === undefined
-    return this.#pieceNext || first.clears.length > 0 || standing.keptCount >= this.#limits.keptMax
+    return this.#pieceNext || this.#mustWait(first, standing)
+  }
+
+  /** Whether a batch can be written only when the clear is done. */
+  #mustWait(batch: Batch, standing: StandingClear): boolean {
+    return batch.clears.length > 0 || standing.keptCount >= this.#limits.keptMax
   }
 
   #takeGroup(): Batch[] {
@@ -283,16 +295,24 @@ export class GroupCommit implements Store {
     this.#pieceNext = false
     const found = await this.#gather(clear).catch(reasonOf)
     if (typeof found === 'string') {
+      this.#failWaiting(clear, found)
       this.#rest()
       return
     }
     const isLast = clear.rangeAt(found.position) === undefined
     const writes = isLast ? [...found.deletions, ...clear.closing()] : found.deletions
     this.#write(writes, (failure) => {
-      if (failure !== undefined) return
+      if (failure !== undefined) return this.#failWaiting(clear, failure)
       clear.position = found.position
       if (isLast) this.#overlay.lift()
     })
+  }
+
+  /** A piece has failed: on a disk that recovers never, nobody must wait for it for ever. */
+  #failWaiting(clear: StandingClear, failure: string): void {
+    const first = this.#queue[0]
+    if (first !== undefined && this.#mustWait(first, clear))
+      this.#settle(this.#takeGroup(), failure)
   }
 
   /** The next deletions of a clear, and where it goes on after them. */
@@ -323,12 +343,11 @@ export class GroupCommit implements Store {
   /** Tells what became of a group. Reads have forgotten a failed one before anybody hears of it. */
   #settle(group: readonly Batch[], failure: Failure): void {
     for (const batch of group) {
-      if (failure === undefined) this.#overlay.retire(batch, () => this.#release(batch))
-      else {
-        this.#overlay.forget(batch)
-        this.#release(batch)
-      }
+      this.#overlay.forget(batch)
+      this.#release(batch)
     }
+    this.#settled += group.length
+    this.#scanner.settled(this.#settled)
     for (const { number } of group) {
       if (failure === undefined) this.#listener.stored(number)
       else this.#listener.storeFailed(number, failure)

@@ -19,7 +19,7 @@ export interface GroupCommitLimits {
    * done.
    */
   readonly keptMax: number
-  /** Scans at a time; beyond it they fail. */
+  /** Scans at a time, with those that wait for batches; beyond it they fail. */
   readonly scansMax: number
   /** What one scan may give back: it is all in memory at once. */
   readonly scanBytesMax: number

@@ -5,8 +5,6 @@ import type { PendingGroup, PendingWrite } from './overlay.ts'
 import { Overlay } from './overlay.ts'
 import { StandingClear } from './standing-clear.ts'
 
-const END = '\xff'
-
 function put(overlay: Overlay, key: string, value?: string): PendingWrite {
   return overlay.put(bytes(key), value === undefined ? undefined : bytes(value))
 }
@@ -17,13 +15,6 @@ function shown(overlay: Overlay, key: string): string | undefined {
 }
 
 const group = (...writes: PendingWrite[]): PendingGroup => ({ writes, clears: [] })
-
-function values(overlay: Overlay, reverse = false, max = 100): string {
-  return overlay
-    .values('', END, reverse, max)
-    .map(({ name, value }) => `${name}${text(value!)}`)
-    .join(' ')
-}
 
 test('an overlay without pending writes leaves everything to the engine', () => {
   const overlay = new Overlay()
@@ -76,10 +67,8 @@ test('a clear hides what is before it and not what is after, until it leaves', (
   )
   const after = put(overlay, 'b', '2')
   assert.equal(shown(overlay, 'b'), '2')
-  assert.equal(values(overlay), 'b2')
   overlay.forget(group(after))
   assert.equal(shown(overlay, 'b'), 'absent')
-  assert.equal(values(overlay), '')
   overlay.forget({ writes: [], clears: [clear] })
   assert.equal(shown(overlay, 'b'), '1')
   overlay.forget(group(before))
@@ -99,39 +88,7 @@ test('of clears that overlap the latest counts, and each leaves alone', () => {
   assert.equal(shown(overlay, 'y'), undefined)
 })
 
-test('values come in order, in reverse, and no more than asked for; deletions are none', () => {
-  const overlay = new Overlay()
-  for (const key of ['c', 'a', 'd', 'b']) put(overlay, key, '!')
-  put(overlay, 'b')
-  assert.equal(values(overlay), 'a! c! d!')
-  assert.equal(values(overlay, true), 'd! c! a!')
-  assert.equal(values(overlay, false, 2), 'a! c!')
-  assert.equal(values(overlay, true, 1), 'd!')
-})
-
-test('while a read is held durable writes stay, failed ones go, and then all leave once', () => {
-  const overlay = new Overlay()
-  const durable = put(overlay, 'a', '1')
-  const failed = put(overlay, 'a', '2')
-  const left: string[] = []
-  overlay.hold()
-  overlay.retire(group(durable), () => left.push('durable'))
-  overlay.forget(group(failed))
-  assert.equal(shown(overlay, 'a'), '1')
-  assert.throws(() => overlay.hold(), /one read is held/)
-  assert.equal(left.length, 0)
-  overlay.release()
-  assert.deepEqual(left, ['durable'])
-  assert.equal(overlay.isEmpty, true)
-  overlay.hold()
-  overlay.release()
-  assert.deepEqual(left, ['durable'])
-  const next = put(overlay, 'b', '1')
-  overlay.retire(group(next), () => left.push('next'))
-  assert.deepEqual(left, ['durable', 'next'])
-})
-
-test('a standing clear hides its ranges from the engine, and stays while a read is held', () => {
+test('a standing clear hides its ranges from the engine until it is lifted', () => {
   const overlay = new Overlay()
   const standing = new StandingClear([{ from: bytes('a'), to: bytes('c') }])
   overlay.stand(standing)
@@ -143,9 +100,7 @@ test('a standing clear hides its ranges from the engine, and stays while a read 
   standing.keep([write])
   overlay.forget(group(write))
   assert.equal(shown(overlay, 'b'), undefined)
-  overlay.hold()
-  overlay.lift()
   assert.equal(shown(overlay, 'a'), 'absent')
-  overlay.release()
+  overlay.lift()
   assert.equal(shown(overlay, 'a'), undefined)
 })

@@ -1,6 +1,6 @@
 /**
- * What has been handed to the store and is not yet in its engine, so that reads see a write at once
- * while its fsync is under way or still to come.
+ * What has been handed to the store and is not yet in its engine, so that whoever builds on it sees
+ * a write at once while its fsync is under way or still to come.
  *
  * The obvious way, one map from key to latest value, cannot take a failed write back: what it
  * replaced is gone. So each key has a chain of its pending writes, newest first, and a write leaves
@@ -8,16 +8,12 @@
  * it) makes no difference here. Writes and clears are numbered in the order handed over; a clear of
  * a range hides what is numbered below it, in the overlay and in the engine.
  *
- * A page that is being read asynchronously may be older than the overlay at the time when both are
- * merged: a write that became durable in between would be in neither. While a read is held open,
- * durable writes therefore stay.
- *
  * Invariants: every chain is in falling order of its numbers; `newest` has a chain for each key
  * with a pending write and for no other.
  */
 import { assert } from '../../core/std/assert.ts'
 import type { EngineWrite } from './engine.ts'
-import { nameOf, OrderedMap } from './ordered-map.ts'
+import { nameOf } from './ordered-map.ts'
 import type { StandingClear } from './standing-clear.ts'
 
 export interface PendingWrite extends EngineWrite {
@@ -44,11 +40,8 @@ export interface PendingGroup {
 export class Overlay {
   // Both bounded by: the queue of the group commit, which counts what is here until it is
   // forgotten.
-  readonly #newest = new OrderedMap<PendingWrite>()
+  readonly #newest = new Map<string, PendingWrite>()
   #clears: PendingClear[] = []
-  // Bounded by: what becomes durable while one page is read; counted by the queue as well.
-  #retired: (() => void)[] = []
-  #held = false
   #at = 0
   #standing: StandingClear | undefined
 
@@ -89,41 +82,7 @@ export class Overlay {
     return undefined
   }
 
-  /** Pending values in [from, to), at most `max` of them, in order or in reverse. */
-  values(from: string, to: string, reverse: boolean, max: number): PendingWrite[] {
-    const values: PendingWrite[] = []
-    const visit = (name: string, newest: PendingWrite): boolean => {
-      const visible = newest.value !== undefined && newest.at > this.#clearedAt(name)
-      if (visible) values.push(newest)
-      return values.length < max
-    }
-    if (reverse) this.#newest.walkBack(from, to, visit)
-    else this.#newest.walk(from, to, visit)
-    return values
-  }
-
-  /** A page begins to be read asynchronously: what becomes durable stays until `release`. */
-  hold(): void {
-    assert(!this.#held, 'one read is held at a time')
-    this.#held = true
-  }
-
-  release(): void {
-    this.#held = false
-    const retired = this.#retired
-    this.#retired = []
-    for (const act of retired) act()
-  }
-
-  /** The group is durable: calls `forgotten` once it has left. */
-  retire(group: PendingGroup, forgotten: () => void): void {
-    this.#retire(() => {
-      this.forget(group)
-      forgotten()
-    })
-  }
-
-  /** The group leaves at once: it has failed. */
+  /** The group leaves: the engine has it now, or nobody. */
   forget(group: PendingGroup): void {
     for (const write of group.writes) this.#unlink(write)
     if (group.clears.length === 0) return
@@ -143,15 +102,7 @@ export class Overlay {
 
   /** The engine holds no more of it. */
   lift(): void {
-    const standing = this.#standing
-    this.#retire(() => {
-      if (this.#standing === standing) this.#standing = undefined
-    })
-  }
-
-  #retire(act: () => void): void {
-    if (this.#held) this.#retired.push(act)
-    else act()
+    this.#standing = undefined
   }
 
   #unlink(write: PendingWrite): void {

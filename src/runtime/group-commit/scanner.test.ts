@@ -9,6 +9,7 @@ import type { GroupCommitLimits } from './limits.ts'
 import { GROUP_COMMIT_LIMITS } from './limits.ts'
 import { Overlay } from './overlay.ts'
 import { Scanner } from './scanner.ts'
+import { StandingClear } from './standing-clear.ts'
 
 const END = '\xff'
 
@@ -37,7 +38,12 @@ class Bench {
   }
 
   start(...ranges: ScanRange[]): number {
-    assert.ok(this.scanner.scan(++this.#number, ranges))
+    return this.startBehind(0, ...ranges)
+  }
+
+  /** A scan before which so many batches were handed over. */
+  startBehind(batches: number, ...ranges: ScanRange[]): number {
+    assert.ok(this.scanner.scan(++this.#number, ranges, batches))
     return this.#number
   }
 
@@ -111,18 +117,49 @@ test('beyond the bound scans are not taken, until one is answered', async () => 
   const bench = new Bench(['a'], { scansMax: 2 })
   const first = bench.start(range('', END))
   bench.start(range('', END))
-  assert.equal(bench.scanner.scan(99, [range('', END)]), false)
+  assert.equal(bench.scanner.scan(99, [range('', END)], 0), false)
   await bench.recorder.scanResult(first)
   assert.equal(await bench.keys(range('', END)), 'a')
 })
 
-test('pages that are all deleted or all pending are passed over, both ways', async () => {
+test('a scan begins when all batches before it are settled, and those before it do not wait', async () => {
+  const bench = new Bench(['a'])
+  bench.scanner.settled(3)
+  const first = bench.startBehind(3, range('', END))
+  const second = bench.startBehind(5, range('', END))
+  const third = bench.startBehind(6, range('', END))
+  await bench.recorder.scanResult(first)
+  bench.scanner.settled(4)
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(bench.recorder.isScanned(second), false)
+  bench.scanner.settled(5)
+  await bench.recorder.scanResult(second)
+  assert.equal(bench.recorder.isScanned(third), false)
+  bench.scanner.settled(9)
+  await bench.recorder.scanResult(third)
+})
+
+test('scans that wait count into the bound', async () => {
+  const bench = new Bench(['a'], { scansMax: 2 })
+  bench.startBehind(1, range('', END))
+  bench.startBehind(2, range('', END))
+  assert.equal(bench.scanner.scan(99, [range('', END)], 2), false)
+  bench.scanner.settled(1)
+  assert.equal(bench.scanner.scan(99, [range('', END)], 2), false)
+  await bench.recorder.scanResult(1)
+  const last = bench.startBehind(2, range('', END))
+  bench.scanner.settled(2)
+  await bench.recorder.scanResult(last)
+})
+
+test('pages that a standing clear hides are passed over, both ways', async () => {
   for (const reverse of [false, true]) {
     const bench = new Bench([...'abcdefghijkl'], { turnEntriesMax: 3 })
-    for (const key of 'bcdefgh') bench.overlay.put(bytes(key), undefined)
-    for (const key of ['a1', 'a2', 'a3', 'a4', 'm', 'n', 'o', 'p'])
-      bench.overlay.put(bytes(key), bytes('+'))
-    const expected = ['a', 'a1+', 'a2+', 'a3+', 'a4+', ...'ijkl', 'm+', 'n+', 'o+', 'p+']
+    const standing = new StandingClear([{ from: bytes('b'), to: bytes('i') }])
+    const kept = { key: bytes('e'), value: bytes('old'), name: 'e' }
+    standing.keep([kept])
+    bench.overlay.stand(standing)
+    const expected = [...'aeijkl']
     const ordered = (reverse ? expected.toReversed() : expected).join('')
     assert.equal(await bench.keys(range('', END, { reverse })), ordered)
     for (let limit = 1; limit <= expected.length; limit++) {
@@ -132,12 +169,28 @@ test('pages that are all deleted or all pending are passed over, both ways', asy
   }
 })
 
-test('a pending value replaces that of the engine, once', async () => {
-  const bench = new Bench([...'abc'], { turnEntriesMax: 2 })
-  bench.overlay.put(bytes('b'), bytes('+'))
-  bench.overlay.put(bytes('c'), bytes('+'))
-  assert.equal(await bench.keys(range('', END)), 'ab+c+')
-  assert.equal(await bench.keys(range('', END, { reverse: true })), 'c+b+a')
+test('hidden keys cost a turn as much as others', async () => {
+  const bench = new Bench([...'abcdefghijkl'], { turnEntriesMax: 4 })
+  bench.overlay.stand(new StandingClear([{ from: bytes('a'), to: bytes('l') }]))
+  const scan = bench.start(range('', END))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(bench.recorder.isScanned(scan), false)
+  assert.equal(bench.requests.length, 1)
+  await bench.recorder.scanResult(scan)
+})
+
+test('a page is as old as its question: a key that is put anew meanwhile does not uncover the old', async () => {
+  const bench = new Bench([...'abc'])
+  const standing = new StandingClear([{ from: bytes('b'), to: bytes('c') }])
+  bench.overlay.stand(standing)
+  bench.engine.holdsReads = true
+  const scan = bench.start(range('', END))
+  while (bench.engine.heldReads === 0) await new Promise((resolve) => setImmediate(resolve))
+  standing.keep([{ key: bytes('b'), value: bytes('new'), name: 'b' }])
+  bench.overlay.lift()
+  bench.engine.answerReads()
+  const result = (await bench.recorder.scanResult(scan)) as readonly (readonly StoreEntry[])[]
+  assert.equal(keysOf(result[0]!), 'ac')
 })
 
 test('a page that cannot be read fails its scan alone', async () => {

@@ -1,24 +1,29 @@
 /**
- * Scans over what is in the engine and what is pending together, without stopping the node: a page
- * is read and merged, then the event loop turns. Scans take turns with each other page by page, so
- * that a long one does not delay a short one.
+ * Scans over what is durable, without stopping the node: a page is read, then the event loop turns.
+ * Scans take turns with each other page by page, so that a long one does not delay a short one.
  *
- * Each page is merged with the overlay as it is at that moment. A scan over several pages is
- * therefore not a snapshot: it shows every key as of some moment after the scan was asked for, and
- * every key that exists all the time exactly once.
+ * A scan begins when all that was handed to the store before it is durable or has failed. From then
+ * on the engine holds what the scan must show, and never what it must not; only what a standing
+ * clear covers is to be left out. An engine may read a page asynchronously, and the clear may end
+ * meanwhile, or take in a key anew: so a page is read as of the moment at which it was asked for.
+ *
+ * A scan over several pages is not a snapshot: it shows every key as of some moment after the scan
+ * began, and every key that exists all the time exactly once.
  */
 import type { ScanRange, StoreEntry } from '../../core/ports.ts'
 import { assert } from '../../core/std/assert.ts'
 import { compareBytes } from '../../core/std/bytes.ts'
 import type { StoreListener } from '../ports.ts'
-import type { Engine, EnginePage, EnginePageRequest } from './engine.ts'
+import type { Engine, EnginePageRequest } from './engine.ts'
 import type { GroupCommitLimits } from './limits.ts'
 import { nameOf } from './ordered-map.ts'
-import type { Overlay, PendingWrite } from './overlay.ts'
+import type { Overlay } from './overlay.ts'
 import { after, FIRST_KEY, fromFirstKey } from './standing-clear.ts'
 
 interface Scan {
   readonly number: number
+  /** How many batches had been handed over when it was asked for. */
+  readonly behind: number
   readonly ranges: readonly ScanRange[]
   /** One for each range. */
   readonly results: StoreEntry[][]
@@ -31,13 +36,23 @@ interface Scan {
   rangeBytes: number
 }
 
+/** What is durable of a page, and what it cost. */
+interface Page {
+  readonly entries: readonly StoreEntry[]
+  readonly read: number
+  /** Where the range goes on behind it: the next `from`, in reverse the next `to`. */
+  readonly next: Uint8Array | undefined
+}
+
 export class Scanner {
   readonly #engine: Engine
   readonly #overlay: Overlay
   readonly #listener: StoreListener
   readonly #limits: GroupCommitLimits
-  // Bounded by the limit `scansMax`.
+  // Both bounded by: the limit `scansMax`, together.
+  readonly #waiting: Scan[] = []
   readonly #scans: Scan[] = []
+  #settled = 0
   #running: Promise<void> | undefined
   #closed: string | undefined
 
@@ -53,22 +68,39 @@ export class Scanner {
     this.#limits = options.limits
   }
 
-  /** Whether it was taken; false at the bound. */
-  scan(number: number, ranges: readonly ScanRange[]): boolean {
-    if (this.#scans.length >= this.#limits.scansMax) return false
+  /**
+   * Begins when so many batches are settled as have been handed over. Whether it was taken; false
+   * at the bound.
+   */
+  scan(number: number, ranges: readonly ScanRange[], behind: number): boolean {
+    if (this.#waiting.length + this.#scans.length >= this.#limits.scansMax) return false
     const results = ranges.map(() => [])
     const bounds = { from: FIRST_KEY, to: FIRST_KEY }
-    const scan = { number, ranges, results, index: -1, ...bounds, bytes: 0, rangeBytes: 0 }
+    const given = { results, bytes: 0, rangeBytes: 0 }
+    const scan: Scan = { number, behind, ranges, index: -1, ...bounds, ...given }
     beginNextRange(scan)
-    this.#scans.push(scan)
-    this.#running ??= this.#run()
+    this.#waiting.push(scan)
+    this.#begin()
     return true
   }
 
-  /** Fails what is under way; resolves once nothing is being read. */
+  /** So many batches are durable or have failed, of all that were ever handed over. */
+  settled(count: number): void {
+    this.#settled = count
+    this.#begin()
+  }
+
+  /** Fails what is under way; resolves once nothing is being read. All batches are settled. */
   async close(reason: string): Promise<void> {
+    assert(this.#waiting.length === 0, 'a scan waits for a batch that is not there')
     this.#closed = reason
     await this.#running
+  }
+
+  #begin(): void {
+    const count = this.#waiting.findIndex(({ behind }) => behind > this.#settled)
+    this.#scans.push(...this.#waiting.splice(0, count < 0 ? this.#waiting.length : count))
+    if (this.#scans.length > 0) this.#running ??= this.#run()
   }
 
   async #run(): Promise<void> {
@@ -88,8 +120,8 @@ export class Scanner {
   }
 
   /**
-   * Reads one page of the scan and queues it again, or answers it. Returns how many entries that
-   * was.
+   * Reads one page of the scan and queues it again, or answers it. Returns how many entries were
+   * read.
    */
   async #advance(scan: Scan, entriesMax: number, bytesMax: number): Promise<number> {
     if (this.#closed !== undefined) return this.#fail(scan, this.#closed)
@@ -110,8 +142,6 @@ export class Scanner {
     const page = await this.#page(request)
     if (typeof page === 'string') return this.#fail(scan, page)
     for (const entry of page.entries) {
-      // What is pending may have made the page larger than what was asked for.
-      if (scan.rangeBytes >= range.bytesMax) break
       result.push(entry)
       const bytes = entry.key.length + entry.value.length
       scan.bytes += bytes
@@ -125,65 +155,31 @@ export class Scanner {
     else if (range.reverse) scan.to = page.next
     else scan.from = page.next
     this.#scans.push(scan)
-    return page.entries.length
+    return page.read
   }
 
-  /** A page of what is visible, or why it cannot be read. */
-  async #page(request: EnginePageRequest): Promise<MergedPage | string> {
-    let reading: EnginePage | Promise<EnginePage>
+  /** A page of what is durable, or why it cannot be read. */
+  async #page(request: EnginePageRequest): Promise<Page | string> {
+    const { standing } = this.#overlay
+    const keptCount = standing?.keptCount ?? 0
     try {
-      reading = this.#engine.read(request)
+      const { entries: found, complete } = await this.#engine.read(request)
+      const last = complete ? undefined : found.at(-1)!.key
+      const next = last === undefined || request.reverse ? last : after(last)
+      const entries =
+        standing === undefined
+          ? found
+          : found.filter(({ key }) => !standing.hidAt(keptCount, nameOf(key)))
+      return { entries, read: found.length, next }
     } catch (error) {
-      return unreadable(error)
+      return `unreadable: ${error instanceof Error ? error.message : String(error)}`
     }
-    if (!(reading instanceof Promise)) return merge(reading, this.#overlay, request)
-    this.#overlay.hold()
-    const page = await reading.catch(unreadable)
-    const merged = typeof page === 'string' ? page : merge(page, this.#overlay, request)
-    this.#overlay.release()
-    return merged
   }
 
   #fail(scan: Scan, reason: string): number {
     this.#listener.scanFailed(scan.number, reason)
     return 0
   }
-}
-
-/**
- * What is visible of a page, and where the range goes on behind it: the next `from`, in reverse the
- * next `to`.
- */
-interface MergedPage {
-  readonly entries: readonly StoreEntry[]
-  readonly next: Uint8Array | undefined
-}
-
-/**
- * The engine's page with what is pending between its bounds. `pending` and the page are cut at the
- * same number of entries, so that whatever was left out of either stands behind what is given back.
- */
-function merge(page: EnginePage, overlay: Overlay, request: EnginePageRequest): MergedPage {
-  const { reverse, entriesMax } = request
-  const last = page.complete ? undefined : page.entries.at(-1)?.key
-  const low = nameOf(last !== undefined && reverse ? last : request.from)
-  const high = nameOf(last !== undefined && !reverse ? after(last) : request.to)
-  const pending = overlay.values(low, high, reverse, entriesMax)
-  const entries: StoreEntry[] = []
-  let next = 0
-  for (const entry of page.entries) {
-    const name = nameOf(entry.key)
-    while (next < pending.length && precedes(pending[next]!.name, name, reverse))
-      entries.push(entryOf(pending[next++]!))
-    if (entries.length >= entriesMax) break
-    if (overlay.get(name) === undefined) entries.push(entry)
-  }
-  while (next < pending.length) entries.push(entryOf(pending[next++]!))
-  if (entries.length >= entriesMax) {
-    entries.length = entriesMax
-    return { entries, next: beyond(entries.at(-1)!.key, reverse) }
-  }
-  return { entries, next: last === undefined ? undefined : beyond(last, reverse) }
 }
 
 /** Turns to the next range that can have entries; behind the last one the scan is complete. */
@@ -195,23 +191,6 @@ function beginNextRange(scan: Scan): void {
     scan.to = range.to
     if (range.limit > 0 && compareBytes(scan.from, scan.to) < 0) return
   }
-}
-
-function precedes(a: string, b: string, reverse: boolean): boolean {
-  return reverse ? a > b : a < b
-}
-
-function entryOf(write: PendingWrite): StoreEntry {
-  assert(write.value !== undefined, 'a visible pending write has a value')
-  return { key: write.key, value: write.value }
-}
-
-function beyond(key: Uint8Array, reverse: boolean): Uint8Array {
-  return reverse ? key : after(key)
-}
-
-function unreadable(error: unknown): string {
-  return `unreadable: ${error instanceof Error ? error.message : String(error)}`
 }
 
 function turn(): Promise<void> {

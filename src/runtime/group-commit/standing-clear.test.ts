@@ -26,10 +26,9 @@ async function contents(store: GroupCommit, recorder: Recorder): Promise<string[
   assert.ok(typeof result !== 'string', String(result))
   const entries = result[0]!.map(({ key, value }) => [text(key), text(value)] as const)
   const shown = new Map(entries)
-  for (const name of NAMES) {
-    const read = store.get(bytes(name))
-    assert.equal(read instanceof Uint8Array ? text(read) : read, shown.get(name))
-  }
+  for (const name of NAMES)
+    for (const read of [store.get(bytes(name)), store.getDurable(bytes(name))])
+      assert.equal(read instanceof Uint8Array ? text(read) : read, shown.get(name))
   return entries.map(([name, value]) => `${name}=${value}`)
 }
 
@@ -131,7 +130,7 @@ test('an interrupted clear comes back with its ranges and all that it keeps', as
   assert.equal(await interruptedClear(new FakeEngine()), undefined)
 })
 
-test('a second clear waits for the first, and pieces that fail are tried again', async () => {
+test('a second clear waits for the first, fails with its pieces, and those are tried again', async () => {
   const { engine, store, recorder } = await filled()
   store.commit(2, [clear('k10', 'k20')])
   await recorder.outcome(2)
@@ -139,10 +138,16 @@ test('a second clear waits for the first, and pieces that fail are tried again',
   store.commit(3, [put('k11', 'x')])
   assert.equal(await recorder.outcome(3), 'disk full')
   store.commit(4, [clear('k20', 'k29')])
-  await settle()
-  assert.deepEqual(await contents(store, recorder), ['k29=old'])
+  store.commit(5, [put('k11', 'y')])
+  assert.deepEqual(
+    await contents(store, recorder),
+    NAMES.slice(10).map((name) => `${name}=old`),
+  )
+  assert.equal(await recorder.outcome(4), 'disk full')
+  assert.equal(await recorder.outcome(5), 'disk full')
   engine.failure = undefined
-  assert.equal(await recorder.outcome(4), undefined)
+  store.commit(6, [clear('k20', 'k29')])
+  assert.equal(await recorder.outcome(6), undefined)
   assert.deepEqual(await contents(store, recorder), ['k29=old'])
   await quiet(engine)
   assert.deepEqual(engine.entries.names(), ['k29'])
@@ -181,6 +186,24 @@ test('beyond the bound of kept keys the clear is done first', async () => {
   assert.deepEqual(engine.entries.names(), ['k10', 'k11', 'k12', 'k13'])
 })
 
+test('what waits for the clear beyond that bound fails when its pieces do', async () => {
+  const engine = new FakeEngine()
+  const listener = new Recorder()
+  const limits = { ...LIMITS, keptMax: 2 }
+  const store = await GroupCommit.open({ engine, listener, limits })
+  store.commit(
+    1,
+    NAMES.map((name) => put(name, 'old')),
+  )
+  store.commit(2, [clear('k', 'l')])
+  store.commit(3, [put('k28', 'new'), put('k29', 'new')])
+  await listener.outcome(3)
+  engine.failure = 'disk full'
+  store.commit(4, [put('k13', 'new')])
+  assert.equal(await listener.outcome(4), 'disk full')
+  await store.close()
+})
+
 test('a clear that ends while a page is read stays hidden from that page', async () => {
   const { engine, store, recorder } = await filled()
   store.commit(2, [clear('k10', 'k15')])
@@ -199,7 +222,10 @@ test('a clear that ends while a page is read stays hidden from that page', async
   engine.answerReads()
   const result = await recorder.scanResult(7)
   assert.ok(typeof result !== 'string')
-  assert.equal(result[0]!.length, 14)
+  assert.deepEqual(
+    result[0]!.map(({ key }) => text(key)),
+    NAMES.slice(5),
+  )
   engine.automatic = true
   if (engine.isWriting) engine.end()
   assert.equal(await recorder.outcome(3), undefined)

@@ -50,6 +50,12 @@ interface NamedRange extends ClearRange {
   readonly toName: string
 }
 
+/** A key that was put into the ranges, and how many had been before it. */
+interface Kept {
+  readonly key: Uint8Array
+  readonly at: number
+}
+
 /** How far a clear has come: the range, and where in it. */
 export interface ClearPosition {
   readonly range: number
@@ -60,8 +66,9 @@ type NamedWrite = EngineWrite & { readonly name: string }
 
 export class StandingClear {
   readonly #ranges: readonly NamedRange[]
-  // Bounded by: the limit `keptMax`, one group, and what the clear's own batch puts.
-  readonly #kept = new Map<string, Uint8Array>()
+  // In the order kept. Bounded by: the limit `keptMax`, one group, and what the clear's own batch
+  // puts.
+  readonly #kept = new Map<string, Kept>()
   /** What is before it has been deleted durably. */
   position: ClearPosition
 
@@ -77,6 +84,11 @@ export class StandingClear {
   /** Whether the engine's value of this key is one that was cleared. */
   hides(name: string): boolean {
     return this.covers(name) && !this.#kept.has(name)
+  }
+
+  /** Whether it was one when no more than so many keys were kept. */
+  hidAt(keptCount: number, name: string): boolean {
+    return this.covers(name) && (this.#kept.get(name)?.at ?? keptCount) >= keptCount
   }
 
   covers(name: string): boolean {
@@ -103,7 +115,8 @@ export class StandingClear {
   /** These writes are durable, or become so together with the clear: what they put stays. */
   keep(writes: readonly NamedWrite[]): void {
     for (const { key, name, value } of writes)
-      if (value !== undefined && this.covers(name)) this.#kept.set(name, key)
+      if (value !== undefined && this.covers(name) && !this.#kept.has(name))
+        this.#kept.set(name, { key, at: this.#kept.size })
   }
 
   /** What is left of the range there; undefined when all are done. */
@@ -134,13 +147,14 @@ export class StandingClear {
       writer.bytes(from)
       writer.bytes(to)
     }
-    const marks = [...this.#kept.values()].map((key) => ({ key: markOf(key), value: EMPTY }))
+    const marks = [...this.#kept.values()].map(({ key }) => ({ key: markOf(key), value: EMPTY }))
     return [{ key: INTENT, value: writer.take() }, ...marks]
   }
 
   /** What removes every trace of it; goes with the last deletion. */
   closing(): EngineWrite[] {
-    const marks = [...this.#kept.values()].map((key) => ({ key: markOf(key), value: undefined }))
+    const kept = [...this.#kept.values()]
+    const marks = kept.map(({ key }) => ({ key: markOf(key), value: undefined }))
     return [{ key: INTENT, value: undefined }, ...marks]
   }
 

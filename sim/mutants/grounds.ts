@@ -1,0 +1,176 @@
+/**
+ * Hunting grounds: scenarios made to show rules of which ordinary ones give away little.
+ */
+import { STANDARD } from '../scenarios/standard.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
+
+const QUORUMS: Scenario['workload'] = { ...STANDARD.workload, ownQuorumChance: 0 }
+
+/** Moves that take long, one after the other, under load and in all kinds of trouble. */
+export const slowMoves: Scenario = {
+  ...STANDARD,
+  name: 'slow-moves',
+  about: 'three nodes to which four more join, on slow disks, in partitions and crashes',
+  nodes: 7,
+  born: 3,
+  loadMs: 12_000,
+  workload: { ...QUORUMS, clientsPerNode: 1, thinkMs: [0, 80] },
+  keys: [3, 20],
+  syncMs: [20, 300],
+  network: { ...STANDARD.network, latencyMs: [20, 300] },
+  faults: [
+    { type: 'join', betweenMs: [300, 2_500] },
+    {
+      type: 'partition',
+      shapes: ['isolated', 'split', 'mute', 'deaf', 'pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [300, 3_000],
+    },
+    {
+      type: 'crash-restart',
+      victims: [1, 2],
+      betweenMs: [300, 3_000],
+      downMs: [0, 3_000],
+      midStepChance: 0.5,
+      toldChance: 0.5,
+    },
+  ],
+}
+
+/** Like it, on disks that refuse batches. */
+export const movesOnBadDisks: Scenario = {
+  ...slowMoves,
+  name: 'moves-on-bad-disks',
+  about: 'three nodes to which four more join, on slow disks that refuse batches',
+  diskFailure: [0.02, 0.1],
+}
+
+/** Longer than the dead may be forgotten. */
+export const longPartition: Scenario = {
+  ...STANDARD,
+  name: 'long-partition',
+  about: 'five nodes that are split for the better part of a minute',
+  nodes: 5,
+  born: 5,
+  loadMs: 50_000,
+  workload: { ...STANDARD.workload, clientsPerNode: 1, thinkMs: [500, 1_500] },
+  faults: [
+    { type: 'partition', shapes: ['split'], calmMs: [100, 1_000], lastsMs: [60_000, 90_000] },
+  ],
+}
+
+/** One node becomes six while all of them lose power together, again and again. */
+export const growInTheDark: Scenario = {
+  ...STANDARD,
+  name: 'grow-in-the-dark',
+  about: 'one node, to which five more join, on slow disks, while many lose power together',
+  nodes: 6,
+  born: 1,
+  loadMs: 8_000,
+  workload: { ...QUORUMS, clientsPerNode: 1, thinkMs: [0, 80] },
+  keys: [3, 30],
+  syncMs: [200, 800],
+  faults: [
+    { type: 'join', betweenMs: [100, 3_000] },
+    {
+      type: 'crash-restart',
+      victims: [1, 6],
+      betweenMs: [200, 1_000],
+      downMs: [0, 500],
+      midStepChance: 0.3,
+      toldChance: 0.5,
+    },
+  ],
+}
+
+/** Few keys on slow disks that refuse some batches. */
+export const badDisks: Scenario = {
+  ...STANDARD,
+  name: 'bad-disks',
+  about: 'three nodes whose slow disks refuse up to an eighth of all batches, in partitions',
+  workload: { ...QUORUMS, clientsPerNode: 4, thinkMs: [0, 40] },
+  keys: [1, 4],
+  syncMs: [20, 200],
+  diskFailure: [0.03, 0.12],
+  faults: [
+    {
+      type: 'partition',
+      shapes: ['isolated', 'pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [300, 2_000],
+    },
+  ],
+}
+
+/** One node at a time crashes while what it stores is on its way to a slow disk. */
+export const slowCrashes: Scenario = {
+  ...STANDARD,
+  name: 'slow-crashes',
+  about: 'three nodes on slow disks, one at a time crashes and restarts soon',
+  workload: {
+    ...QUORUMS,
+    buckets: [{ name: 'siblings', mode: 'siblings', r: 2, w: 2 }],
+    clientsPerNode: 3,
+    thinkMs: [0, 20],
+    putShare: 0.6,
+    // A delete without context excuses too much.
+    deleteShare: 0,
+  },
+  keys: [2, 6],
+  contextChance: [0.4, 0.8],
+  syncMs: [50, 300],
+  faults: [
+    {
+      type: 'crash-restart',
+      victims: [1, 1],
+      betweenMs: [100, 500],
+      downMs: [0, 200],
+      midStepChance: 0.2,
+      toldChance: 1,
+    },
+  ],
+}
+
+/** Records that come back with flipped bits. */
+export const rottenDisks: Scenario = {
+  ...STANDARD,
+  name: 'rotten-disks',
+  about: 'three nodes whose stored records rot, one node at a time',
+  workload: { ...QUORUMS, clientsPerNode: 3, thinkMs: [0, 60] },
+  keys: [2, 8],
+  faults: [{ type: 'bit-rot', calmMs: [200, 1_500], share: [0.2, 1] }],
+}
+
+/** Processes that stand still, while nobody crashes and nothing is lost. */
+export const pauses: Scenario = {
+  ...STANDARD,
+  name: 'pauses',
+  about: 'five nodes that stand still for a while, one or two at a time',
+  nodes: 5,
+  born: 5,
+  faults: [{ type: 'pause', victims: [1, 2], calmMs: [300, 2_000], lastsMs: [1_000, 8_000] }],
+}
+
+/** So many keys that every listing has many pages. */
+export const manyKeys: Scenario = {
+  ...STANDARD,
+  name: 'many-keys',
+  about: 'five nodes at peace, and many keys',
+  nodes: 5,
+  born: 5,
+  loadMs: 5_000,
+  keys: [30, 60],
+  faults: [],
+}
+
+export const GROUNDS: readonly Scenario[] = [
+  slowMoves,
+  movesOnBadDisks,
+  longPartition,
+  growInTheDark,
+  badDisks,
+  slowCrashes,
+  rottenDisks,
+  pauses,
+  manyKeys,
+]

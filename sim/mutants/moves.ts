@@ -1,0 +1,170 @@
+/** Mutants of the layout and its moves. */
+import type { Mutant } from './mutant.ts'
+import { LOSS } from './versions.ts'
+
+const CLUSTER = 'src/core/node/cluster.js'
+const LAYOUT_STATE = 'src/core/placement/layout-state.js'
+const OUTLET = 'src/core/node/outlet.js'
+const RECEIVER = 'src/core/repair/transfer-receiver.js'
+const REPLICA = 'src/core/coordinator/replica.js'
+const TRANSFERS = 'src/core/node/transfers.js'
+const WRITES = 'src/core/coordinator/writes.js'
+
+export const MOVES: readonly Mutant[] = [
+  {
+    name: 'new-owners-only',
+    rule: 'while a partition moves a write needs w of its old and w of its new owners (B.3.5)',
+    instead: 'it needs w of the new owners',
+    patches: [
+      {
+        file: WRITES,
+        find: 'quorumSets(placement.writeSets, n, w)',
+        replace: 'quorumSets(placement.writeSets.slice(-1), n, w)',
+      },
+      {
+        file: WRITES,
+        find: 'quorumSets(writeSets, write.n, write.w)',
+        replace: 'quorumSets(writeSets.slice(-1), write.n, write.w)',
+      },
+    ],
+    scenario: 'slow-moves',
+    by: LOSS,
+    seedsMax: 20,
+  },
+  {
+    name: 'union-quorum',
+    rule: 'while a partition moves a write needs w of its old and w of its new owners (B.3.5)',
+    instead: 'it needs w of all of them together',
+    patches: [
+      {
+        file: WRITES,
+        find: 'new QuorumTally(sets)',
+        replace: 'new QuorumTally(joined(sets, w))',
+      },
+      {
+        file: WRITES,
+        find: 'write.tally.retarget(write.sets)',
+        replace: 'write.tally.retarget(joined(write.sets, write.w))',
+      },
+      {
+        file: WRITES,
+        find: 'export class Writes {',
+        replace: `function joined(sets, w) {
+    const nodes = unionOf(sets);
+    return [{ nodes, needed: Math.max(1, Math.min(w, nodes.length)) }];
+}
+export class Writes {`,
+      },
+    ],
+    scenario: 'slow-moves',
+    by: LOSS,
+    seedsMax: 30,
+  },
+  {
+    name: 'read-from-incomplete-owner',
+    rule: 'while a partition moves, reads ask its old owners (B.3.5)',
+    instead: 'they ask the new ones',
+    patches: [
+      {
+        file: LAYOUT_STATE,
+        find: 'readSet: before }',
+        replace: 'readSet: now }',
+      },
+    ],
+    scenario: 'slow-moves',
+    by: LOSS,
+    seedsMax: 20,
+  },
+  {
+    name: 'one-old-owner',
+    rule: 'a new owner pulls from so many old owners that they meet every write quorum (B.3.5)',
+    instead: 'it pulls from one',
+    patches: [
+      {
+        file: TRANSFERS,
+        find: 'const needed = owners.length - Math.min(leastW, owners.length) + 1 - own;',
+        replace: 'const needed = 1;',
+      },
+    ],
+    scenario: 'slow-moves',
+    by: LOSS,
+    seedsMax: 30,
+  },
+  {
+    name: 'synced-before-durable',
+    rule: 'a new owner says that it has all when all is durable (B.3.5)',
+    instead: 'it says so when all is handed to the store',
+    patches: [
+      {
+        file: RECEIVER,
+        find: 'if (operations.length === 0)',
+        replace: `if (operations.length > 0)
+            effects.push({ type: 'store', token: ++this.#token, operations });
+        if (true)`,
+      },
+      {
+        file: TRANSFERS,
+        find: 'this.#barrier = ++this.#barriers;',
+        replace: 'if (true) return this.#parts.complete();',
+      },
+    ],
+    scenario: 'grow-in-the-dark',
+    by: LOSS,
+    seedsMax: 30,
+  },
+  {
+    name: 'no-layout-fence-nor-news',
+    rule: 'a replica refuses what was sent under an older layout, after telling the sender its own',
+    instead: 'it takes it, and tells of its own layout now and then only',
+    patches: [
+      {
+        file: REPLICA,
+        find: 'const stale = version < facts.layoutVersion;',
+        replace: 'const stale = false;',
+      },
+      {
+        file: OUTLET,
+        find: "'layoutVersion' in message ||",
+        replace: 'false &&',
+      },
+      {
+        file: CLUSTER,
+        find: 'this.#parts.layout.stored(version);',
+        replace: 'this.#parts.layout.stored(version);\n        if (true) return;',
+      },
+    ],
+    scenario: 'slow-moves',
+    by: LOSS,
+    seedsMax: 40,
+  },
+  {
+    name: 'pull-forgotten',
+    rule: 'a node that restarts while data moves goes on pulling',
+    instead: 'it waits for news of the layout',
+    patches: [
+      {
+        file: CLUSTER,
+        find: 'if (layout.moving)',
+        replace: 'if (false)',
+      },
+    ],
+    scenario: 'slow-moves',
+    by: ['progress'],
+    seedsMax: 30,
+  },
+  {
+    name: 'state-not-stored-again',
+    rule: 'state of its own that a node could not store is stored again',
+    instead: 'it is not',
+    patches: [
+      {
+        file: CLUSTER,
+        find: 'if (this.#persistArmed)',
+        replace: 'if (true)',
+      },
+    ],
+    scenario: 'bad-disks',
+    by: [...LOSS, 'progress', 'honest-answers'],
+    seedsMax: 20,
+  },
+]

@@ -1,0 +1,87 @@
+/** What a node shows of itself, in the form that clients know. */
+import { DndError } from '../../src/core/errors.ts'
+import type { MemberRecord } from '../../src/core/membership/member.ts'
+import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
+import type { NodeView } from '../../src/core/node/view.ts'
+import type { Layout, LayoutState } from '../../src/core/placement/layout.ts'
+import type { NodeId } from '../../src/core/std/ids.ts'
+import { formatAddress } from '../../src/core/std/ids.ts'
+import type {
+  BucketJson,
+  BucketsJson,
+  ClusterJson,
+  LayoutJson,
+  MemberJson,
+} from '../../packages/client/src/api.ts'
+import { checkBucket } from './requests.ts'
+
+export function bucketsJson(view: NodeView): BucketsJson {
+  const buckets = view.buckets.map(({ name, properties }) => ({
+    name,
+    configured: true,
+    properties,
+  }))
+  return { buckets, defaults: DEFAULT_PROPERTIES }
+}
+
+export function bucketJson(view: NodeView, name: string): BucketJson {
+  checkBucket(name)
+  const found = view.buckets.find((bucket) => bucket.name === name)
+  const configured = found !== undefined
+  return { name, configured, properties: found?.properties ?? DEFAULT_PROPERTIES }
+}
+
+export function clusterJson(view: NodeView): ClusterJson {
+  const { cluster, self, members } = view
+  return { cluster, self: self.info.id, members: members.map(memberJson) }
+}
+
+export function layoutJson({ layout }: NodeView): LayoutJson {
+  if (layout === undefined)
+    throw new DndError('DND_ERR_NOT_READY', 'this node has not heard of a layout yet')
+  const { version, partitions, replicas, roles } = layout.current
+  const table = nodeTable(layout.current)
+  const json = { version, partitions, replicas, roles, table, balance: balanceOf(layout.current) }
+  const moving = movingJson(layout, table)
+  return moving === undefined ? json : { ...json, moving }
+}
+
+function memberJson({ info, state, generation, incarnation }: MemberRecord): MemberJson {
+  const { id, name, zone, weight } = info
+  const addresses = {
+    cluster: formatAddress(info.address),
+    http: formatAddress(info.httpAddress),
+  }
+  return { id, name, state, zone, weight, addresses, generation, incarnation }
+}
+
+function movingJson(
+  { current, previous, synced }: LayoutState,
+  table: readonly (readonly NodeId[])[],
+): LayoutJson['moving'] {
+  if (previous === undefined) return undefined
+  const before = nodeTable(previous)
+  const differs = (set: readonly NodeId[], partition: number): boolean =>
+    set.some((node) => before[partition]?.includes(node) !== true)
+  return {
+    from: previous.version,
+    synced,
+    waiting: current.roles.map(({ node }) => node).filter((node) => !synced.includes(node)),
+    partitions: table.filter(differs).length,
+  }
+}
+
+function nodeTable(layout: Layout): NodeId[][] {
+  return layout.table.map((set) => set.map((index) => layout.roles[index]!.node))
+}
+
+function balanceOf(layout: Layout): LayoutJson['balance'] {
+  const held = layout.roles.map(() => 0)
+  for (const index of layout.table.flat()) held[index]!++
+  const all = layout.table.flat().length
+  return layout.roles.map(({ node }, index) => ({
+    node,
+    replicas: held[index]!,
+    share: all === 0 ? 0 : Math.round((held[index]! / all) * 10_000) / 10_000,
+  }))
+}
