@@ -386,7 +386,9 @@ function mendsOwn(event: NodeEvent): boolean {
   return event.type === 'message' && event.message.type === 'read-reply'
 }
 
-/** What stands in the trace's hash for an event that the process hears of its own disk and links. */
+/**
+ * What stands in the trace's hash for an event that the process hears of its own disk and links.
+ */
 function markOf(event: NodeEvent): number {
   if (event.type === 'stored' || event.type === 'store-failed') return event.batch
   return event.type === 'scanned' ? event.scan : 0

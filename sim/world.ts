@@ -63,7 +63,6 @@ export class World implements Surroundings, ClientWorld {
   #processes = 0
   #events = 0
   #mostBatches = 0
-  #mostRequests = 0
 
   constructor(options: WorldOptions) {
     const { seed, nodes, config } = options
@@ -217,7 +216,7 @@ export class World implements Surroundings, ClientWorld {
       { what: 'batches of one disk', most: this.#mostBatches, bound: DISK_BOUND, atRest: batches },
       {
         what: 'requests of one node',
-        most: this.#mostRequests,
+        most: this.#watch.mostRequests,
         bound: REQUESTS_BOUND,
         atRest: inFlight + unanswered,
       },
@@ -227,8 +226,6 @@ export class World implements Surroundings, ClientWorld {
   #measure(): void {
     for (const node of this.nodes) {
       this.#mostBatches = Math.max(this.#mostBatches, node.disk.pending)
-      const view = node.machine?.view()
-      this.#mostRequests = Math.max(this.#mostRequests, view?.inFlight ?? 0)
     }
     const broken = this.#watch.look()
     if (broken !== undefined) this.violate(broken)
@@ -238,11 +235,12 @@ export class World implements Surroundings, ClientWorld {
 
 /**
  * What a dozen clients that wait for their answers can keep under way, with room for a burst after
- * a partition.
+ * a partition; as requests of a node also the sweeps of the atlas (`faults/atlas.ts`), which read
+ * 25 records twice a second whether answers come or not, through a pause of seconds.
  */
 const LINK_BOUND = Math.min(2_000, LINK_FRAMES_MAX)
 const DISK_BOUND = 1_000
-const REQUESTS_BOUND = 200
+const REQUESTS_BOUND = 500
 
 function clusterOf(seed: number): ClusterId {
   const dice = stream(seed, 'cluster')

@@ -16,6 +16,19 @@ import { readYourWrites } from './read-your-writes.ts'
 import { stamps } from './stamps.ts'
 import { writesFollowReads } from './writes-follow-reads.ts'
 
+/**
+ * What holds from one request to the next while faults go on. It is not claimed where data moves
+ * while nodes are cut off from each other: one that has heard of the end of a move writes to the
+ * new replicas alone, while two that have not may still read from the old ones.
+ */
+const CLAIMS_UNDER_FAULTS: readonly Checker[] = [
+  quorumReads,
+  readYourWrites,
+  monotonicReads,
+  monotonicWrites,
+  writesFollowReads,
+]
+
 /** The most telling first: the first that fails names the run's fault. */
 export const ALL_CHECKERS: readonly Checker[] = [
   honestAnswers,
@@ -34,3 +47,10 @@ export const ALL_CHECKERS: readonly Checker[] = [
   listings,
   boundedQueues,
 ]
+
+/**
+ * What is left to judge where data moves in a divided world: above all, what is there at the end.
+ */
+export const CHECKERS_OF_DIVIDED_MOVES: readonly Checker[] = ALL_CHECKERS.filter(
+  (checker) => !CLAIMS_UNDER_FAULTS.includes(checker),
+)

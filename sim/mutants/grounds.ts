@@ -45,6 +45,48 @@ export const movesOnBadDisks: Scenario = {
   diskFailure: [0.02, 0.1],
 }
 
+/** One move of half of all replicas, which takes long. */
+export const wideMove: Scenario = {
+  ...STANDARD,
+  name: 'wide-move',
+  about: 'three nodes, to which three more join at once, on slow disks and slow links',
+  nodes: 6,
+  born: 3,
+  loadMs: 10_000,
+  workload: { ...QUORUMS, clientsPerNode: 3, thinkMs: [0, 60] },
+  keys: [3, 10],
+  syncMs: [50, 300],
+  network: { ...STANDARD.network, latencyMs: [50, 400] },
+  faults: [
+    { type: 'join', betweenMs: [0, 60] },
+    { type: 'partition', shapes: ['pair', 'one-way'], calmMs: [0, 500], lastsMs: [300, 2_000] },
+  ],
+}
+
+/** The same, while all lose power together, again and again. */
+export const wideMoveInTheDark: Scenario = {
+  ...STANDARD,
+  name: 'wide-move-in-the-dark',
+  about: 'three nodes, to which three more join at once, while all lose power together',
+  nodes: 6,
+  born: 3,
+  loadMs: 10_000,
+  workload: { ...QUORUMS, clientsPerNode: 1, thinkMs: [0, 80] },
+  keys: [10, 40],
+  syncMs: [200, 600],
+  faults: [
+    { type: 'join', betweenMs: [0, 60] },
+    {
+      type: 'crash-restart',
+      victims: [3, 6],
+      betweenMs: [400, 1_500],
+      downMs: [0, 300],
+      midStepChance: 0.3,
+      toldChance: 1,
+    },
+  ],
+}
+
 /** Longer than the dead may be forgotten. */
 export const longPartition: Scenario = {
   ...STANDARD,
@@ -87,11 +129,11 @@ export const growInTheDark: Scenario = {
 export const badDisks: Scenario = {
   ...STANDARD,
   name: 'bad-disks',
-  about: 'three nodes whose slow disks refuse up to an eighth of all batches, in partitions',
+  about: 'three nodes whose slow disks refuse up to four of ten batches, in partitions',
   workload: { ...QUORUMS, clientsPerNode: 4, thinkMs: [0, 40] },
   keys: [1, 4],
   syncMs: [20, 200],
-  diskFailure: [0.03, 0.12],
+  diskFailure: [0.1, 0.4],
   faults: [
     {
       type: 'partition',
@@ -165,6 +207,8 @@ export const manyKeys: Scenario = {
 
 export const GROUNDS: readonly Scenario[] = [
   slowMoves,
+  wideMove,
+  wideMoveInTheDark,
   movesOnBadDisks,
   longPartition,
   growInTheDark,

@@ -16,4 +16,5 @@ function run({ mutant, scenario: name, first, seeds }: Hunt): Catch | undefined 
   return undefined
 }
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
 parentPort?.postMessage(run(workerData as Hunt))

@@ -25,8 +25,9 @@ export function mutantLaunch(name: string | undefined): Launch {
 }
 
 /**
- * Runs this program once more, with the mutant, and gives its exit code; undefined where that is not
- * needed: there is no mutant, or nothing to patch, or this is the program with the mutant already.
+ * Runs this program once more, with the mutant, and gives its exit code; undefined where that is
+ * not needed: there is no mutant, or nothing to patch, or this is the program with the mutant
+ * already.
  */
 export function relaunch(name: string | undefined): number | undefined {
   const { execArgv, env } = mutantLaunch(name)

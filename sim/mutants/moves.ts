@@ -29,7 +29,7 @@ export const MOVES: readonly Mutant[] = [
     ],
     scenario: 'slow-moves',
     by: LOSS,
-    seedsMax: 20,
+    seedsMax: 40,
   },
   {
     name: 'union-quorum',

@@ -29,6 +29,9 @@ export const LOSES: readonly FaultName[] = ['bit-rot', 'wipe']
 /** Those after which the layout changes. */
 export const MOVES: readonly FaultName[] = ['join', 'wipe']
 
+/** Those that keep nodes from hearing of each other for long. */
+export const DIVIDES: readonly FaultName[] = ['partition', 'swizzle', 'clog', 'pause']
+
 const SHAPES: readonly PartitionShape[] = ['isolated', 'split', 'mute', 'deaf', 'pair', 'one-way']
 
 /** From 0 to about so much, most of them small. */

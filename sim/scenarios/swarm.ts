@@ -15,15 +15,17 @@
  * - Where layouts change, no request asks for less than its bucket does, and only a bucket without
  *   any promise (r + w ≤ n) reads from one replica: an old owner that was away answers alone, from
  *   before the move, and nobody is there to tell it.
+ * - Where layouts change and nodes are cut off from each other, reads under faults are not judged
+ *   by what was acknowledged before (`checkers/all.ts` says why); what is there at the end is.
  * - Where a node may be lost for good, no bucket waits for all replicas.
  */
 import type { Prng } from '../../src/core/std/prng.ts'
-import { ALL_CHECKERS } from '../checkers/all.ts'
+import { ALL_CHECKERS, CHECKERS_OF_DIVIDED_MOVES } from '../checkers/all.ts'
 import type { WorkloadBucket } from '../clients.ts'
 import { stream, wholeWithin, within } from '../seed.ts'
 import type { Scenario } from './scenario.ts'
 import type { FaultName } from './swarm-faults.ts'
-import { FAULT_NAMES, faultNamed, LOSES, MOVES } from './swarm-faults.ts'
+import { DIVIDES, FAULT_NAMES, faultNamed, LOSES, MOVES } from './swarm-faults.ts'
 
 export interface SwarmOptions {
   /** Nodes, those that join later among them. */
@@ -52,6 +54,7 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
   const size = drawSize(stream(seed, 'swarm', 'size'), nodes, names)
   const loses = names.some((name) => LOSES.includes(name))
   const moves = names.some((name) => MOVES.includes(name))
+  const divides = names.some((name) => DIVIDES.includes(name))
   const dead = names.includes('wipe') ? 1 : 0
   const limits = { replicas: size.replicas, moves, loses, dead }
   const buckets = drawBuckets(stream(seed, 'swarm', 'buckets'), limits)
@@ -66,7 +69,7 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
     workload: { ...workload.workload, buckets },
     faults,
     ...surroundings,
-    checkers: ALL_CHECKERS,
+    checkers: moves && divides ? CHECKERS_OF_DIVIDED_MOVES : ALL_CHECKERS,
   }
   return { ...scenario, about: aboutOf(scenario, names) }
 }

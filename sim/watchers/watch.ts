@@ -20,12 +20,18 @@ export class Watch {
   readonly #watchers: readonly Watcher[]
   #lastMs = 0
   #calmSinceMs = 0
+  #mostRequests = 0
   /** Who ran, in which run, at the last look. */
   #population = ''
 
   constructor(world: World, config: WatchedConfig) {
     this.#world = world
     this.#watchers = allWatchers(config)
+  }
+
+  /** The most client requests that any node has had in flight, as far as looks can tell. */
+  get mostRequests(): number {
+    return this.#mostRequests
   }
 
   /** The first violation that any watcher sees. */
@@ -44,6 +50,8 @@ export class Watch {
     const damages = nodes.map(() => 0)
     for (const { node } of atlas.damages) damages[node] = damages[node]! + 1
     const observed = nodes.map((node) => this.#observe(node, damages[node.index]!))
+    for (const { view } of observed)
+      this.#mostRequests = Math.max(this.#mostRequests, view?.inFlight ?? 0)
     if (this.#isDisturbed(observed)) this.#calmSinceMs = nowMs
     this.#lastMs = nowMs
     return { nowMs, nodes: observed, calmSinceMs: this.#calmSinceMs }
