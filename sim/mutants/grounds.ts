@@ -1,6 +1,11 @@
 /**
  * Hunting grounds: scenarios made to show rules of which ordinary ones give away little.
  */
+import { acknowledgedWrites } from '../checkers/acknowledged-writes.ts'
+import { convergence } from '../checkers/convergence.ts'
+import { noLostVersion } from '../checkers/no-lost-version.ts'
+import { noResurrection } from '../checkers/no-resurrection.ts'
+import type { Fault } from '../faults/fault.ts'
 import { STANDARD } from '../scenarios/standard.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 
@@ -52,6 +57,7 @@ export const wideMove: Scenario = {
   about: 'three nodes, to which three more join at once, on slow disks and slow links',
   nodes: 6,
   born: 3,
+  partitions: 128,
   loadMs: 10_000,
   workload: { ...QUORUMS, clientsPerNode: 3, thinkMs: [0, 60] },
   keys: [3, 10],
@@ -63,28 +69,50 @@ export const wideMove: Scenario = {
   ],
 }
 
-/** The same, while all lose power together, again and again. */
-export const wideMoveInTheDark: Scenario = {
+const SLOW_DISK: Fault = {
+  type: 'slow-disk',
+  calmMs: [0, 100],
+  lastsMs: [500, 1_500],
+  times: [20, 100],
+}
+
+/**
+ * Buckets of one copy: what a new owner does not have, or an old one takes too late, is lost for
+ * all to see. Judged in the end only: a read of one copy may meet an owner that has not heard of
+ * the move.
+ */
+export const singleCopies: Scenario = {
   ...STANDARD,
-  name: 'wide-move-in-the-dark',
-  about: 'three nodes, to which three more join at once, while all lose power together',
+  name: 'single-copies',
+  about: 'three nodes to which three more join; each key has one copy, disks are slow, nodes crash',
   nodes: 6,
   born: 3,
   loadMs: 10_000,
-  workload: { ...QUORUMS, clientsPerNode: 1, thinkMs: [0, 80] },
+  workload: {
+    ...QUORUMS,
+    buckets: [
+      { name: 'lww', mode: 'lww', n: 1, r: 1, w: 1 },
+      { name: 'siblings', mode: 'siblings', n: 1, r: 1, w: 1 },
+    ],
+    clientsPerNode: 2,
+    thinkMs: [0, 80],
+  },
   keys: [10, 40],
-  syncMs: [200, 600],
+  syncMs: [5, 30],
   faults: [
-    { type: 'join', betweenMs: [0, 60] },
+    { type: 'join', betweenMs: [300, 2_500] },
+    SLOW_DISK,
+    SLOW_DISK,
     {
       type: 'crash-restart',
-      victims: [3, 6],
-      betweenMs: [400, 1_500],
+      victims: [1, 3],
+      betweenMs: [200, 1_000],
       downMs: [0, 300],
       midStepChance: 0.3,
-      toldChance: 1,
+      toldChance: 0.5,
     },
   ],
+  checkers: [noLostVersion, noResurrection, acknowledgedWrites, convergence],
 }
 
 /** Longer than the dead may be forgotten. */
@@ -144,35 +172,6 @@ export const badDisks: Scenario = {
   ],
 }
 
-/** One node at a time crashes while what it stores is on its way to a slow disk. */
-export const slowCrashes: Scenario = {
-  ...STANDARD,
-  name: 'slow-crashes',
-  about: 'three nodes on slow disks, one at a time crashes and restarts soon',
-  workload: {
-    ...QUORUMS,
-    buckets: [{ name: 'siblings', mode: 'siblings', r: 2, w: 2 }],
-    clientsPerNode: 3,
-    thinkMs: [0, 20],
-    putShare: 0.6,
-    // A delete without context excuses too much.
-    deleteShare: 0,
-  },
-  keys: [2, 6],
-  contextChance: [0.4, 0.8],
-  syncMs: [50, 300],
-  faults: [
-    {
-      type: 'crash-restart',
-      victims: [1, 1],
-      betweenMs: [100, 500],
-      downMs: [0, 200],
-      midStepChance: 0.2,
-      toldChance: 1,
-    },
-  ],
-}
-
 /** Records that come back with flipped bits. */
 export const rottenDisks: Scenario = {
   ...STANDARD,
@@ -208,12 +207,11 @@ export const manyKeys: Scenario = {
 export const GROUNDS: readonly Scenario[] = [
   slowMoves,
   wideMove,
-  wideMoveInTheDark,
+  singleCopies,
   movesOnBadDisks,
   longPartition,
   growInTheDark,
   badDisks,
-  slowCrashes,
   rottenDisks,
   pauses,
   manyKeys,

@@ -4,6 +4,13 @@ import type { Mutant } from './mutant.ts'
 const CLAIMS = 'src/core/membership/member-claims.js'
 const OWN = 'src/core/membership/own-record.js'
 const SWIM = 'src/core/membership/swim.js'
+const TABLE = 'src/core/membership/member-table.js'
+
+const REVIVES = `function revives(claim, held) {
+    const isDown = held.state === 'dead' || held.state === 'suspect';
+    return isDown && claim.state === 'alive' && claim.generation === held.generation;
+}
+`
 
 export const MEMBERSHIP: readonly Mutant[] = [
   {
@@ -19,6 +26,37 @@ export const MEMBERSHIP: readonly Mutant[] = [
     ],
     scenario: 'partition-heal',
     by: ['progress', 'membership'],
+    seedsMax: 10,
+  },
+  {
+    name: 'stale-incarnation',
+    rule: 'of two claims of one generation that of the greater incarnation stands (R1)',
+    instead: '`alive` of any incarnation is taken over `dead` and `suspect`',
+    patches: [
+      {
+        file: CLAIMS,
+        find: 'held !== undefined && compareRecords(claim, held) <= 0',
+        replace: 'held !== undefined && compareRecords(claim, held) <= 0 && !revives(claim, held)',
+      },
+      {
+        file: CLAIMS,
+        find: 'export class MemberClaims {',
+        replace: `${REVIVES}export class MemberClaims {`,
+      },
+      {
+        file: TABLE,
+        find: 'held !== undefined && compareRecords(record, held) <= 0',
+        replace:
+          'held !== undefined && compareRecords(record, held) <= 0 && !revives(record, held)',
+      },
+      {
+        file: TABLE,
+        find: 'export class MemberTable {',
+        replace: `${REVIVES}export class MemberTable {`,
+      },
+    ],
+    scenario: 'partition-heal',
+    by: ['membership', 'assertions', 'progress'],
     seedsMax: 10,
   },
   {

@@ -5,7 +5,6 @@ import { LOSS } from './versions.ts'
 const CLUSTER = 'src/core/node/cluster.js'
 const LAYOUT_STATE = 'src/core/placement/layout-state.js'
 const OUTLET = 'src/core/node/outlet.js'
-const RECEIVER = 'src/core/repair/transfer-receiver.js'
 const REPLICA = 'src/core/coordinator/replica.js'
 const TRANSFERS = 'src/core/node/transfers.js'
 const WRITES = 'src/core/coordinator/writes.js'
@@ -27,9 +26,9 @@ export const MOVES: readonly Mutant[] = [
         replace: 'quorumSets(writeSets.slice(-1), write.n, write.w)',
       },
     ],
-    scenario: 'slow-moves',
+    scenario: 'wide-move',
     by: LOSS,
-    seedsMax: 40,
+    seedsMax: 20,
   },
   {
     name: 'union-quorum',
@@ -56,7 +55,7 @@ export const MOVES: readonly Mutant[] = [
 export class Writes {`,
       },
     ],
-    scenario: 'slow-moves',
+    scenario: 'wide-move',
     by: LOSS,
     seedsMax: 30,
   },
@@ -76,6 +75,21 @@ export class Writes {`,
     seedsMax: 20,
   },
   {
+    name: 'synced-without-pulling',
+    rule: 'a new owner says that it has all when it has pulled all (B.3.5)',
+    instead: 'it says so at once',
+    patches: [
+      {
+        file: TRANSFERS,
+        find: 'const needed = owners.length - Math.min(leastW, owners.length) + 1 - own;',
+        replace: 'const needed = 0;',
+      },
+    ],
+    scenario: 'single-copies',
+    by: LOSS,
+    seedsMax: 10,
+  },
+  {
     name: 'one-old-owner',
     rule: 'a new owner pulls from so many old owners that they meet every write quorum (B.3.5)',
     instead: 'it pulls from one',
@@ -87,28 +101,6 @@ export class Writes {`,
       },
     ],
     scenario: 'slow-moves',
-    by: LOSS,
-    seedsMax: 30,
-  },
-  {
-    name: 'synced-before-durable',
-    rule: 'a new owner says that it has all when all is durable (B.3.5)',
-    instead: 'it says so when all is handed to the store',
-    patches: [
-      {
-        file: RECEIVER,
-        find: 'if (operations.length === 0)',
-        replace: `if (operations.length > 0)
-            effects.push({ type: 'store', token: ++this.#token, operations });
-        if (true)`,
-      },
-      {
-        file: TRANSFERS,
-        find: 'this.#barrier = ++this.#barriers;',
-        replace: 'if (true) return this.#parts.complete();',
-      },
-    ],
-    scenario: 'grow-in-the-dark',
     by: LOSS,
     seedsMax: 30,
   },
