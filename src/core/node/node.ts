@@ -43,6 +43,7 @@ export type { NodeOptions } from './options.ts'
 export class Node {
   readonly #options: NodeOptions
   readonly #machines: Machines
+  readonly #checked: readonly { check(): void }[]
   // Peers towards which a connection of ours stands. Bounded by: NODES_MAX.
   readonly #linked = new Set<NodeId>()
   readonly #swimEffects: Effects<SwimEffect> = { push: (effect) => this.#onSwim(effect) }
@@ -59,6 +60,12 @@ export class Node {
       leaseClock: () => this.#leaseClock(),
       isLinked: (peer) => this.#linked.has(peer),
     })
+    const { swim, clock, actors, writes, reads, replica, forwards } = this.#machines
+    const { listings, ownListings, requests, transfers, cluster, broken, changes } = this.#machines
+    this.#checked = [
+      ...[swim, clock, actors, writes, reads, replica, forwards, broken, changes],
+      ...[listings, ownListings, requests, transfers, cluster],
+    ]
   }
 
   /** The only input. Total: whatever a peer, a client or a disk may do, it does not throw. */
@@ -107,8 +114,6 @@ export class Node {
 
   view(): NodeView {
     const { swim, layout, buckets, transfers, cluster, requests, listings } = this.#machines
-    const total = layout.state?.current.partitions ?? 0
-    const placementOf = (partition: PartitionId) => layout.placementOf(partition)
     return {
       cluster: this.#options.cluster,
       self: swim.self,
@@ -117,23 +122,21 @@ export class Node {
       buckets: buckets.configured(),
       ready: cluster.ready,
       inFlight: requests.inFlight + listings.size,
-      partitions: countPartitions(
-        total,
-        placementOf,
-        (node) => swim.isUp(node),
-        DEFAULT_PROPERTIES.r,
-      ),
+      get partitions() {
+        return countPartitions(
+          layout.state?.current.partitions ?? 0,
+          (partition) => layout.placementOf(partition),
+          (node) => swim.isUp(node),
+          DEFAULT_PROPERTIES.r,
+        )
+      },
       transfers: { pending: transfers.pending, records: transfers.records },
     }
   }
 
   /** Asserts every invariant of every machine. */
   check(): void {
-    const { swim, clock, actors, writes, reads, replica, forwards } = this.#machines
-    const { listings, ownListings, requests, transfers, cluster, broken, changes } = this.#machines
-    const machines = [swim, clock, actors, writes, reads, replica, forwards, broken, changes]
-    for (const machine of [...machines, listings, ownListings, requests, transfers, cluster])
-      machine.check()
+    for (const machine of this.#checked) machine.check()
   }
 
   #onRequest(client: number, request: ClientRequest): void {

@@ -23,6 +23,7 @@ export interface NodeView {
   readonly inFlight: number
   /**
    * Partitions, and how many of them have R of their replicas up, and all, as this node sees it.
+   * Counted when it is read, since it goes through all of them.
    */
   readonly partitions: PartitionCounts
   /**
