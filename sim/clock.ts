@@ -7,6 +7,7 @@
  * is the same at each replay; the sequence settles equal ties.
  */
 import { assert } from '../src/core/std/assert.ts'
+import { Heap } from '../src/core/std/heap.ts'
 import type { Instant } from '../src/core/std/instant.ts'
 import { instant } from '../src/core/std/instant.ts'
 import type { Prng } from '../src/core/std/prng.ts'
@@ -23,7 +24,7 @@ const EVENTS_MAX = 1_000_000
 
 export class EventQueue {
   // Bounded by: EVENTS_MAX; a world that schedules more has gone wild, and `schedule` says so.
-  readonly #heap: Entry[] = []
+  readonly #heap = new Heap(before)
   readonly #rng: Prng
   #sequence = 0
   #nowMs = 0
@@ -38,7 +39,7 @@ export class EventQueue {
   }
 
   get size(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   /** Runs `run` after `delayMs`; not before what has already been scheduled for an earlier time. */
@@ -47,19 +48,9 @@ export class EventQueue {
   }
 
   at(atMs: number, run: () => void): void {
-    assert(this.#heap.length < EVENTS_MAX, `more than ${EVENTS_MAX} events scheduled`)
+    assert(this.#heap.size < EVENTS_MAX, `more than ${EVENTS_MAX} events scheduled`)
     const at = Math.max(atMs, this.#nowMs)
-    const entry: Entry = { at, tie: this.#rng.u32(), sequence: this.#sequence++, run }
-    const heap = this.#heap
-    let index = heap.length
-    heap.push(entry)
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (!before(entry, heap[parent]!)) break
-      heap[index] = heap[parent]!
-      index = parent
-    }
-    heap[index] = entry
+    this.#heap.push({ at, tie: this.#rng.u32(), sequence: this.#sequence++, run })
   }
 
   /**
@@ -67,30 +58,15 @@ export class EventQueue {
    * has then advanced.
    */
   runNext(untilMs: number): boolean {
-    const first = this.#heap[0]
+    const first = this.#heap.peek()
     if (first === undefined || first.at > untilMs) {
       this.#nowMs = Math.max(this.#nowMs, untilMs)
       return false
     }
-    const last = this.#heap.pop()!
-    if (this.#heap.length > 0) this.#sink(last)
+    this.#heap.pop()
     this.#nowMs = first.at
     first.run()
     return true
-  }
-
-  #sink(entry: Entry): void {
-    const heap = this.#heap
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-      if (!before(heap[child]!, entry)) break
-      heap[index] = heap[child]!
-      index = child
-    }
-    heap[index] = entry
   }
 }
 

@@ -4,6 +4,7 @@
  * is cancelled: a timer that fires late for what it was armed for finds a changed token and is
  * ignored by its machine, so stale timers are harmless.
  */
+import { Heap } from './heap.ts'
 import type { Instant } from './instant.ts'
 import { NEVER } from './instant.ts'
 
@@ -15,53 +16,27 @@ interface Entry<T> {
 
 export class TimerQueue<T> {
   // Bounded by: the machines that arm timers, each of which bounds its own table.
-  readonly #heap: Entry<T>[] = []
+  readonly #heap = new Heap<Entry<T>>(before)
   #sequence = 0
 
   get size(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   nextDeadline(): Instant {
-    return this.#heap[0]?.at ?? NEVER
+    return this.#heap.peek()?.at ?? NEVER
   }
 
   arm(timer: T, at: Instant): void {
-    const heap = this.#heap
-    const entry: Entry<T> = { at, sequence: this.#sequence++, timer }
-    let index = heap.length
-    heap.push(entry)
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (!before(entry, heap[parent]!)) break
-      heap[index] = heap[parent]!
-      index = parent
-    }
-    heap[index] = entry
+    this.#heap.push({ at, sequence: this.#sequence++, timer })
   }
 
   /** Removes and returns the earliest timer due at `now`, or undefined. */
   due(now: Instant): T | undefined {
-    const heap = this.#heap
-    const first = heap[0]
+    const first = this.#heap.peek()
     if (first === undefined || first.at > now) return undefined
-    const last = heap.pop()!
-    if (heap.length > 0) this.#sink(last)
+    this.#heap.pop()
     return first.timer
-  }
-
-  #sink(entry: Entry<T>): void {
-    const heap = this.#heap
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-      if (!before(heap[child]!, entry)) break
-      heap[index] = heap[child]!
-      index = child
-    }
-    heap[index] = entry
   }
 }
 
