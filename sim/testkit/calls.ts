@@ -25,7 +25,7 @@ import type { KeyRequest } from './book.ts'
 import { ownMetadata } from './book.ts'
 import type { Attempt, Call, Desk, Visit } from './desk.ts'
 import { failure } from './desk.ts'
-import { nextStart } from './listing-bounds.ts'
+import { nextStart } from '../../src/core/node/listing-bounds.ts'
 import type { Form } from './requests.ts'
 import { bucketProperties, checkBucket, keyRequest, listRequest } from './requests.ts'
 

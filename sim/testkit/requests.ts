@@ -25,7 +25,7 @@ import type { BucketPropertiesJson } from '../../packages/client/src/api.ts'
 import type { BatchOperation, ListOptions } from '../../packages/client/src/client.ts'
 import { mustBeWellFormed } from '../../packages/client/src/encoding.ts'
 import type { KeyRequest } from './book.ts'
-import { listingBounds } from './listing-bounds.ts'
+import { listingBounds } from '../../src/core/node/listing-bounds.ts'
 import type { Seal } from './seal.ts'
 
 /**

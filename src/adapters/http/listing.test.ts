@@ -5,7 +5,7 @@ import { listingKey } from '../../core/node/storage-keys.ts'
 import { compareBytes } from '../../core/std/bytes.ts'
 import type { Served } from './fixture.test.ts'
 import { serve } from './fixture.test.ts'
-import { listingBounds, nextStart } from './listing-bounds.ts'
+import { listingBounds, nextStart } from '../../core/node/listing-bounds.ts'
 import { NO_QUERY } from './query.ts'
 
 interface Page {

@@ -1,10 +1,11 @@
 /**
  * `/buckets/{bucket}/keys`: the keys of a bucket in order, in pages.
  */
+import { isUtf8 } from 'node:buffer'
 import type { ListResult } from '../../core/node/events.ts'
+import { listingBounds, nextStart } from '../../core/node/listing-bounds.ts'
 import { DndError } from '../../core/errors.ts'
 import type { Exchange } from './exchange.ts'
-import { listingBounds, nextStart, textOf } from './listing-bounds.ts'
 import { LIST_LIMIT_DEFAULT } from './query.ts'
 import { listResult } from './reply.ts'
 
@@ -56,4 +57,11 @@ function keyJson(key: Uint8Array, sort: Uint8Array | undefined): KeyJson | undef
   if (sort === undefined) return { key: keyText }
   const sortText = textOf(sort)
   return sortText === undefined ? undefined : { key: keyText, sort: sortText }
+}
+
+/** undefined for bytes that are not UTF-8. */
+function textOf(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
+    : undefined
 }

@@ -1,22 +1,28 @@
 /**
- * Where a page of a listing begins and ends: from the words of the query to bounds on the ordered
- * key, and from the bound at which the node stopped back to words.
+ * Where a page of a listing begins and ends: from a client's words to bounds on the ordered key,
+ * and from the bound at which the node stopped back to words.
  *
  * ```
  *   key                   the item under the key alone
  *   key U+0000 sort       the item with that sort key
  *   U+0000 before either  just beyond that item, in the direction of the listing
  * ```
- * `start` is inclusive and `end` exclusive in the order walked. Keys over HTTP have no U+0000, so
+ * `start` is inclusive and `end` exclusive in the order walked. Clients' keys have no U+0000, so
  * the forms cannot be mixed up. The last form is what `next` says when the node knows the last item
  * that it gave but not the one after it.
  */
-import { isUtf8 } from 'node:buffer'
-import { DndError } from '../../core/errors.ts'
-import { listingKey, listingPrefix, parseListingKey } from '../../core/node/storage-keys.ts'
-import { afterPrefix, compareBytes, concatBytes } from '../../core/std/bytes.ts'
-import { KEY_BYTES_MAX } from '../../core/std/limits.ts'
-import type { Query } from './query.ts'
+import { DndError } from '../errors.ts'
+import { afterPrefix, compareBytes, concatBytes, utf8Decode } from '../std/bytes.ts'
+import { KEY_BYTES_MAX } from '../std/limits.ts'
+import { listingKey, listingPrefix, parseListingKey } from './storage-keys.ts'
+
+/** What a client asks for; what is absent or empty bounds nothing. */
+export interface ListingWords {
+  readonly prefix?: Uint8Array | undefined
+  readonly start?: Uint8Array | undefined
+  readonly end?: Uint8Array | undefined
+  readonly reverse?: boolean | undefined
+}
 
 /** Bounds on the ordered key, [from, to); empty `to`: none. */
 export interface ListingBounds {
@@ -28,16 +34,16 @@ const EMPTY = new Uint8Array(0)
 const ZERO = Uint8Array.of(0)
 
 /** undefined: nothing can lie between the bounds. */
-export function listingBounds(query: Readonly<Query>): ListingBounds | undefined {
-  const prefix = query.prefix ?? EMPTY
+export function listingBounds(asked: ListingWords): ListingBounds | undefined {
+  const prefix = asked.prefix ?? EMPTY
   checkBound(prefix, 'prefix')
   if (prefix.includes(0))
     throw new DndError('DND_ERR_BAD_PARAMETER', 'the parameter "prefix" contains U+0000')
   let from = listingPrefix(prefix)
   let to = (prefix.length === 0 ? undefined : afterPrefix(from)) ?? EMPTY
-  const reverse = query.reverse === true
-  const start = bound(query.start, 'start', reverse)
-  const end = bound(query.end, 'end', reverse)
+  const reverse = asked.reverse === true
+  const start = bound(asked.start, 'start', reverse)
+  const end = bound(asked.end, 'end', reverse)
   const lower = reverse ? end : start
   const upper = reverse ? start : end
   if (lower !== undefined && compareBytes(lower, from) > 0) from = lower
@@ -53,15 +59,8 @@ export function nextStart(next: Uint8Array, reverse: boolean): string | undefine
   return before === undefined ? undefined : words(before, !reverse)
 }
 
-/** undefined for bytes that are not UTF-8. */
-export function textOf(bytes: Uint8Array): string | undefined {
-  return isUtf8(bytes)
-    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
-    : undefined
-}
-
 /**
- * The place before or behind the item that a query names. Ascending, `start` and `end` both stand
+ * The place before or behind the item that is named. Ascending, `start` and `end` both stand
  * before it; in reverse, both stand behind it, so that `start` takes it in and `end` leaves it out.
  */
 function bound(
@@ -92,8 +91,8 @@ function words(
   item: { readonly key: Uint8Array; readonly sort: Uint8Array | undefined },
   beyond: boolean,
 ): string | undefined {
-  const key = textOf(item.key)
-  const sort = item.sort === undefined ? '' : textOf(item.sort)
+  const key = utf8Decode(item.key)
+  const sort = item.sort === undefined ? '' : utf8Decode(item.sort)
   if (key === undefined || sort === undefined) return undefined
   return `${beyond ? '\u0000' : ''}${key}${item.sort === undefined ? '' : `\u0000${sort}`}`
 }
