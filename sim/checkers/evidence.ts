@@ -5,6 +5,7 @@ import type { Container } from '../../src/core/versions/version.ts'
 import type { Damage } from '../faults/atlas.ts'
 import type { GetRecord, Operation, WriteRecord } from '../history.ts'
 import type { Violation } from '../violation.ts'
+import { violation } from '../violation.ts'
 
 /** A get with r = n through one node, when all faults were over and everything had come to rest. */
 export interface FinalRead {
@@ -62,6 +63,23 @@ export interface Evidence {
 export interface Checker {
   readonly name: string
   check(evidence: Evidence): Violation | undefined
+}
+
+/** An invariant of each key by itself: `wrongIn` says what is wrong with one, if anything is. */
+export function checkerOfKeys(
+  name: string,
+  wrongIn: (key: KeyEvidence, evidence: Evidence) => string | undefined,
+): Checker {
+  return {
+    name,
+    check(evidence) {
+      for (const key of byKey(evidence)) {
+        const wrong = wrongIn(key, evidence)
+        if (wrong !== undefined) return violation(name, `${key.name}: ${wrong}`, [key.name])
+      }
+      return undefined
+    },
+  }
 }
 
 export type AnsweredGet = GetRecord & { readonly result: GetSuccess }

@@ -8,23 +8,14 @@ import type { GetSuccess } from '../../src/core/node/events.ts'
 import type { Version } from '../../src/core/versions/version.ts'
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { covers, winnerOf, writerOfVersion } from './causality.ts'
 import type { Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey } from './evidence.ts'
+import { checkerOfKeys } from './evidence.ts'
 
-const NAME = 'honest-answers'
-
-export const honestAnswers: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongCount(key, evidence) ?? wrongRead(key)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const honestAnswers: Checker = checkerOfKeys(
+  'honest-answers',
+  (key, evidence) => wrongCount(key, evidence) ?? wrongRead(key),
+)
 
 /** A cluster that has fewer nodes than a quorum asks for makes do with all that it has. */
 function wrongCount(key: KeyEvidence, evidence: Evidence): string | undefined {

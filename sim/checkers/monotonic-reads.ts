@@ -5,24 +5,12 @@
  */
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { shownBy } from './causality.ts'
 import type { Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey, meets } from './evidence.ts'
+import { checkerOfKeys, meets } from './evidence.ts'
 import { missing, sessionsOf } from './sessions.ts'
 
-const NAME = 'monotonic-reads'
-
-export const monotonicReads: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key, evidence)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const monotonicReads: Checker = checkerOfKeys('monotonic-reads', wrongIn)
 
 function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
   const acknowledged = new Map(

@@ -6,24 +6,12 @@
  */
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { notReflected } from './causality.ts'
 import type { AnsweredGet, Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey, meets } from './evidence.ts'
+import { checkerOfKeys, meets } from './evidence.ts'
 import { builtOn, everyShown, missing } from './sessions.ts'
 
-const NAME = 'monotonic-writes'
-
-export const monotonicWrites: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key, evidence)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const monotonicWrites: Checker = checkerOfKeys('monotonic-writes', wrongIn)
 
 function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
   for (const { get, write, lastWrite } of everyShown(key)) {

@@ -10,23 +10,11 @@
 import type { GetSuccess } from '../../src/core/node/events.ts'
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { covers, writerOfVersion } from './causality.ts'
 import type { Checker, KeyEvidence } from './evidence.ts'
-import { byKey } from './evidence.ts'
+import { checkerOfKeys } from './evidence.ts'
 
-const NAME = 'no-false-sibling'
-
-export const noFalseSibling: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const noFalseSibling: Checker = checkerOfKeys('no-false-sibling', wrongIn)
 
 function wrongIn(key: KeyEvidence): string | undefined {
   const writes = new Map(key.writes.map((write) => [write.id, write]))

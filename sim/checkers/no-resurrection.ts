@@ -7,23 +7,11 @@
 import type { GetSuccess } from '../../src/core/node/events.ts'
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { shownBy, Successions } from './causality.ts'
 import type { Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey, meets } from './evidence.ts'
+import { checkerOfKeys, meets } from './evidence.ts'
 
-const NAME = 'no-resurrection'
-
-export const noResurrection: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key, evidence)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const noResurrection: Checker = checkerOfKeys('no-resurrection', wrongIn)
 
 function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
   for (const get of key.gets) {

@@ -4,24 +4,12 @@
  * `siblings` version is there or rightly replaced.
  */
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { notReflected, shownBy, Successions } from './causality.ts'
 import type { AnsweredGet, Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey, meets } from './evidence.ts'
+import { checkerOfKeys, meets } from './evidence.ts'
 
-const NAME = 'quorum-reads'
-
-export const quorumReads: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key, evidence)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const quorumReads: Checker = checkerOfKeys('quorum-reads', wrongIn)
 
 function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
   const acknowledged = new Acknowledged(key, evidence)

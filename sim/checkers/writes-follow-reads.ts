@@ -7,24 +7,12 @@
 import type { VersionVector } from '../../src/core/versions/version.ts'
 import type { WriteRecord } from '../history.ts'
 import { valueName } from '../history.ts'
-import { violation } from '../violation.ts'
 import { coversAll, shownBy } from './causality.ts'
 import type { AnsweredGet, Checker, Evidence, KeyEvidence } from './evidence.ts'
-import { byKey, meets } from './evidence.ts'
+import { checkerOfKeys, meets } from './evidence.ts'
 import { builtOn, everyShown, missing } from './sessions.ts'
 
-const NAME = 'writes-follow-reads'
-
-export const writesFollowReads: Checker = {
-  name: NAME,
-  check(evidence) {
-    for (const key of byKey(evidence)) {
-      const wrong = wrongIn(key, evidence)
-      if (wrong !== undefined) return violation(NAME, `${key.name}: ${wrong}`, [key.name])
-    }
-    return undefined
-  },
-}
+export const writesFollowReads: Checker = checkerOfKeys('writes-follow-reads', wrongIn)
 
 function wrongIn(key: KeyEvidence, evidence: Evidence): string | undefined {
   const writes = new Map(key.writes.map((write) => [write.id, write]))
