@@ -33,7 +33,8 @@ export function readEverything(world: World, workload: Workload): readonly Final
   for (const bucket of workload.buckets) {
     for (let index = 0; index < workload.keys; index++) {
       for (const node of world.nodes.filter((candidate) => candidate.isUp)) {
-        const final = readStubbornly(world, node, bucket, `k${index}`)
+        const read = (): FinalRead | Violation => readOnce(world, node, bucket, `k${index}`)
+        const final = readUntilAnswered(world, read)
         if ('checker' in final) return final
         finals.push(final)
       }
@@ -45,19 +46,18 @@ export function readEverything(world: World, workload: Workload): readonly Final
 /**
  * Links that broke during the faults may be found out only now: a read may fail, but not for long.
  */
-function readStubbornly(
-  world: World,
-  node: SimNode,
-  bucket: WorkloadBucket,
-  key: string,
-): FinalRead | Violation {
+export function readUntilAnswered<T>(world: World, readOnce: () => T | Violation): T | Violation {
   for (let attempt = 1; attempt < READ_ATTEMPTS; attempt++) {
-    const final = readOnce(world, node, bucket, key)
-    if (!('checker' in final)) return final
+    const answer = readOnce()
+    if (!isViolation(answer)) return answer
     if (world.violation !== undefined) return world.violation
     world.run(BETWEEN_ATTEMPTS_MS)
   }
-  return readOnce(world, node, bucket, key)
+  return readOnce()
+}
+
+function isViolation(answer: unknown): answer is Violation {
+  return typeof answer === 'object' && answer !== null && 'checker' in answer
 }
 
 function readOnce(

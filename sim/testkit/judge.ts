@@ -9,7 +9,7 @@ import type { GetSuccess } from '../../src/core/node/events.ts'
 import { partitionOf, slotOf } from '../../src/core/placement/slot.ts'
 import { ALL_CHECKERS } from '../checkers/all.ts'
 import type { Evidence, FinalRead } from '../checkers/evidence.ts'
-import { collectCopies } from '../scenarios/inspect.ts'
+import { collectCopies, readUntilAnswered } from '../scenarios/inspect.ts'
 import type { SimNode } from '../sim-node.ts'
 import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
@@ -22,8 +22,6 @@ const HEAL_LIMIT_MS = 180_000
 const MEND_LIMIT_MS = 60_000
 const READ_TIMEOUT_MS = 5_000
 const READ_LIMIT_MS = 10_000
-const READ_ATTEMPTS = 4
-const BETWEEN_ATTEMPTS_MS = 2_000
 const REST_MS = 2_000
 const REST_LIMIT_MS = 30_000
 const LOOK_EVERY_MS = 50
@@ -79,28 +77,13 @@ function readEverything(world: World, book: Book): readonly FinalRead[] | Violat
   const finals: FinalRead[] = []
   for (const key of book.keys) {
     for (const node of world.nodes.filter(({ isUp }) => isUp)) {
-      const result = readStubbornly(world, book, node, key)
+      const result = readUntilAnswered(world, () => readOnce(world, book, node, key))
       if ('checker' in result) return result
       const mode = book.propertiesOf(key.bucket).conflicts
       finals.push({ node: node.index, bucket: key.bucket, mode, key: key.name, result })
     }
   }
   return finals
-}
-
-/** Links that broke may be found out only now: a read may fail, but not for long. */
-function readStubbornly(
-  world: World,
-  book: Book,
-  node: SimNode,
-  key: KnownKey,
-): GetSuccess | Violation {
-  for (let attempt = 1; attempt < READ_ATTEMPTS; attempt++) {
-    const result = readOnce(world, book, node, key)
-    if (!('checker' in result) || world.violation !== undefined) return result
-    world.run(BETWEEN_ATTEMPTS_MS)
-  }
-  return readOnce(world, book, node, key)
 }
 
 function readOnce(
