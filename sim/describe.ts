@@ -69,7 +69,17 @@ function messageAbout(message: PeerMessage): About {
       return { text: ` #${message.request} ${message.outcome} ${message.entries.length} entries` }
     case 'list-request':
       return { text: ` #${message.request} ${message.bucket}` }
+    case 'leave-request':
+      return { text: ` of ${message.node}` }
+    case 'keys-request':
+      return { text: ` #${message.request}` }
+    case 'keys-reply':
+      return {
+        text: ` #${message.request} ${message.keys.join(' ')}, seals with ${message.primary}`,
+      }
     case 'join-request':
+    case 'link-probe':
+    case 'link-probe-reply':
       return { text: '' }
   }
 }
@@ -82,7 +92,8 @@ function layoutText(
 }
 
 export function describePacket(packet: SwimPacket, datagram: Uint8Array): string {
-  return `${packet.type} #${packet.sequence} ${packet.gossip.length} records ${bytesText(datagram)}`
+  const sequence = packet.type === 'gossip' ? '' : ` #${packet.sequence}`
+  return `${packet.type}${sequence} ${packet.gossip.length} records ${bytesText(datagram)}`
 }
 
 export function describeStore(batch: number, operations: readonly StoreOperation[]): About {
@@ -98,6 +109,8 @@ export function describeStore(batch: number, operations: readonly StoreOperation
 }
 
 export function describeRequest(request: ClientRequest): About {
+  if (request.type === 'leave') return { text: 'leave' }
+  if (request.type === 'cluster-keys') return { text: `keys: ${request.ask.what}` }
   if (request.type === 'configure-bucket')
     return { text: `configure ${request.bucket} ${request.properties?.conflicts ?? 'defaults'}` }
   if (request.type === 'list') return { text: `list ${request.bucket}` }
@@ -136,6 +149,8 @@ export function describeReply(reply: ClientReply): About {
       }
     case 'list':
     case 'configure-bucket':
+    case 'leave':
+    case 'cluster-keys':
       return { text: `ok ${reply.type}` }
   }
 }
@@ -161,6 +176,10 @@ export function describeLocal(event: NodeEvent, nameOf: NameOf): string {
       return `scan ${event.scan}: ${event.ranges.map((entries) => entries.length).join('+')} entries`
     case 'scan-failed':
       return `scan ${event.scan}: ${event.reason}`
+    case 'keyring-stored':
+      return `keyring ${event.revision}`
+    case 'keyring-failed':
+      return `keyring ${event.revision}: ${event.reason}`
     case 'tick':
     case 'request':
     case 'message':

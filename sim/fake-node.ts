@@ -5,6 +5,7 @@ import { NEVER } from '../src/core/std/instant.ts'
 import { DEFAULT_NODE_CONFIG } from '../src/core/node/config.ts'
 import type { NodeEffect, NodeEvent } from '../src/core/node/events.ts'
 import type { NodeOptions } from '../src/core/node/node.ts'
+import { noSwimCounts } from '../src/core/membership/swim-counts.ts'
 import type { NodeView } from '../src/core/node/view.ts'
 import type { NodeMachine } from './process.ts'
 import type { NodeFactory } from './sim-node.ts'
@@ -36,17 +37,22 @@ export class FakeNode implements NodeMachine {
 
   view(): NodeView {
     const { self, cluster, generation } = this.options
-    const record = { info: self, generation, incarnation: 0, state: 'alive' } as const
+    const info = { ...self, leaveLock: '00'.repeat(16) }
+    const record = { info, generation, incarnation: 0, state: 'alive' } as const
     return {
       cluster,
       self: record,
       members: [record],
+      standings: new Map(),
+      swim: { counts: noSwimCounts(), gossipQueue: 0, localHealth: 0 },
       layout: undefined,
       buckets: [],
       ready: true,
+      clonedBy: undefined,
       inFlight: 0,
       partitions: { total: 0, withQuorum: 0, allUp: 0 },
       transfers: { pending: 0, records: 0 },
+      leaving: undefined,
     }
   }
 

@@ -59,7 +59,9 @@ export class Links {
     else link.frames.push(frame)
   }
 
-  dial(address: Address): void {
+  /** Seeds are names: wherever their node is now, it is found. */
+  dial(seed: Address): void {
+    const address = this.#network.resolve(seed)
     this.#handshake(address, (outcome) => {
       if (typeof outcome === 'string') return this.#owner.dialFailed(address, outcome)
       this.#book.set(outcome.id, address)

@@ -87,13 +87,17 @@ export class Network {
   readonly options: NetworkOptions
   readonly rng: Prng
   readonly #listener: NetworkListener
-  // Bounded by: the nodes of the world.
+  // Bounded by: the addresses that the nodes of the world have had.
   readonly #places = new Map<string, number>()
+  // Where each node is now. Bounded by: the nodes of the world.
+  readonly #addresses = new Map<number, Address>()
   // By host and port. Bounded by: the nodes of the world, one process each.
   readonly #byAddress = new Map<string, Map<number, Endpoint>>()
   readonly #links = new Map<Endpoint, Links>()
   // How often each direction is blocked. Bounded by: ordered pairs of nodes.
   readonly #blocked = new Map<number, number>()
+  // The same for datagrams alone. Bounded by: ordered pairs of nodes.
+  readonly #datagramBlocks = new Map<number, number>()
   // Bounded by: ordered pairs of nodes, each with the clogs of as many faults as overlap.
   readonly #clogs = new Map<number, readonly Clog[]>()
   #lossless = false
@@ -106,9 +110,16 @@ export class Network {
     this.#listener = listener
   }
 
-  /** Says whose address it is, whether a process listens there or not. */
+  /** Says whose address it is from now on, whether a process listens there or not. */
   place(address: Address, index: number): void {
     this.#places.set(formatAddress(address), index)
+    this.#addresses.set(index, address)
+  }
+
+  /** Where the node is that has, or had, this address: as a name in the DNS would say. */
+  resolve(address: Address): Address {
+    const index = this.placeOf(address)
+    return (index === undefined ? undefined : this.#addresses.get(index)) ?? address
   }
 
   placeOf(address: Address): number | undefined {
@@ -158,6 +169,19 @@ export class Network {
     if (times > 1) return void this.#blocked.set(direction, times - 1)
     this.#blocked.delete(direction)
     for (const links of this.#links.values()) links.unblocked(from, to)
+  }
+
+  /** No datagram passes from one node to the other, until unblocked as often as blocked. */
+  blockDatagrams(from: number, to: number): void {
+    const direction = from * PLACES + to
+    this.#datagramBlocks.set(direction, (this.#datagramBlocks.get(direction) ?? 0) + 1)
+  }
+
+  unblockDatagrams(from: number, to: number): void {
+    const direction = from * PLACES + to
+    const times = this.#datagramBlocks.get(direction) ?? 0
+    if (times > 1) this.#datagramBlocks.set(direction, times - 1)
+    else this.#datagramBlocks.delete(direction)
   }
 
   isBlocked(from: number, to: number): boolean {
@@ -223,10 +247,15 @@ export class Network {
       const clogged = place === undefined ? 0 : this.clogDelayMs(from.index, place)
       this.queue.after(slow * this.latencyMs() + clogged, () => {
         const target = this.listener(to)
-        if (target === undefined || this.isBlocked(from.index, target.index)) return
+        if (target === undefined || this.#swallows(from.index, target.index)) return
         target.packet(from.address, bytes)
       })
     }
+  }
+
+  #swallows(from: number, to: number): boolean {
+    if (this.isBlocked(from, to)) return true
+    return this.#datagramBlocks.size > 0 && this.#datagramBlocks.has(from * PLACES + to)
   }
 
   #lose(from: Endpoint, to: Address, bytes: Uint8Array, tooLong: boolean): void {

@@ -79,6 +79,21 @@ test('a restarted node has its identity and its disk, a higher generation and a 
   assert.deepEqual(second!.told[0], { type: 'start', seeds: [{ host: 'x', port: 1 }] })
 })
 
+test('keys are in effect before the node hears so, and a restarted node has them', () => {
+  const state = { entries: [], primary: undefined }
+  const { world, made } = started(1, (_node, event, _now, effects) => {
+    if (event.type === 'start') effects.push({ type: 'keyring', revision: 5, state })
+  })
+  world.run(100)
+  assert.deepEqual(made[0]!.told[1], { type: 'keyring-stored', revision: 5 })
+  world.nodes[0]!.crash()
+  world.nodes[0]!.start()
+  assert.deepEqual(
+    made.map(({ options }) => options.keyring),
+    [undefined, state],
+  )
+})
+
 test('a message travels through the real codec to the node that it is for', () => {
   const { world, made } = started(2, (_node, event, _now, effects) => {
     if (event.type !== 'request') return
@@ -105,7 +120,15 @@ test('a packet arrives with the address that it came from, a dial with who answe
     if (event.type !== 'request') return
     const peer = world.nodes[1]!
     const { id } = node.options.self
-    const ping = { type: 'ping', from: id, fromGeneration: 1, gossip: [], to: peer.id } as const
+    const ping = {
+      type: 'ping',
+      from: id,
+      fromGeneration: 1,
+      health: 0,
+      digest: 0,
+      gossip: [],
+      to: peer.id,
+    } as const
     effects.push({ type: 'packet', to: peer.address, packet: { ...ping, sequence: 3 } })
     effects.push({ type: 'dial', address: peer.address })
   })
@@ -225,10 +248,12 @@ test('a message to itself and an oversize packet are broken invariants', () => {
   assert.match(toItself.world.violation?.message ?? '', /sent to itself/)
   const large = started(1, (node, event, _now, effects) => {
     const { self } = node.options
-    const record = { info: self, generation: 1, incarnation: 0, state: 'alive' } as const
+    const info = { ...self, leaveLock: '00'.repeat(16) }
+    const record = { info, generation: 1, incarnation: 0, state: 'alive' } as const
     const gossip = Array.from({ length: 100 }, () => record)
-    const from = { from: self.id, fromGeneration: 1, gossip }
-    const packet = { type: 'ping', ...from, to: 'ffffffffffffffff' as NodeId, sequence: 1 } as const
+    const from = { from: self.id, fromGeneration: 1, health: 0, gossip }
+    const to = 'ffffffffffffffff' as NodeId
+    const packet = { type: 'ping', ...from, to, sequence: 1, digest: 0 } as const
     if (event.type === 'request') effects.push({ type: 'packet', to: self.address, packet })
   })
   large.world.nodes[0]!.request(GET, () => undefined)

@@ -14,6 +14,7 @@ import type { Address, ClusterId, NodeId } from '../src/core/std/ids.ts'
 import type { Instant, Now } from '../src/core/std/instant.ts'
 import { instant, NEVER } from '../src/core/std/instant.ts'
 import { DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX } from '../src/core/std/limits.ts'
+import type { KeyringState } from '../src/core/node/cluster-key.ts'
 import type { ClientReply, ClientRequest, NodeEffect, NodeEvent } from '../src/core/node/events.ts'
 import type { Node } from '../src/core/node/node.ts'
 import type { StoreEntry } from '../src/core/ports.ts'
@@ -61,10 +62,14 @@ export interface ProcessOptions {
   readonly cluster: ClusterId
   readonly disk: Disk
   readonly clock: ProcessClock
+  /** Where the keys of the cluster are kept: as durable as the disk. */
+  readonly keys: { install(state: KeyringState): void }
   /** Mutant: what read repair sends or stores is dropped. */
   readonly skipsReadRepair: boolean
   /** Called when the crash armed by `crashMidStep` has struck. */
   readonly crashed: () => void
+  /** Called when the node has left its cluster and waits to be stopped. */
+  readonly left: () => void
 }
 
 /** A client's request in flight. */
@@ -186,7 +191,7 @@ export class Process implements Endpoint, DiskListener {
     if (this.#held !== undefined) return this.whenRunning(() => this.packet(from, datagram))
     const packet = decodePacket(datagram, this.#options.cluster)
     if (typeof packet === 'string') return this.#violate('codec', `a packet is ${packet}`)
-    this.#tell('packet', packet.sequence, () => ({
+    this.#tell('packet', packet.type === 'gossip' ? 0 : packet.sequence, () => ({
       what: `packet ← ${this.#world.nameOf(packet.from)}`,
       text: describePacket(packet, datagram),
     }))
@@ -280,14 +285,25 @@ export class Process implements Endpoint, DiskListener {
         return this.#store(event, effect)
       case 'scan':
         return this.#options.disk.scan(effect.scan, effect.ranges)
+      case 'keyring':
+        return this.#installKeys(effect.revision, effect.state)
       case 'reply':
         return this.#reply(effect.client, effect.reply)
       case 'note':
         this.#world.count(effect.note.type)
+        if (effect.note.type === 'left') this.#options.left()
         return this.#tell('note', effect.note.type.length, () =>
           describeNote(effect.note, (id) => this.#world.nameOf(id)),
         )
     }
+  }
+
+  /** In effect at once, as in the real driver; the node hears of it when its step is over. */
+  #installKeys(revision: number, state: KeyringState): void {
+    this.#options.keys.install(state)
+    this.#world.queue.after(0, () => {
+      if (this.#alive) this.#local('keyring stored', { type: 'keyring-stored', revision })
+    })
   }
 
   #send(effect: NodeEffect & { readonly type: 'send' }): void {

@@ -5,10 +5,12 @@
 import { assert } from '../src/core/std/assert.ts'
 import { crc32 } from '../src/core/std/crc32.ts'
 import type { Address, ClusterId, NodeId } from '../src/core/std/ids.ts'
+import type { KeyringState } from '../src/core/node/cluster-key.ts'
 import type { NodeConfig } from '../src/core/node/config.ts'
 import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
 import type { NodeOptions } from '../src/core/node/node.ts'
 import { ProcessClock } from './clock.ts'
+import { simDigest } from './digest.ts'
 import type { DiskOptions } from './disk.ts'
 import { Disk, Table } from './disk.ts'
 import type { NodeMachine, Surroundings } from './process.ts'
@@ -55,18 +57,21 @@ export function addressOf(index: number): Address {
 
 export class SimNode {
   readonly index: number
-  readonly address: Address
   readonly disk: Disk
   // Ids of the disks that were lost, oldest first. Bounded by: the disks that faults wipe.
   readonly #formerIds: NodeId[] = []
   #id: NodeId
+  #address: Address
   readonly #world: Surroundings
   readonly #options: SimNodeOptions
   #generation = 0
   #starts = 0
   #process: Process | undefined
   #clock: ProcessClock | undefined
+  /** What it was last asked to keep of the cluster's keys. */
+  #keyring: KeyringState | undefined
   #resumedAtMs = -Infinity
+  #hasLeft = false
 
   constructor(world: Surroundings, options: SimNodeOptions) {
     const { seed, index } = options
@@ -74,15 +79,29 @@ export class SimNode {
     this.#options = options
     this.index = index
     this.#id = idOf(seed, index, 0)
-    this.address = addressOf(index)
+    this.#address = addressOf(index)
     const disk = { ...options.disk, answersBeforeSync: options.mutant === 'answer-before-sync' }
     this.disk = new Disk(world.queue, disk, stream(seed, 'disk', index))
-    world.network.place(this.address, index)
+    world.network.place(this.#address, index)
   }
 
   /** Who it is: what the disk remembers. */
   get id(): NodeId {
     return this.#id
+  }
+
+  /** Where it listens, or will when it is started. */
+  get address(): Address {
+    return this.#address
+  }
+
+  /** While it is down: from its next start on it listens somewhere else. */
+  move(): void {
+    assert(!this.isUp, `n${this.index + 1} moves while it runs`)
+    const { host, port } = this.#address
+    this.#address = { host, port: port + 1 }
+    this.#world.network.place(this.#address, this.index)
+    this.#world.tell(this.index, 'moved', port + 1, () => ({ text: `to port ${port + 1}` }))
   }
 
   /** Who it was before it lost a disk. */
@@ -93,6 +112,11 @@ export class SimNode {
   /** Whether it has ever run. */
   get hasStarted(): boolean {
     return this.#starts > 0
+  }
+
+  /** Whether it has left the cluster for good. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   /** How often it has been started. */
@@ -148,7 +172,10 @@ export class SimNode {
       birth: this.#formerIds.length === 0 ? options.birth : undefined,
       store: this.disk,
       checksum: crc32,
+      digest: simDigest,
+      leaveSecret: `${this.id}${generation.toString(16).padStart(16, '0')}`,
       rng: dice.fork(),
+      keyring: this.#keyring,
     })
     this.#process = new Process(this.#world, this.#processOptions(clock), machine)
     this.#process.start([...options.seeds, ...known])
@@ -237,6 +264,7 @@ export class SimNode {
       httpAddress: { host: this.address.host, port: PORT + 1000 },
       zone: 'default',
       weight: 1,
+      version: '0.0.0',
     }
   }
 
@@ -248,9 +276,27 @@ export class SimNode {
       cluster: this.#options.cluster,
       disk: this.disk,
       clock,
+      keys: {
+        install: (state) => {
+          this.#keyring = state
+        },
+      },
       skipsReadRepair: this.#options.mutant === 'no-read-repair',
       crashed: () => this.crash(),
+      left: () => this.#leftSoon(),
     }
+  }
+
+  /** The process ends when its node has left, after the step in which it says so. */
+  #leftSoon(): void {
+    const process = this.#process
+    this.#world.queue.after(0, () => {
+      if (process === undefined || this.#process !== process) return
+      this.#world.tell(this.index, 'gone', 0, () => ({ text: 'has left the cluster' }))
+      this.#hasLeft = true
+      this.#process = undefined
+      process.kill()
+    })
   }
 
   /**

@@ -176,12 +176,13 @@ export class World implements Surroundings, ClientWorld {
 
   /** What keeps the cluster from being whole; undefined: all nodes serve and agree that they do. */
   whatIsMissing(): string | undefined {
-    const born = this.nodes.filter((node) => node.hasStarted)
+    const born = this.nodes.filter((node) => node.hasStarted && !node.hasLeft)
     for (const node of born) {
       const name = `n${node.index + 1}`
       const view = node.machine?.view()
       if (view === undefined) return `${name} is down`
       if (!view.ready) return `${name} is not ready`
+      if (view.leaving !== undefined) return `${name} has not left yet`
       if (view.layout === undefined) return `${name} knows no layout`
       const { current, previous } = view.layout
       if (previous !== undefined) return `${name} has a layout in transition to v${current.version}`

@@ -224,7 +224,7 @@ type Buckets = ReadonlyMap<string, BucketProperties>
 function newestLayout(world: World, complete: boolean): Layout | undefined {
   let newest: Layout | undefined
   for (const node of world.nodes) {
-    if (!node.hasStarted) continue
+    if (!node.hasStarted || node.hasLeft) continue
     const view = node.machine?.view()
     if (view === undefined && !complete) continue
     const state = view?.layout
@@ -232,7 +232,7 @@ function newestLayout(world: World, complete: boolean): Layout | undefined {
     newest ??= state.current
     if (newest.hash !== state.current.hash) return undefined
   }
-  const started = world.nodes.filter((node) => node.hasStarted)
+  const started = world.nodes.filter((node) => node.hasStarted && !node.hasLeft)
   const roles = newest?.roles ?? []
   return started.every(({ id }) => roles.some((role) => role.node === id)) ? newest : undefined
 }

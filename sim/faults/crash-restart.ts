@@ -22,6 +22,8 @@ export interface CrashRestart {
   readonly midStepChance: number
   /** Chance that a restarted node is told the others' addresses. */
   readonly toldChance: number
+  /** Chance that it listens somewhere else from then on; without it, none. */
+  readonly movesChance?: number
 }
 
 /** A crash armed for the next step has struck by then: every node has a timer within a second. */
@@ -35,6 +37,7 @@ export function beginCrashRestart(world: World, fault: CrashRestart, rng: Prng):
     if (!victims.delete(victim)) return
     // The crash that was armed may not have struck yet.
     victim.crash()
+    if (rng.chance(fault.movesChance ?? 0)) victim.move()
     victim.start(rng.chance(fault.toldChance) ? othersOf(world, victim.index) : [])
   }
   const fell = (victim: SimNode): void => {

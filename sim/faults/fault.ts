@@ -11,10 +11,14 @@ import type { Clogged } from './clog.ts'
 import { beginClog } from './clog.ts'
 import type { CrashRestart } from './crash-restart.ts'
 import { beginCrashRestart } from './crash-restart.ts'
+import type { DatagramBlock } from './datagram-block.ts'
+import { beginDatagramBlock } from './datagram-block.ts'
 import type { FullDisk } from './full-disk.ts'
 import { beginFullDisk } from './full-disk.ts'
 import type { Join } from './join.ts'
 import { beginJoin } from './join.ts'
+import type { Leave } from './leave.ts'
+import { beginLeave } from './leave.ts'
 import type { Partition } from './partition.ts'
 import { beginPartition } from './partition.ts'
 import type { Pause } from './pause.ts'
@@ -32,6 +36,7 @@ export type Fault =
   | Partition
   | Swizzle
   | Clogged
+  | DatagramBlock
   | ClockJump
   | SlowDisk
   | FullDisk
@@ -39,6 +44,7 @@ export type Fault =
   | Wipe
   | RestoredBackup
   | Join
+  | Leave
 
 /** A fault that goes on until it is ended; ending it mends what it broke. */
 export interface RunningFault {
@@ -57,6 +63,8 @@ export function beginFault(world: World, fault: Fault, rng: Prng): RunningFault 
       return beginSwizzle(world, fault, rng)
     case 'clog':
       return beginClog(world, fault, rng)
+    case 'datagram-block':
+      return beginDatagramBlock(world, fault, rng)
     case 'clock-jump':
       return beginClockJump(world, fault, rng)
     case 'slow-disk':
@@ -71,5 +79,7 @@ export function beginFault(world: World, fault: Fault, rng: Prng): RunningFault 
       return beginBackup(world, fault, rng)
     case 'join':
       return beginJoin(world, fault, rng)
+    case 'leave':
+      return beginLeave(world, fault, rng)
   }
 }

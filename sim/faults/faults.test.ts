@@ -128,3 +128,35 @@ test('a join that has ended brings nobody', () => {
   world.run(100)
   assert.equal(up(world), 2)
 })
+
+test('nodes are asked to leave one after the other, as long as enough stay', () => {
+  const asked: string[] = []
+  const { create } = fakeNodes((node, event, _now, effects) => {
+    if (event.type !== 'request' || event.request.type !== 'leave') return
+    asked.push(node.options.self.id)
+    const { client } = event
+    const message = { outcome: 'rejected', needed: 0, got: 0, message: '' } as const
+    const copies = undefined
+    const leaving = { phase: 'waiting', waitsFor: undefined, partitions: 0, records: 0 } as const
+    // The first is refused, and may be asked again.
+    const result =
+      asked.length === 1
+        ? ({ ok: false, code: 'DND_ERR_NOT_READY', ...message } as const)
+        : ({ ok: true, leaving: { ...leaving, copies } } as const)
+    effects.push({ type: 'reply', client, reply: { type: 'leave', result } })
+    if (result.ok) effects.push({ type: 'note', note: { type: 'left' } })
+  })
+  const world = new World(quietWorld(5, create))
+  for (const node of world.nodes.slice(0, 4)) node.start()
+  const leave: Fault = { type: 'leave', betweenMs: [10, 20], stay: 2 }
+  const running = beginFault(world, leave, stream(1, 'fault'))
+  world.run(300)
+  running.end()
+  assert.equal(asked.length, 3)
+  assert.equal(up(world), 2)
+  const gone = world.nodes.filter(({ hasLeft }) => hasLeft).map(({ id }) => id)
+  assert.deepEqual(new Set(gone), new Set(asked.slice(1)))
+  world.nodes[4]!.start()
+  world.run(100)
+  assert.equal(up(world), 3, 'a fault that has ended asks nobody')
+})

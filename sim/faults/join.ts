@@ -6,6 +6,7 @@ import type { Prng } from '../../src/core/std/prng.ts'
 import type { Range } from '../seed.ts'
 import { within } from '../seed.ts'
 import type { World } from '../world.ts'
+import { othersOf } from '../world.ts'
 import type { RunningFault } from './fault.ts'
 
 export interface Join {
@@ -14,13 +15,18 @@ export interface Join {
   readonly betweenMs: Range
 }
 
+/** Whether the address by which all join may be that of nobody soon. */
+function isSeedGone({ nodes }: World): boolean {
+  return nodes.some(({ hasLeft, machine }) => hasLeft || machine?.view().leaving !== undefined)
+}
+
 export function beginJoin(world: World, fault: Join, rng: Prng): RunningFault {
   let ended = false
   const next = (): void => {
     const node = world.nodes.find((candidate) => !candidate.hasStarted)
     if (ended || node === undefined) return
     // While a disk is damaged no data may move: see `atlas.ts`.
-    if (world.atlas.mayMove()) node.start()
+    if (world.atlas.mayMove()) node.start(isSeedGone(world) ? othersOf(world, node.index) : [])
     world.queue.after(within(fault.betweenMs, rng), next)
   }
   world.queue.after(within(fault.betweenMs, rng), next)

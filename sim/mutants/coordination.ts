@@ -4,6 +4,7 @@ import { LOSS } from './versions.ts'
 
 const FORWARDS = 'src/core/node/forwards.js'
 const FRONTIER = 'src/core/node/frontier.js'
+const NODE = 'src/core/node/node.js'
 const READS = 'src/core/coordinator/reads.js'
 const WRITES = 'src/core/coordinator/writes.js'
 
@@ -40,8 +41,8 @@ export const COORDINATION: readonly Mutant[] = [
     patches: [
       {
         file: READS,
-        find: 'needed: Math.min(start.r, set.length)',
-        replace: 'needed: Math.max(1, Math.min(start.r, set.length) - 1)',
+        find: 'Math.min(start.r, candidates.length)',
+        replace: 'Math.max(1, Math.min(start.r, candidates.length) - 1)',
       },
       {
         file: READS,
@@ -64,9 +65,14 @@ export const COORDINATION: readonly Mutant[] = [
   },
   {
     name: 'dead-means-undelivered',
-    rule: 'that a member is said to be dead does not prove that it will not get what was sent (V2)',
+    rule: 'that a member is said to be suspect or dead does not prove that it will not get what was sent (V2)',
     instead: 'a write forwarded to it is sent to the next replica as well',
     patches: [
+      {
+        file: NODE,
+        find: 'listings.peerSuspected(peer);',
+        replace: 'listings.peerSuspected(peer);\n        this.#machines.forwards.memberDown(peer);',
+      },
       {
         file: FORWARDS,
         find: 'if (forwarded.target !== peer || !forwarded.sent)',

@@ -129,6 +129,27 @@ export const longPartition: Scenario = {
   ],
 }
 
+/** Longer than a crash may stay unnoticed by a node at its worst. */
+export const longAbsence: Scenario = {
+  ...STANDARD,
+  name: 'long-absence',
+  about: 'five nodes, of which one is down for more than a minute',
+  nodes: 5,
+  born: 5,
+  loadMs: 85_000,
+  workload: { ...STANDARD.workload, clientsPerNode: 1, thinkMs: [1_000, 2_500] },
+  faults: [
+    {
+      type: 'crash-restart',
+      victims: [1, 1],
+      betweenMs: [500, 1_500],
+      downMs: [90_000, 95_000],
+      midStepChance: 0,
+      toldChance: 0.5,
+    },
+  ],
+}
+
 /** One node becomes six while all of them lose power together, again and again. */
 export const growInTheDark: Scenario = {
   ...STANDARD,
@@ -210,6 +231,7 @@ export const GROUNDS: readonly Scenario[] = [
   singleCopies,
   movesOnBadDisks,
   longPartition,
+  longAbsence,
   growInTheDark,
   badDisks,
   rottenDisks,

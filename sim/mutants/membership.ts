@@ -2,8 +2,10 @@
 import type { Mutant } from './mutant.ts'
 
 const CLAIMS = 'src/core/membership/member-claims.js'
+const JUDGEMENT = 'src/core/membership/judgement.js'
 const OWN = 'src/core/membership/own-record.js'
-const SWIM = 'src/core/membership/swim.js'
+const RECONNECTS = 'src/core/membership/reconnects.js'
+const SUSPICION = 'src/core/membership/suspicion.js'
 const TABLE = 'src/core/membership/member-table.js'
 
 const REVIVES = `function revives(claim, held) {
@@ -60,53 +62,69 @@ export const MEMBERSHIP: readonly Mutant[] = [
     seedsMax: 10,
   },
   {
-    name: 'hearsay-is-proof',
-    rule: 'that a member lives again is believed when it has shown it itself (R3)',
-    instead: 'the word of another is enough',
-    patches: [
-      {
-        file: CLAIMS,
-        find: 'this.isShownLive(id) || this.#isProved(claim, now)',
-        replace: 'true',
-      },
-    ],
-    scenario: 'crash-restart',
-    by: ['membership', 'assertions'],
-    seedsMax: 10,
-  },
-  {
     name: 'dead-forgotten',
-    rule: 'the dead are remembered, and asked now and then (R5, R6)',
-    instead: 'after thirty seconds they are forgotten',
+    rule: 'the dead are remembered for a day, and as long as the layout names them (R5)',
+    instead: 'after ten seconds they are forgotten, whoever they are',
     patches: [
       {
         file: CLAIMS,
-        find: 'setSelf(record) {',
-        replace: `forget(id) {
-        this.#held.forget(id);
-        this.#shown.forget(id);
-        this.#contested.delete(id);
-        this.#forgotten(id);
-    }
-    setSelf(record) {`,
+        find: 'since(gone, now) >= this.#options.rememberedMs',
+        replace: 'since(gone, now) >= 10_000',
       },
       {
-        file: SWIM,
-        find: 'this.#packets.news.expire(now);',
-        replace: `this.#packets.news.expire(now);
-        this.deadSince ??= new Map();
-        for (const { info, state } of this.records()) {
-            if (state !== 'dead') this.deadSince.delete(info.id);
-            else if (!this.deadSince.has(info.id)) this.deadSince.set(info.id, now);
-            else if (now - this.deadSince.get(info.id) >= 30_000) {
-                this.deadSince.delete(info.id);
-                this.#claims.forget(info.id);
-            }
-        }`,
+        file: CLAIMS,
+        find: 'if (!this.#layout.has(id))',
+        replace: 'if (true)',
       },
     ],
     scenario: 'long-partition',
-    by: ['progress', 'membership'],
+    by: ['membership', 'progress'],
+    seedsMax: 10,
+  },
+  {
+    name: 'reconnect-never',
+    rule: 'now and then one of the dead is tried, for ever (R6)',
+    instead: 'nobody speaks to the dead',
+    patches: [
+      {
+        file: RECONNECTS,
+        find: 'if (now < this.#nextAt)',
+        replace: 'if (true)',
+      },
+    ],
+    scenario: 'long-partition',
+    by: ['membership', 'progress'],
+    seedsMax: 10,
+  },
+  {
+    name: 'suspicion-for-ever',
+    rule: 'a suspect that does not refute is dead when its time is over (R4)',
+    instead: 'it stays suspect',
+    patches: [
+      {
+        file: SUSPICION,
+        find: 'if (this.deadline(id) <= now)',
+        replace: 'if (false)',
+      },
+    ],
+    scenario: 'long-absence',
+    by: ['membership'],
+    seedsMax: 10,
+  },
+  {
+    name: 'accuser-raises',
+    rule: 'nobody but the member itself raises its incarnation (R2)',
+    instead: 'whoever accuses it says one more, to be heard',
+    patches: [
+      {
+        file: JUDGEMENT,
+        find: "const claim = { ...shown, state: 'suspect', accuser: this.#self };",
+        replace: `const incarnation = shown.incarnation + 1;
+        const claim = { ...shown, incarnation, state: 'suspect', accuser: this.#self };`,
+      },
+    ],
+    scenario: 'partition-heal',
+    by: ['membership'],
     seedsMax: 10,
   },
 ]

@@ -7,6 +7,7 @@ import type { Mutant } from './mutant.ts'
 
 const ACTOR = 'src/core/versions/actor.js'
 const BROKEN = 'src/core/node/broken-records.js'
+const CLAIMS = 'src/core/membership/member-claims.js'
 const CLOCK = 'src/core/versions/hybrid-clock.js'
 const RECEIVER = 'src/core/repair/transfer-receiver.js'
 const REPLICA = 'src/core/coordinator/replica.js'
@@ -112,6 +113,22 @@ export const UNNOTICED: readonly Unnoticed[] = [
     why:
       'every read of a rotten record starts its repair, which is faster than the next two ' +
       'writes',
+  },
+  {
+    name: 'hearsay-is-proof',
+    rule: 'that a member lives again is believed when it has shown it itself (R3)',
+    instead: 'the word of another is enough',
+    patches: [
+      {
+        file: CLAIMS,
+        find: 'this.isShownLive(id) || this.#isProved(claim, now)',
+        replace: 'true',
+      },
+    ],
+    scenario: 'crash-restart',
+    why:
+      'who is revived by hearsay is called dead again within seconds, long before the watcher ' +
+      'is sure; only where memory ends is he revived for ever, and here the layout names all',
   },
   {
     name: 'no-stall-guard',

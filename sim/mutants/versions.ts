@@ -162,8 +162,8 @@ export const VERSIONS: readonly Mutant[] = [
     patches: [
       {
         file: NODE,
-        find: "import { countPartitions } from './view.js';",
-        replace: `import { countPartitions } from './view.js';
+        find: "from './view.js';",
+        replace: `from './view.js';
 import { decodeRecord } from '../versions/record.js';
 function purging(store, checksum, wallMs) {
     const isOld = ({ value, stamp }) => value === undefined && stamp.ms < wallMs() - 5000;

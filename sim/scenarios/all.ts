@@ -2,6 +2,7 @@
 import { crashRestart, crashRestartFive, powerLoss } from './crash-restart.ts'
 import { diskFailure, diskFailureFive } from './disk-failure.ts'
 import { grow, joinUnderLoad, trouble } from './join.ts'
+import { leaveInTrouble, leaveUnderLoad } from './leave.ts'
 import { partitionHeal, partitionHealFive } from './partition-heal.ts'
 import { GROUNDS } from '../mutants/grounds.ts'
 import type { Scenario } from './scenario.ts'
@@ -17,6 +18,8 @@ export const SCENARIOS: readonly Scenario[] = [
   joinUnderLoad,
   grow,
   trouble,
+  leaveUnderLoad,
+  leaveInTrouble,
   diskFailure,
   diskFailureFive,
   ...SINGLE_FAULTS,

@@ -21,6 +21,7 @@ export const FAULT_NAMES = [
   'full-disk',
   'bit-rot',
   'wipe',
+  'datagram-block',
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 
@@ -54,6 +55,7 @@ export function faultNamed(name: FaultName, nodes: number, dice: Prng): Fault {
         downMs: upTo(12_000, dice),
         midStepChance: dice.pick([0, 0.5, 1]),
         toldChance: dice.fraction(),
+        movesChance: dice.pick([0, 0, 0.3, 1]),
       }
     case 'power-loss':
       return {
@@ -137,6 +139,13 @@ function diskOrClock(
         type: 'bit-rot',
         calmMs: atLeast(500, dice),
         share: [0, dice.pick([0.05, 0.5, 1])],
+      }
+    case 'datagram-block':
+      return {
+        type: 'datagram-block',
+        shapes: SHAPES,
+        calmMs: atLeast(200, dice),
+        lastsMs: upTo(20_000, dice),
       }
     case 'wipe':
       return { type: 'wipe', calmMs: atLeast(3_000, dice), downMs: upTo(8_000, dice) }

@@ -2,8 +2,9 @@
 import { DndError } from '../../src/core/errors.ts'
 import type { MemberRecord } from '../../src/core/membership/member.ts'
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
-import type { NodeView } from '../../src/core/node/view.ts'
+import type { MemberStanding, NodeView } from '../../src/core/node/view.ts'
 import type { Layout, LayoutState } from '../../src/core/placement/layout.ts'
+import { must } from '../../src/core/std/assert.ts'
 import type { NodeId } from '../../src/core/std/ids.ts'
 import { formatAddress } from '../../src/core/std/ids.ts'
 import type {
@@ -32,8 +33,17 @@ export function bucketJson(view: NodeView, name: string): BucketJson {
 }
 
 export function clusterJson(view: NodeView): ClusterJson {
-  const { cluster, self, members } = view
-  return { cluster, self: self.info.id, members: members.map(memberJson) }
+  const { cluster, self, clonedBy, leaving, members, standings } = view
+  return {
+    cluster,
+    self: self.info.id,
+    ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
+    ...(leaving === undefined ? {} : { leaving: leaving.phase }),
+    encryption: { mode: 'off' },
+    members: members.map((member) =>
+      memberJson(member, must(standings.get(member.info.id), 'the standing of a member')),
+    ),
+  }
 }
 
 export function layoutJson({ layout }: NodeView): LayoutJson {
@@ -46,13 +56,23 @@ export function layoutJson({ layout }: NodeView): LayoutJson {
   return moving === undefined ? json : { ...json, moving }
 }
 
-function memberJson({ info, state, generation, incarnation }: MemberRecord): MemberJson {
-  const { id, name, zone, weight } = info
+function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
+  const { info, state, generation, incarnation, degraded } = member
+  const { id, name, zone, weight, version } = info
+  const { suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   const addresses = {
     cluster: formatAddress(info.address),
     http: formatAddress(info.httpAddress),
   }
-  return { id, name, state, zone, weight, addresses, generation, incarnation }
+  return {
+    ...{ id, name, state, since: new Date(standing.sinceMs).toISOString() },
+    ...(suspectedBy.length > 0 && { suspectedBy }),
+    ...{ zone, weight, addresses, generation, incarnation, version },
+    ...(localHealth !== undefined && { localHealth }),
+    ...(roundTripMs !== undefined && { roundTripMs: Number(roundTripMs.toFixed(3)) }),
+    ...(degraded === true && { degraded }),
+    ...(isFlapping && { flapping: true }),
+  }
 }
 
 function movingJson(

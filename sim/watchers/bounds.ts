@@ -6,8 +6,10 @@
  * - **Detection.** A node probes the others in rounds, each once, in an order that is shuffled anew
  *   after each round: at worst a member is first in one round and last in the next, 2n − 1
  *   intervals apart (SWIM §4.3). The probe's failure shows at the end of its interval. So a member
- *   that is gone is called suspect within 2n intervals.
- * - **Suspicion.** It is called dead 3 · max(1, log10 n) intervals later (R4), unless it refutes.
+ *   that is gone is called suspect within 2n intervals. A node that mistrusts its own ears
+ *   stretches its intervals (R7); the time counts from when it is well again.
+ * - **Suspicion.** It is called dead 3 · max(1, log10 n) intervals later, or, where nobody
+ *   confirms, six times that (R4), unless it refutes.
  * - **Meeting again.** Two halves that have declared each other dead probe each other no more. Each
  *   node tries one of the dead every 10 to 30 seconds (R6). When all the dead are there in truth,
  *   the first try succeeds; each of them that is really gone may take a try of everybody's for
@@ -20,9 +22,12 @@
  * packets.
  */
 
-/** The upper end of the pause between two tries to reach one of the dead (`swim.ts`). */
+/** The upper end of the pause between two tries to reach one of the dead (`reconnects.ts`). */
 const RECONNECT_MS_MAX = 30_000
 const SLACK_MS = 5_000
+
+/** The longest suspicion, in units of the shortest. */
+const SUSPICION_STRETCH = 6
 
 /** How long a member that is gone may be seen alive by one who runs. */
 export function detectionBoundMs(members: number, probeIntervalMs: number): number {
@@ -31,7 +36,8 @@ export function detectionBoundMs(members: number, probeIntervalMs: number): numb
 
 /** How long it may be seen as anything but dead. */
 export function deathBoundMs(members: number, probeIntervalMs: number): number {
-  const suspicionMs = 3 * Math.max(1, Math.log10(members)) * probeIntervalMs
+  const shortestMs = 3 * Math.max(1, Math.log10(members)) * probeIntervalMs
+  const suspicionMs = SUSPICION_STRETCH * shortestMs
   return detectionBoundMs(members, probeIntervalMs) + suspicionMs
 }
 

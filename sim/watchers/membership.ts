@@ -75,9 +75,12 @@ export class MembershipWatcher implements Watcher {
     const wrong = unordered(memory, view) ?? overtaken(view, running)
     if (wrong !== undefined) return wrong
     memory.members = view.members
-    // Who stands still hears nothing, and starts anew to count when it goes on.
-    if (observer.isPaused) memory.seenAliveSinceMs.clear()
-    if (observer.isPaused) memory.seenUndeadSinceMs.clear()
+    // Who stands still hears nothing, and who mistrusts its ears seldom asks: both start anew to
+    // count when that is over.
+    if (observer.isPaused || view.swim.localHealth > 0) {
+      memory.seenAliveSinceMs.clear()
+      memory.seenUndeadSinceMs.clear()
+    }
     return (
       this.#incomplete(memory, view, gone, moment) ??
       this.#inaccurate(memory, view, running, gone, moment)

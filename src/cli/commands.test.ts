@@ -244,10 +244,7 @@ describe('the cluster', () => {
       out,
       /\nmembers +2 of 3 alive\nlayout +version 3\npartitions +8 of 8 have a quorum, 0 have all/,
     )
-    assert.match(
-      out,
-      /\nnode1 \* +alive +default +100 +127\.0\.0\.1:6001 +127\.0\.0\.1:5001 +1700000000 +00000000000000a1\n/,
-    )
+    assert.match(out, /\nnode1 \* +alive +\d+ d ago +default +- +- +0\.1\.0 +127\.0\.0\.1:6001\n/)
     assert.match(out, /\nnode3 +dead /)
     const json = JSON.parse(await output(['status', '--json'])) as {
       health: object
@@ -311,6 +308,23 @@ describe('the cluster', () => {
     node.healthJson = before
     assert.equal(code, 1)
     assert.match(out, /^unavailable: .*\na read failed: too few\n/)
+  })
+
+  test('health tells of a clone, and of a bad connection', async () => {
+    const before = node.healthJson
+    node.healthJson = {
+      ...before,
+      status: 'unavailable',
+      degraded: true,
+      clonedBy: '10.0.0.9:5001',
+    }
+    const { code, out } = await dnd(['health'])
+    node.healthJson = before
+    assert.equal(code, 1)
+    assert.match(
+      out,
+      /\nthis node is slow or badly connected\nanother process .* 10\.0\.0\.9:5001: /,
+    )
   })
 
   test('version tells ours and that of Node', async () => {

@@ -4,9 +4,9 @@ import type { CliContext } from './context.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
 import type { Style } from './terminal.ts'
-import { count } from './terminal.ts'
+import { count, printable } from './terminal.ts'
 
-const STATUS_STYLE: Readonly<Record<HealthJson['status'], Style>> = {
+export const HEALTH_STYLE: Readonly<Record<HealthJson['status'], Style>> = {
   healthy: 'green',
   degraded: 'yellow',
   unavailable: 'red',
@@ -28,8 +28,14 @@ async function health(options: ServerOptions, context: CliContext): Promise<void
   if (options.json === true) return out.json(answer)
   const { withQuorum, total, allUp } = answer.partitions
   await out.line(
-    `${out.paint(STATUS_STYLE[answer.status], answer.status)}: ` +
+    `${out.paint(HEALTH_STYLE[answer.status], answer.status)}: ` +
       `${withQuorum} of ${count(total, 'partition')} have a quorum, ${allUp} all replicas`,
   )
+  if (answer.degraded === true) await out.line('this node is slow or badly connected')
+  if (answer.clonedBy !== undefined)
+    await out.line(
+      `another process has the identity of this node and listens on ${printable(answer.clonedBy)}: ` +
+        'both refuse all writes; stop one of the two and restart the other',
+    )
   if (!answer.read.ok) await out.line(`a read failed: ${answer.read.detail}`)
 }

@@ -13,8 +13,7 @@ const BIRTH_FIELDS: readonly ConfigField[] = ['partitions', 'replicas']
 export type NodeOptions = Readonly<Record<string, string | boolean | undefined>>
 
 export function withNodeOptions(command: Command, mode: StartMode): Command {
-  for (const description of fieldsOf(mode))
-    command.option(`${flagOf(description.field)} <${placeholder(description)}>`, help(description))
+  for (const description of fieldsOf(mode)) command.option(flag(description), help(description))
   command.option(
     '--config <file>',
     'read settings from this JSON file (DND_CONFIG; default: ./dnd.config.json if there is one)',
@@ -30,8 +29,8 @@ export function nodeConfig(
 ): NodeServerConfig {
   const flags: Partial<Record<ConfigField | 'config', string | readonly string[]>> = { seeds }
   for (const name of [...fieldsOf(mode).map(({ field }) => field), 'config'] as const) {
-    const text = options[name]
-    if (typeof text === 'string') flags[name] = text
+    const value = options[name]
+    if (value !== undefined) flags[name] = String(value)
   }
   const sources: ConfigSources = { mode, flags, env: context.env, cwd: context.cwd }
   return loadConfig(sources).config
@@ -43,7 +42,9 @@ function fieldsOf(mode: StartMode): readonly FieldDescription[] {
   )
 }
 
-const placeholder = ({ placeholder: text }: FieldDescription): string => text.toLowerCase()
+function flag({ field, kind, placeholder }: FieldDescription): string {
+  return kind === 'boolean' ? flagOf(field) : `${flagOf(field)} <${placeholder.toLowerCase()}>`
+}
 
 function help({ field, about, fallback }: FieldDescription): string {
   return `${about.replaceAll('`', '')} (${environmentOf(field)}; default: ${fallback})`

@@ -11,6 +11,8 @@ import { addGet } from './get.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
 import { addJoin } from './join.ts'
+import { addKeys } from './keys.ts'
+import { addLeave } from './leave.ts'
 import { addList } from './list.ts'
 import { addPut } from './put.ts'
 import { addRing } from './ring.ts'
@@ -44,7 +46,7 @@ export function createProgram(context: CliContext): Command {
         .helpGroup('Other:'),
     )
   program.commandsGroup('A cluster:')
-  for (const add of [addDemo, addStart, addJoin, addStatus, addRing, addHealth])
+  for (const add of [addDemo, addStart, addJoin, addLeave, addStatus, addRing, addHealth, addKeys])
     add(program, context)
   program.commandsGroup('Data:')
   for (const add of [addGet, addPut, addDelete, addList, addBucket, addImport, addExport])

@@ -1,4 +1,5 @@
 /** `start` and `join`: one node in this process, until it is told to stop. */
+import { resolve } from 'node:path'
 import type { NodeServer } from '../server/node-server.ts'
 import type { NodeServerConfig } from '../server/config.ts'
 import type { CliContext } from './context.ts'
@@ -13,6 +14,11 @@ export interface ReadyMessage {
   readonly clusterAddress: string
 }
 
+/** What it tells before it ends because it has left its cluster. */
+export interface LeftMessage {
+  readonly type: 'dnd-left'
+}
+
 export async function runNode(
   config: NodeServerConfig,
   json: boolean,
@@ -22,15 +28,26 @@ export async function runNode(
   // them.
   const { startNodeServer } = await import('../server/node-server.ts')
   const server = await startNodeServer(config)
+  let hasLeft = false
+  void server.left.then(() => {
+    hasLeft = true
+  })
   const unsubscribe = stopWhenTold(server, context)
   await Promise.race([server.ready, server.stopped])
   await announce(server, json, context)
   try {
     await server.stopped
+    if (hasLeft) process.send?.({ type: 'dnd-left' } satisfies LeftMessage)
+    if (hasLeft && !json) await context.out.line(leftText(server.name, config))
   } finally {
     unsubscribe()
     if (process.connected) process.disconnect()
   }
+}
+
+function leftText(name: string, { engine, data }: NodeServerConfig): string {
+  const what = `${name} has left; its data is on the other nodes`
+  return engine === 'memory' ? what : `${what}; its directory ${resolve(data)} can be deleted`
 }
 
 function stopWhenTold(server: NodeServer, context: CliContext): () => void {

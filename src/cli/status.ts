@@ -8,42 +8,46 @@ import type {
 import type { DndClient } from '../../packages/client/src/client.ts'
 import { DndClientError } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
+import { HEALTH_STYLE } from './health.ts'
+import { memberTable } from './member-table.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
-import { table } from './table.ts'
-import type { Style, Terminal } from './terminal.ts'
+import { statusNotes } from './status-notes.ts'
+import type { Terminal } from './terminal.ts'
 import { count, printable } from './terminal.ts'
 
-const STATE_STYLE: Readonly<Record<string, Style>> = {
-  alive: 'green',
-  suspect: 'yellow',
-  dead: 'red',
-  left: 'gray',
+interface StatusOptions extends ServerOptions {
+  readonly wide?: boolean
 }
 
 export function addStatus(program: Command, context: CliContext): void {
   const command = program
     .command('status')
     .description('show the members of the cluster, their states and what can be served')
-    .action((options: ServerOptions) => status(options, context))
+    .option('--wide', 'show all columns, however wide the terminal')
+    .action((options: StatusOptions) => status(options, context))
   withServer(command)
-  examples(command, ['dnd status', 'dnd status --server http://127.0.0.1:6002 --json'])
+  examples(command, [
+    'dnd status',
+    'dnd status --wide',
+    'dnd status --server http://127.0.0.1:6002 --json',
+  ])
 }
 
-export interface Status {
+interface Status {
   readonly cluster: ClusterJson
   readonly health: HealthJson
   /** undefined: the node has not heard of one yet. */
   readonly layout: LayoutJson | undefined
 }
 
-async function status(options: ServerOptions, context: CliContext): Promise<void> {
+async function status(options: StatusOptions, context: CliContext): Promise<void> {
   const found = await readStatus(clientOf(options, context))
   if (options.json === true) return context.out.json(statusJson(found))
-  await context.out.line(statusText(found, context.out))
+  await context.out.line(statusText(found, options.wide === true, context.out))
 }
 
-export async function readStatus(client: DndClient): Promise<Status> {
+async function readStatus(client: DndClient): Promise<Status> {
   const [cluster, health, layout] = await Promise.all([
     client.cluster(),
     client.health(),
@@ -64,38 +68,35 @@ function statusJson({ cluster, health, layout }: Status): unknown {
   }
 }
 
-export function statusText(found: Status, out: Terminal): string {
-  const { members, self } = found.cluster
-  const head = ['NAME', 'STATE', 'ZONE', 'WEIGHT', 'HTTP', 'CLUSTER', 'GENERATION', 'ID']
-  const rows = [...members]
-    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
-    .map((member) => memberRow(member, self, out))
-  return `${summary(found, out).join('\n')}\n\n${table(head, rows)}\n\n* answered this question`
-}
-
-function memberRow(member: MemberJson, self: string, out: Terminal): string[] {
+function statusText(found: Status, wide: boolean, out: Terminal): string {
+  const { self } = found.cluster
+  const members = found.cluster.members.toSorted((a, b) =>
+    a.name.localeCompare(b.name, 'en', { numeric: true }),
+  )
+  const { text, missing } = memberTable(members, { self, wide, nowMs: Date.now() }, out)
+  const left = missing.map((head) => head.toLowerCase()).join(', ')
+  const notes = statusNotes({ ...found.cluster, members }, out)
+  const last = `* answered this question${left === '' ? '' : `; no room for ${left}: see --wide`}`
   return [
-    printable(member.name) + (member.id === self ? ' *' : ''),
-    out.paint(STATE_STYLE[member.state] ?? 'reset', member.state),
-    printable(member.zone),
-    String(member.weight),
-    printable(member.addresses.http),
-    printable(member.addresses.cluster),
-    String(member.generation),
-    member.id,
-  ]
+    ...summary(found, out),
+    '',
+    text,
+    '',
+    ...(notes.length === 0 ? [] : [...notes, '']),
+    out.wrap(last),
+  ].join('\n')
 }
 
 function summary({ cluster, health, layout }: Status, out: Terminal): string[] {
   const { total, withQuorum, allUp } = health.partitions
-  const alive = cluster.members.filter((member) => member.state === 'alive').length
   const quorum = `${withQuorum} of ${total} have a quorum`
   const lines = [
-    `cluster     ${cluster.cluster}, ${health.status}`,
-    `members     ${alive} of ${cluster.members.length} alive`,
+    `cluster     ${cluster.cluster}, ${out.paint(HEALTH_STYLE[health.status], health.status)}`,
+    `members     ${membersText(cluster.members)}`,
     `layout      ${layoutText(layout)}`,
     `partitions  ${withQuorum === total ? quorum : out.paint('red', quorum)}, ${allUp} have all replicas up`,
   ]
+  lines.push(`encryption  ${encryptionText(cluster.encryption)}`)
   const { pending, records } = health.transfers
   if (pending > 0)
     lines.push(
@@ -103,6 +104,17 @@ function summary({ cluster, health, layout }: Status, out: Terminal): string[] {
     )
   if (!health.ready) lines.push(out.paint('yellow', 'this node is not ready to serve yet'))
   return lines
+}
+
+/** Who has left is not missed. */
+function membersText(members: readonly MemberJson[]): string {
+  const left = members.filter(({ state }) => state === 'left').length
+  const alive = members.filter(({ state }) => state === 'alive').length
+  return `${alive} of ${members.length - left} alive${left === 0 ? '' : `, ${left} left`}`
+}
+
+function encryptionText({ mode, key }: ClusterJson['encryption']): string {
+  return key === undefined ? mode : `${mode}, primary key ${printable(key)}`
 }
 
 function layoutText(layout: LayoutJson | undefined): string {

@@ -35,6 +35,19 @@ export class Terminal {
     await this.write(`${JSON.stringify(value)}\n`)
   }
 
+  /** On a terminal, lines that break between words and not within them. For text without paint. */
+  wrap(text: string): string {
+    if (!this.isTTY) return text
+    const lines: string[] = []
+    for (const word of text.split(' ')) {
+      const last = lines.at(-1)
+      if (last !== undefined && last.length + 1 + word.length <= this.columns)
+        lines[lines.length - 1] = `${last} ${word}`
+      else lines.push(word)
+    }
+    return lines.join('\n')
+  }
+
   paint(style: Style, text: string): string {
     // Ours to decide: the stream may be another than the one that Node would look at.
     return this.colour ? styleText(style, text, { validateStream: false }) : text

@@ -55,6 +55,14 @@ test('every failure of a request has a code that is told over HTTP', () => {
     DND_ERR_BAD_BUCKET: 400,
     DND_ERR_BUCKET_NOT_EMPTY: 409,
     DND_ERR_LAYOUT_CHANGING: 503,
+    DND_ERR_CLONED_IDENTITY: 503,
+    DND_ERR_LAST_NODE: 409,
+    DND_ERR_BAD_CLUSTER_KEY: 400,
+    DND_ERR_TOO_MANY_CLUSTER_KEYS: 409,
+    DND_ERR_CLUSTER_KEY_UNKNOWN: 404,
+    DND_ERR_CLUSTER_KEY_MISSING: 409,
+    DND_ERR_CLUSTER_KEY_IN_USE: 409,
+    DND_ERR_NOT_ENCRYPTED: 409,
   } as const satisfies Record<FailureCode, number> & Partial<Record<ErrorCode, number>>
   for (const [code, status] of Object.entries(failures))
     assert.equal(ERRORS[code as FailureCode].status, status, code)

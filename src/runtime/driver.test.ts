@@ -48,6 +48,8 @@ class Bench {
   readonly driver: Driver
   /** What the node asks for when it is told an event. */
   react: (event: NodeEvent) => NodeEffect[] = () => []
+  /** Why keys cannot be installed; undefined: they can. */
+  installFailure: string | undefined
   /** What an adapter does at once when it is called. */
   onCall: (call: string) => void = () => undefined
   deadline: number = NEVER
@@ -101,6 +103,12 @@ class Bench {
           ...{ commit: call('commit'), scan: call('scan') },
           ...{ get: () => undefined, getDurable: () => undefined, close },
         },
+        keyring: {
+          install: () => {
+            this.log.push('install')
+            return this.installFailure
+          },
+        },
       },
       seeds,
     )
@@ -148,6 +156,28 @@ test('effects are executed in the order asked for, each by its adapter', () => {
   ])
   assert.deepEqual(bench.notes, [{ type: 'hedged' }])
   assert.equal(bench.driver.commits, 1)
+})
+
+test('keys are installed at once, and the node hears in its next step whether they could be', () => {
+  const bench = new Bench()
+  bench.start()
+  bench.log.length = 0
+  const state = { entries: [], primary: undefined }
+  const keyring = (revision: number): NodeEffect => ({ type: 'keyring', revision, state })
+  bench.react = (event) => (event.type === 'message' ? [keyring(1), store(1)] : [])
+  bench.message()
+  assert.deepEqual(bench.log, ['message', 'install', 'commit 1', 'keyring-stored'])
+  bench.log.length = 0
+  bench.installFailure = 'no space left on device'
+  const heard: NodeEvent[] = []
+  bench.react = (event) => {
+    heard.push(event)
+    return event.type === 'message' ? [keyring(2)] : []
+  }
+  bench.message()
+  assert.deepEqual(bench.log, ['message', 'install', 'keyring-failed'])
+  const reason = 'no space left on device'
+  assert.deepEqual(heard.at(-1), { type: 'keyring-failed', revision: 2, reason })
 })
 
 test('an event that comes while effects are executed waits for the next step', () => {
@@ -377,6 +407,23 @@ test('faults are counted by transport, and told to nobody else', () => {
   assert.ok(bench.lines.every((line) => line.startsWith('debug')))
 })
 
+test('faults about settings are told to people, of each source and cause once a minute', () => {
+  const bench = new Bench()
+  bench.start()
+  bench.lines.length = 0
+  const fault = (source: string, cause = 'unknown-key') =>
+    bench.driver.datagramListener.fault(cause, `from ${source}`, source)
+  for (let i = 0; i < 3; i++) fault('10.0.0.1:5001')
+  fault('10.0.0.2:5001')
+  fault('10.0.0.2:5001', 'plain-refused')
+  bench.driver.linkListener.fault('unknown-key', 'from 10.0.0.1', '10.0.0.1:5001')
+  bench.monotonic += 60_000
+  fault('10.0.0.1:5001')
+  const levels = bench.lines.map((line) => line.split(':')[0])
+  assert.deepEqual(levels, ['info', 'debug', 'debug', 'info', 'info', 'info', 'info'])
+  assert.equal(bench.faults.length, 7)
+})
+
 test('it is ready when the node says so', async () => {
   const bench = new Bench()
   let isReady = false
@@ -393,7 +440,16 @@ test('it is ready when the node says so', async () => {
 })
 
 test('each note has its level: what someone must look at, what changed, and what is only counted', () => {
-  const info = { id: B, name: 'node2', address: HERE, httpAddress: HERE, zone: 'z', weight: 1 }
+  const info = {
+    id: B,
+    name: 'node2',
+    address: HERE,
+    httpAddress: HERE,
+    zone: 'z',
+    weight: 1,
+    version: '1.0.0',
+    leaveLock: '00'.repeat(16),
+  }
   const key = new Uint8Array([1, 2])
   const notes: [Note, string][] = [
     [{ type: 'member', member: info, from: 'alive', to: 'dead' }, 'info'],
@@ -401,7 +457,7 @@ test('each note has its level: what someone must look at, what changed, and what
     [{ type: 'refuted', incarnation: 1 }, 'info'],
     [{ type: 'ready' }, 'info'],
     [{ type: 'transferred', partition: 1, records: 2 }, 'debug'],
-    [{ type: 'cloned-identity', address: HERE }, 'error'],
+    [{ type: 'cloned-identity', address: HERE, generation: 6 }, 'error'],
     [{ type: 'unreadable', key }, 'error'],
     [{ type: 'amnesia', partition: 3 }, 'error'],
     [{ type: 'store-failed', reason: 'disk full' }, 'error'],

@@ -20,18 +20,22 @@ import type {
   NodeEvent,
   Note,
 } from '../core/node/events.ts'
+import type { KeyringState } from '../core/node/cluster-key.ts'
+import type { LeavePhase } from '../core/node/leaving.ts'
 import type { Node } from '../core/node/node.ts'
 import type { NodeView } from '../core/node/view.ts'
 import type { StoreEntry } from '../core/ports.ts'
-import { unreachable } from '../core/std/assert.ts'
+import { must, unreachable } from '../core/std/assert.ts'
 import type { Address, NodeId } from '../core/std/ids.ts'
 import type { Instant, Now } from '../core/std/instant.ts'
 import { instant, NEVER } from '../core/std/instant.ts'
 import type { PeerMessage } from '../core/wire/messages.ts'
+import { OnceAMinute } from './once-a-minute.ts'
 import type {
   DatagramListener,
   Datagrams,
   Gateway,
+  KeyringStore,
   LinkListener,
   Links,
   Log,
@@ -45,6 +49,8 @@ export interface DriverParts {
   readonly links: Links
   readonly datagrams: Datagrams
   readonly store: Store
+  /** undefined: the node has nothing to do with keys. */
+  readonly keyring?: KeyringStore | undefined
 }
 
 /** Who counts what happens. */
@@ -79,6 +85,7 @@ export class Driver implements Gateway {
   readonly #clients = new Map<number, Done>()
   // Replies to requests whose `submit` has not returned yet.
   #early: { readonly done: Done; readonly reply: ClientReply }[] = []
+  readonly #told = new OnceAMinute()
   #parts: DriverParts | undefined
   #client = 0
   #commits = 0
@@ -91,10 +98,16 @@ export class Driver implements Gateway {
   /** Settles when the node serves. */
   readonly ready: Promise<void>
   #settleReady: () => void = () => undefined
+  /** Settles when the node has left its cluster, and waits to be stopped. */
+  readonly left: Promise<void>
+  #settleLeft: () => void = () => undefined
 
   constructor(options: { log: Log; observer: Observer; clocks: Clocks }) {
     this.ready = new Promise((resolve) => {
       this.#settleReady = resolve
+    })
+    this.left = new Promise((resolve) => {
+      this.#settleLeft = resolve
     })
     this.#log = options.log
     this.#observer = options.observer
@@ -123,13 +136,15 @@ export class Driver implements Gateway {
       this.#log.info('no connection', { host: address.host, port: address.port, reason })
       this.#run({ type: 'dial-failed', address, reason })
     },
-    fault: (cause: string, detail: string) => this.#onFault('tcp', cause, detail),
+    fault: (cause: string, detail: string, source?: string) =>
+      this.#onFault('tcp', cause, detail, source),
   }
 
   readonly datagramListener: DatagramListener = {
     packet: (packet: SwimPacket, address: Address) =>
       this.#run({ type: 'packet', packet, address }),
-    fault: (cause: string, detail: string) => this.#onFault('udp', cause, detail),
+    fault: (cause: string, detail: string, source?: string) =>
+      this.#onFault('udp', cause, detail, source),
   }
 
   readonly storeListener: StoreListener = {
@@ -213,11 +228,20 @@ export class Driver implements Gateway {
         return links.dial(effect.address)
       case 'scan':
         return store.scan(effect.scan, effect.ranges)
+      case 'keyring':
+        return this.#installKeys(effect.revision, effect.state)
       case 'note':
         return this.#onNote(effect.note)
       default:
         return unreachable(effect)
     }
+  }
+
+  #installKeys(revision: number, state: KeyringState): void {
+    const { keyring } = must(this.#parts, 'the parts of a node that runs')
+    const failure = must(keyring, 'where keys are kept').install(state)
+    if (failure === undefined) this.#run({ type: 'keyring-stored', revision })
+    else this.#run({ type: 'keyring-failed', revision, reason: failure })
   }
 
   #reply(client: number, reply: ClientReply): void {
@@ -252,16 +276,28 @@ export class Driver implements Gateway {
     this.#run({ type: 'tick' })
   }
 
-  #onFault(transport: 'tcp' | 'udp', cause: string, detail: string): void {
+  #onFault(transport: 'tcp' | 'udp', cause: string, detail: string, source?: string): void {
     this.#observer.fault(transport, cause)
-    this.#log.debug('refused', { transport, cause, detail })
+    const fields = { transport, cause, detail }
+    const what = `${transport} ${cause} ${source}`
+    if (source !== undefined && this.#told.isDue(what, this.#clocks.monotonic()))
+      this.#log.info('refused', fields)
+    else this.#log.debug('refused', fields)
   }
 
   #onNote(note: Note): void {
     this.#observer.note(note)
     if (note.type === 'ready') this.#settleReady()
+    if (note.type === 'left') this.#settleLeft()
     logNote(this.#log, note)
   }
+}
+
+const LEAVE_TEXT: Readonly<Record<LeavePhase, string>> = {
+  waiting: 'leaving: waits for a layout without this node',
+  moving: 'leaving: the other nodes take over its data',
+  telling: 'leaving: the other nodes have its data; waits until all of them know',
+  left: 'leaving: says goodbye',
 }
 
 function logNote(log: Log, note: Note): void {
@@ -277,12 +313,31 @@ function logNote(log: Log, note: Note): void {
       return log.debug('partition received', { partition: note.partition, records: note.records })
     case 'ready':
       return log.info('ready')
+    case 'cluster-keys':
+      return log.info('the keys of this node have changed', {
+        keys: note.keys,
+        primary: note.primary,
+      })
+    case 'leaving':
+      return log.info(LEAVE_TEXT[note.phase])
+    case 'left':
+      return log.info('this node has left the cluster')
     case 'refuted':
       return log.info('refuted a suspicion about this node', { incarnation: note.incarnation })
     case 'cloned-identity':
       return log.error(
         "another process runs with this node's identity: was its data directory copied?",
         { ...note.address },
+      )
+    case 'stalled':
+      return log.info('this process stood still; it accuses nobody of the silence', {
+        seconds: Math.round(note.gap / 100) / 10,
+      })
+    case 'degraded':
+      return log.info(
+        note.isDegraded
+          ? 'this node is slow or badly connected: the others ask somebody else first'
+          : 'this node is well again',
       )
     case 'unreadable':
       return log.error('a record is damaged and is being repaired from its replicas', {

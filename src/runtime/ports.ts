@@ -3,6 +3,7 @@
  * serves clients. Adapters report back through the listener that they are given; none of these
  * methods throws or waits.
  */
+import type { ClusterKey, KeyId, KeyringState } from '../core/node/cluster-key.ts'
 import type { ClientReply, ClientRequest } from '../core/node/events.ts'
 import type { NodeView } from '../core/node/view.ts'
 import type { SwimPacket } from '../core/membership/messages.ts'
@@ -33,8 +34,12 @@ export interface LinkListener {
   linkDown(peer: NodeId, reason: string): void
   dialed(address: Address, peer: NodeId): void
   dialFailed(address: Address, reason: string): void
-  /** Something hostile or broken arrived: counted by `cause`, logged with `detail`, dropped. */
-  fault(cause: string, detail: string): void
+  /**
+   * Something hostile or broken arrived: counted by `cause`, logged with `detail`, dropped. With
+   * `source` it is about the settings of two nodes, so that people should see it: of each source
+   * and cause once a minute.
+   */
+  fault(cause: string, detail: string, source?: string): void
 }
 
 /** UDP between nodes. */
@@ -45,7 +50,40 @@ export interface Datagrams {
 
 export interface DatagramListener {
   packet(packet: SwimPacket, from: Address): void
-  fault(cause: string, detail: string): void
+  /** As {@link LinkListener.fault}. */
+  fault(cause: string, detail: string, source?: string): void
+}
+
+/**
+ * Whether traffic between nodes is encrypted. The middle two are for turning it on in a running
+ * cluster, one rolling restart for each: first all accept it, then all use it, then all demand it.
+ */
+export type EncryptionMode =
+  /** Plain; what is encrypted is refused. */
+  | 'off'
+  /** Both are heard, what leaves is plain. */
+  | 'accept'
+  /** Both are heard, what leaves is encrypted. */
+  | 'prefer'
+  /** Encrypted; what is plain is refused. */
+  | 'required'
+
+/** The cluster keys of this node, as UDP and TCP use them; asked anew for each packet and link. */
+export interface Keyring {
+  readonly mode: EncryptionMode
+  /** What leaves is sealed with it; undefined iff `mode` is `off`. */
+  readonly primary: ClusterKey | undefined
+  /** Any installed key opens what arrives. */
+  find(id: KeyId): ClusterKey | undefined
+}
+
+/** Where the cluster's keys are kept, and taken from for all that leaves and arrives. */
+export interface KeyringStore {
+  /**
+   * Durable before it returns, and in effect for the next packet and link. The reason when it
+   * cannot be stored; then everything stays as it was.
+   */
+  install(state: KeyringState): string | undefined
 }
 
 /** The node's embedded store. */

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net'
 import * as v from 'valibot'
+import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
 import { parseAddress } from '../core/std/ids.ts'
 
@@ -18,6 +19,13 @@ export type ConfigField =
   | 'zone'
   | 'weight'
   | 'engine'
+  | 'key'
+  | 'keyFile'
+  | 'encryption'
+  | 'allowPlaintextClusterTraffic'
+  | 'tlsCert'
+  | 'tlsKey'
+  | 'tlsCa'
   | 'partitions'
   | 'replicas'
   | 'logLevel'
@@ -32,21 +40,24 @@ export type ConfigField =
 export interface FieldDescription {
   readonly field: ConfigField
   /** How a flag or an environment variable, always text, becomes a value. */
-  readonly kind: 'text' | 'number' | 'list'
-  /** What stands after the flag in help texts. */
+  readonly kind: 'text' | 'number' | 'list' | 'boolean'
+  /** What stands after the flag in help texts; nothing after the flag of a boolean. */
   readonly placeholder: string
   readonly schema: v.GenericSchema
   /** Completes "… is not". */
   readonly allowed: string
   /** As the documentation shows it; the value itself where it is fixed. */
-  readonly fallback: string | number
+  readonly fallback: string | number | boolean
   readonly about: string
+  /** Never shown, not even to say that it is wrong. */
+  readonly isSecret?: true
 }
 
 /** Where cluster traffic goes when an address names no port. */
 export const CLUSTER_PORT_DEFAULT = 5001
 export const HTTP_PORT_DEFAULT = 6001
 export const ENGINES = ['lmdb', 'memory'] as const
+export const ENCRYPTION_MODES = ['off', 'accept', 'prefer', 'required'] as const
 export const LOG_LEVELS = ['error', 'info', 'debug'] as const
 export type Engine = (typeof ENGINES)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -78,6 +89,13 @@ const shortText: Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> = {
   ),
   allowed: `1 to ${NAME_BYTES_MAX} bytes of printable text`,
 }
+
+/** In a configuration file, relative to that file. */
+const path: Pick<FieldDescription, 'schema' | 'kind'> = {
+  kind: 'text',
+  schema: v.pipe(v.string(), v.regex(/^[^\0]+$/)),
+}
+const file = { ...path, allowed: 'the path of a file', placeholder: 'FILE', fallback: 'none' }
 
 const port = { ...whole(0, 65_535), placeholder: 'PORT' }
 const milliseconds = (min: number, max: number) => ({ ...whole(min, max), placeholder: 'MS' })
@@ -140,9 +158,8 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
   },
   {
     field: 'data',
-    kind: 'text',
+    ...path,
     placeholder: 'DIR',
-    schema: v.pipe(v.string(), v.regex(/^[^\0]+$/)),
     allowed: 'the path of a directory',
     fallback: './dnd-data/NAME',
     about:
@@ -168,6 +185,56 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     placeholder: 'NAME',
     fallback: 'lmdb',
     about: 'Storage engine; `memory` forgets everything when the node stops',
+  },
+  {
+    field: 'key',
+    kind: 'text',
+    placeholder: 'KEY',
+    schema: v.pipe(
+      v.string(),
+      v.check((text) => parseKey(text).ok),
+    ),
+    allowed: '44 characters of base64, as `dnd keys generate` prints it',
+    fallback: 'none',
+    about:
+      'Key of the cluster, the same on all nodes. Better in a file or a variable: everybody on the machine sees flags in `ps`',
+    isSecret: true,
+  },
+  {
+    field: 'keyFile',
+    ...file,
+    about:
+      'File that holds the key of the cluster, instead of `key`. Only this user should read it',
+  },
+  {
+    field: 'encryption',
+    ...choice(ENCRYPTION_MODES),
+    placeholder: 'MODE',
+    fallback: 'required with a key, or a ring of keys in the data directory; else off',
+    about:
+      'Traffic between nodes. `accept` hears both and sends plain, `prefer` hears both and sends encrypted: two steps on the way from `off` to `required`',
+  },
+  {
+    field: 'allowPlaintextClusterTraffic',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: false,
+    about:
+      'Lets a node off loopback start without encryption: whoever reaches its port can read and change everything',
+  },
+  {
+    field: 'tlsCert',
+    ...file,
+    about:
+      'Certificate of this node, PEM. With `tlsKey` and `tlsCa`, links prove who they are by certificates instead of the key; gossip takes the key all the same',
+  },
+  { field: 'tlsKey', ...file, about: 'Private key of `tlsCert`, PEM' },
+  {
+    field: 'tlsCa',
+    ...file,
+    about: 'Certificates of those who sign the certificates of all nodes, PEM',
   },
   {
     field: 'partitions',

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
+import type { FieldDescription } from './config-fields.ts'
 import { CONFIG_FIELDS, environmentOf, flagOf } from './config-fields.ts'
 import type { ConfigSources, LoadedConfig } from './config.ts'
 import { ConfigError, loadConfig } from './config.ts'
+
+/** What a node off loopback needs to start without encryption. */
+const PLAIN = { allowPlaintextClusterTraffic: 'true' }
 
 let cwd: string
 before(() => {
@@ -44,6 +48,12 @@ function writeFile(content: unknown, name = 'dnd.config.json'): string {
   return path
 }
 
+function jsonValue(kind: FieldDescription['kind'], text: string): unknown {
+  if (kind === 'number') return Number(text)
+  if (kind === 'boolean') return text === 'true'
+  return kind === 'list' ? text.split(',') : text
+}
+
 describe('values', () => {
   test('without a word from anybody everything has its default', () => {
     const { config, origins } = load()
@@ -59,6 +69,13 @@ describe('values', () => {
       zone: 'default',
       weight: 100,
       engine: 'lmdb',
+      key: undefined,
+      keyFile: undefined,
+      encryption: 'off',
+      allowPlaintextClusterTraffic: false,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsCa: undefined,
       partitions: 256,
       replicas: 3,
       logLevel: 'info',
@@ -90,6 +107,12 @@ describe('values', () => {
       zone: 'z',
       weight: '7',
       engine: 'memory',
+      keyFile: '/tmp/key',
+      encryption: 'prefer',
+      allowPlaintextClusterTraffic: 'true',
+      tlsCert: '/tmp/cert',
+      tlsKey: '/tmp/cert-key',
+      tlsCa: '/tmp/ca',
       partitions: '512',
       replicas: '5',
       logLevel: 'debug',
@@ -101,22 +124,14 @@ describe('values', () => {
       stateSyncIntervalMs: '1000',
       clockSkewMaxMs: '50',
     }
-    assert.deepEqual(Object.keys(texts).sort(), CONFIG_FIELDS.map(({ field }) => field).sort())
+    // `key` goes with no `keyFile`; it has tests of its own.
+    const fields = CONFIG_FIELDS.filter(({ field }) => field !== 'key')
+    assert.deepEqual(Object.keys(texts).sort(), fields.map(({ field }) => field).sort())
     const byFlag = load(texts, {}, 'join').config
-    const env = Object.fromEntries(
-      CONFIG_FIELDS.map(({ field }) => [environmentOf(field), texts[field]]),
-    )
+    const env = Object.fromEntries(fields.map(({ field }) => [environmentOf(field), texts[field]]))
     const byEnvironment = load({}, env, 'join').config
     writeFile(
-      Object.fromEntries(
-        CONFIG_FIELDS.map(({ field, kind }) => {
-          const text = texts[field]!
-          return [
-            field,
-            kind === 'number' ? Number(text) : kind === 'list' ? text.split(',') : text,
-          ]
-        }),
-      ),
+      Object.fromEntries(fields.map(({ field, kind }) => [field, jsonValue(kind, texts[field]!)])),
     )
     const byFile = load({}, {}, 'join').config
     assert.deepEqual(byEnvironment, byFlag)
@@ -128,7 +143,7 @@ describe('values', () => {
     ])
     rmSync(join(cwd, 'dnd.config.json'))
     const unchanged = Object.entries(load().config).filter(
-      ([name, value]) => byFlag[name as keyof typeof byFlag] === value,
+      ([name, value]) => name !== 'key' && byFlag[name as keyof typeof byFlag] === value,
     )
     assert.deepEqual(unchanged, [], 'a field that stayed at its default was not read')
   })
@@ -138,7 +153,7 @@ describe('values', () => {
     assert.equal(load({ port: '5003' }).config.data, join(cwd, 'dnd-data/node3'))
     assert.equal(load({ port: '15001' }).config.name, 'node-15001')
     assert.equal(load({ port: '0' }).config.name, 'node')
-    assert.equal(load({ address: '10.0.0.4' }).config.name, 'berry')
+    assert.equal(load({ address: '10.0.0.4', ...PLAIN }).config.name, 'berry')
     assert.equal(load({ name: 'a/b' }).config.data, join(cwd, 'dnd-data/a_b'))
   })
 
@@ -205,7 +220,7 @@ describe('mistakes', () => {
     for (const address of ['a b', 'host:5001', '', '-x'])
       assert.match(problemsOf({ address })[0]!, /^address /)
     for (const address of ['10.1.2.3', '::1', 'node-1.example', 'localhost'])
-      assert.equal(load({ address }).config.host, address)
+      assert.equal(load({ address, ...PLAIN }).config.host, address)
   })
 
   test('names and zones are short and printable', () => {

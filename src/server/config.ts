@@ -12,8 +12,11 @@ import { DndError } from '../core/errors.ts'
 import type { NodeConfig } from '../core/node/config.ts'
 import type { Address } from '../core/std/ids.ts'
 import { parseAddress } from '../core/std/ids.ts'
+import type { EncryptionMode } from '../runtime/ports.ts'
 import type { ConfigField, Engine, FieldDescription, LogLevel } from './config-fields.ts'
 import { CLUSTER_PORT_DEFAULT, CONFIG_FIELDS, environmentOf, flagOf } from './config-fields.ts'
+import type { EncryptionSettings } from './encryption-config.ts'
+import { encryptionMode, encryptionProblem, isLoopback } from './encryption-config.ts'
 import { nearest } from './suggest.ts'
 
 export type { Engine, LogLevel } from './config-fields.ts'
@@ -39,6 +42,15 @@ export interface NodeServerConfig extends NodeConfig {
   readonly zone: string
   readonly weight: number
   readonly engine: Engine
+  /** The text of a cluster key, never shown; or the absolute path of a file that holds it. */
+  readonly key: string | undefined
+  readonly keyFile: string | undefined
+  readonly encryption: EncryptionMode
+  readonly allowPlaintextClusterTraffic: boolean
+  /** Absolute paths; all three or none. */
+  readonly tlsCert: string | undefined
+  readonly tlsKey: string | undefined
+  readonly tlsCa: string | undefined
   /** Of a new cluster only, like `replicas`. */
   readonly partitions: number
   readonly replicas: number
@@ -95,6 +107,14 @@ interface Given {
   readonly value: unknown
   readonly origin: string
 }
+/** In a file they are relative to that file. */
+const PATH_FIELDS: readonly ConfigField[] = ['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa']
+/** Without a value of their own when nobody gives one. */
+const OPEN_FIELDS: readonly ConfigField[] = [
+  ...(['seeds', 'name', 'key', 'encryption'] as const),
+  ...PATH_FIELDS,
+]
+
 type GivenFields = Partial<Record<ConfigField, Given>>
 
 /** @throws ConfigError */
@@ -107,7 +127,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const found = given[description.field]
     if (found !== undefined) checkField(description, found, problems)
   }
-  if (problems.length === 0) checkTogether(given, sources.mode, problems)
+  if (problems.length === 0) checkTogether(given, sources, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   return assemble(given, sources)
 }
@@ -192,7 +212,7 @@ function fromFile(parsed: object, path: string, problems: ConfigProblem[]): Give
   for (const [name, value] of Object.entries(parsed)) {
     const field = names.find((known) => known === name)
     if (field !== undefined) {
-      const based = field === 'data' && typeof value === 'string'
+      const based = PATH_FIELDS.includes(field) && typeof value === 'string'
       given[field] = { value: based ? resolve(dirname(path), value) : value, origin: path }
       continue
     }
@@ -211,20 +231,28 @@ function fromText(description: FieldDescription, text: string | readonly string[
   if (description.kind === 'list')
     return (typeof text === 'string' ? text.split(',') : text).map((item) => item.trim())
   if (typeof text !== 'string') return text.at(-1)
+  if (description.kind === 'boolean')
+    return text === 'true' || text === 'false' ? text === 'true' : text
   // Anything that is not plainly a number stays text, and the schema says what was wanted.
   return description.kind === 'number' && /^-?\d{1,15}$/.test(text) ? Number(text) : text
 }
 
 function checkField(description: FieldDescription, given: Given, problems: ConfigProblem[]): void {
   if (v.is(description.schema, given.value)) return
-  problems.push({
-    field: description.field,
-    message: `${description.field} (from ${given.origin}): ${JSON.stringify(given.value)} is not ${description.allowed}`,
-  })
+  const { field, allowed, isSecret } = description
+  const what = isSecret === true ? 'what was given' : JSON.stringify(given.value)
+  problems.push({ field, message: `${field} (from ${given.origin}): ${what} is not ${allowed}` })
 }
 
 /** Rules that take more than one field. */
-function checkTogether(given: GivenFields, mode: StartMode, problems: ConfigProblem[]): void {
+function checkTogether(
+  given: GivenFields,
+  sources: ConfigSources,
+  problems: ConfigProblem[],
+): void {
+  const { mode } = sources
+  const unencrypted = encryptionProblem(encryptionSettings(given, sources))
+  if (unencrypted !== undefined) problems.push(unencrypted)
   const interval = numberOf(given, 'probeIntervalMs')
   const timeout = numberOf(given, 'probeTimeoutMs')
   if (timeout >= interval)
@@ -251,28 +279,53 @@ function checkTogether(given: GivenFields, mode: StartMode, problems: ConfigProb
     })
 }
 
+function encryptionSettings(given: GivenFields, sources: ConfigSources): EncryptionSettings {
+  return {
+    host: String(valueOf(given, 'address')),
+    engine: valueOf(given, 'engine') as Engine,
+    data: dataOf(given, sources),
+    encryption: valueOf(given, 'encryption') as EncryptionMode | undefined,
+    allowPlaintext: valueOf(given, 'allowPlaintextClusterTraffic') === true,
+    isGiven: (field) => given[field] !== undefined,
+    originOf: (field) => originOf(given, field),
+  }
+}
+
+function nameOf(given: GivenFields, sources: ConfigSources): string {
+  if (given.name !== undefined) return String(given.name.value)
+  const host = String(valueOf(given, 'address'))
+  return defaultName(host, numberOf(given, 'port'), sources.hostname ?? osHostname())
+}
+
+function dataOf(given: GivenFields, sources: ConfigSources): string {
+  const named = `dnd-data/${nameOf(given, sources).replace(/[/\\]/g, '_')}`
+  return resolve(sources.cwd, given.data === undefined ? named : String(given.data.value))
+}
+
 function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
   const text = (field: ConfigField): string => String(valueOf(given, field))
   const number = (field: ConfigField): number => numberOf(given, field)
-  const host = text('address')
-  const port = number('port')
-  const name =
-    given.name === undefined
-      ? defaultName(host, port, sources.hostname ?? osHostname())
-      : text('name')
-  const data = given.data === undefined ? `dnd-data/${name.replace(/[/\\]/g, '_')}` : text('data')
+  const path = (field: ConfigField): string | undefined =>
+    given[field] === undefined ? undefined : resolve(sources.cwd, text(field))
   const seeds = (valueOf(given, 'seeds') as readonly string[] | undefined) ?? []
   const config: NodeServerConfig = {
     mode: sources.mode,
     seeds: seeds.map((seed) => mustParseAddress(seed)),
-    name,
-    host,
-    port,
+    name: nameOf(given, sources),
+    host: text('address'),
+    port: number('port'),
     httpPort: number('serverPort'),
-    data: resolve(sources.cwd, data),
+    data: dataOf(given, sources),
     zone: text('zone'),
     weight: number('weight'),
     engine: text('engine') as Engine,
+    key: given.key === undefined ? undefined : text('key').trim(),
+    keyFile: path('keyFile'),
+    encryption: encryptionMode(encryptionSettings(given, sources)),
+    allowPlaintextClusterTraffic: valueOf(given, 'allowPlaintextClusterTraffic') === true,
+    tlsCert: path('tlsCert'),
+    tlsKey: path('tlsKey'),
+    tlsCa: path('tlsCa'),
     partitions: number('partitions'),
     replicas: number('replicas'),
     logLevel: text('logLevel') as LogLevel,
@@ -293,8 +346,7 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
  * name does.
  */
 function defaultName(host: string, port: number, hostname: string): string {
-  const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  if (!loopback) return hostname.slice(0, 64) || 'node'
+  if (!isLoopback(host)) return hostname.slice(0, 64) || 'node'
   if (port === 0) return 'node'
   const number = port - CLUSTER_PORT_DEFAULT + 1
   return number >= 1 && number < 1000 ? `node${number}` : `node-${port}`
@@ -304,7 +356,7 @@ function defaultName(host: string, port: number, hostname: string): string {
 function valueOf(given: GivenFields, field: ConfigField): unknown {
   const found = given[field]
   if (found !== undefined) return found.value
-  if (field === 'seeds' || field === 'name' || field === 'data') return undefined
+  if (OPEN_FIELDS.includes(field)) return undefined
   return CONFIG_FIELDS.find((description) => description.field === field)?.fallback
 }
 

@@ -6,10 +6,13 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDataDirectory, peekDataDirectory } from '../adapters/data-directory/data-directory.ts'
+import type { AskOptions } from '../adapters/tcp/ask-cluster.ts'
 import { askCluster } from '../adapters/tcp/ask-cluster.ts'
 import { DndError } from '../core/errors.ts'
 import type { Address, ClusterId, NodeId } from '../core/std/ids.ts'
+import type { Keyring } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
+import type { TlsMaterial } from './key-material.ts'
 
 /** How long a joining node goes on asking its seeds, milliseconds: they may be starting, too. */
 const ASK_FOR_MS = 15_000
@@ -25,18 +28,34 @@ export interface Identity {
   /** This node begins a new cluster. */
   readonly founds: boolean
   readonly storePath: string
+  /** The node has left its cluster: it is not to be started again but by joining. */
+  leave(): void
+  /** Another process has this identity, in this generation: the next life begins above it. */
+  outlive(generation: number): void
   close(): Promise<void>
 }
 
-export async function openIdentity(config: NodeServerConfig): Promise<Identity> {
-  if (config.engine === 'memory') return passingIdentity(config)
+/** What seeds are asked with. */
+export interface Credentials {
+  readonly keyring: Keyring
+  readonly tls: TlsMaterial | undefined
+}
+
+export async function openIdentity(
+  config: NodeServerConfig,
+  credentials: Credentials,
+): Promise<Identity> {
+  if (config.engine === 'memory') return passingIdentity(config, credentials)
   const { data, engine } = config
   const known = peekDataDirectory(data)
   if (known === undefined && config.mode === 'start') {
     const directory = await openDataDirectory(data, { cluster: { mode: 'found' }, engine })
     return { ...directory, founds: true, close: () => directory.close() }
   }
-  const cluster = config.mode === 'join' ? await clusterOfSeeds(config, known?.cluster) : undefined
+  // Who has left knows nobody any more: it needs a seed, as a new node does.
+  const own = known?.hasLeft === true ? undefined : known?.cluster
+  const cluster =
+    config.mode === 'join' ? await clusterOfSeeds(config, credentials, own) : undefined
   const mode =
     cluster === undefined ? ({ mode: 'restart' } as const) : ({ mode: 'join', cluster } as const)
   const directory = await openDataDirectory(data, { cluster: mode, engine })
@@ -46,8 +65,12 @@ export async function openIdentity(config: NodeServerConfig): Promise<Identity> 
 }
 
 /** An engine without a disk has nothing to remember: every start is a new node. */
-async function passingIdentity(config: NodeServerConfig): Promise<Identity> {
-  const cluster = config.mode === 'join' ? await clusterOfSeeds(config, undefined) : undefined
+async function passingIdentity(
+  config: NodeServerConfig,
+  credentials: Credentials,
+): Promise<Identity> {
+  const cluster =
+    config.mode === 'join' ? await clusterOfSeeds(config, credentials, undefined) : undefined
   return {
     node: randomBytes(8).toString('hex') as NodeId,
     cluster: cluster ?? (randomBytes(16).toString('hex') as ClusterId),
@@ -55,6 +78,8 @@ async function passingIdentity(config: NodeServerConfig): Promise<Identity> {
     fresh: true,
     founds: cluster === undefined,
     storePath: '',
+    leave: () => undefined,
+    outlive: () => undefined,
     close: async () => undefined,
   }
 }
@@ -66,6 +91,7 @@ async function passingIdentity(config: NodeServerConfig): Promise<Identity> {
  */
 async function clusterOfSeeds(
   config: NodeServerConfig,
+  credentials: Credentials,
   known: ClusterId | undefined,
 ): Promise<ClusterId> {
   const node = randomBytes(8).toString('hex') as NodeId
@@ -73,7 +99,7 @@ async function clusterOfSeeds(
   for (;;) {
     const failures: DndError[] = []
     for (const seed of config.seeds) {
-      const answer = await ask(seed, node)
+      const answer = await ask(seed, { node, timeoutMs: ASK_TIMEOUT_MS, ...credentials })
       if (!(answer instanceof DndError)) return answer.cluster
       failures.push(answer)
     }
@@ -84,9 +110,9 @@ async function clusterOfSeeds(
   }
 }
 
-async function ask(seed: Address, node: NodeId): Promise<{ cluster: ClusterId } | DndError> {
+async function ask(seed: Address, options: AskOptions): Promise<{ cluster: ClusterId } | DndError> {
   try {
-    return await askCluster(seed, { node, timeoutMs: ASK_TIMEOUT_MS })
+    return await askCluster(seed, options)
   } catch (error) {
     if (error instanceof DndError) return error
     throw error

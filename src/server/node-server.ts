@@ -2,28 +2,35 @@
  * The composition root: from a configuration to a running node, and back to nothing.
  *
  * Order of opening: the data directory (who am I? nobody else may be me), the store, the doors
- * (HTTP, TCP, UDP on the port of TCP), then the node. What comes through a door before the node is
+ * (TCP, UDP on the same port, HTTP), then the node. What comes through a door before the node is
  * there waits in the driver. Closing goes the other way: no new requests, those in flight end, the
  * links go, and the store syncs what it has before the directory is let go.
  */
-import { randomBytes, randomInt } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { HttpServer } from '../adapters/http/http-server.ts'
+import { KeyringFile } from '../adapters/keyring/keyring-file.ts'
 import { NodeLog } from '../adapters/log/log.ts'
 import { Metrics } from '../adapters/metrics/metrics.ts'
 import { TcpLinks } from '../adapters/tcp/tcp-links.ts'
 import { UdpDatagrams } from '../adapters/udp/udp-datagrams.ts'
 import { DndError } from '../core/errors.ts'
-import type { MemberInfo } from '../core/membership/member.ts'
+import { LEAVE_PROOF_BYTES } from '../core/membership/leave-proof.ts'
+import type { ClusterKey } from '../core/node/cluster-key.ts'
+import type { NodeOptions } from '../core/node/node.ts'
 import { Node } from '../core/node/node.ts'
 import type { Address } from '../core/std/ids.ts'
 import { Prng } from '../core/std/prng.ts'
 import { Driver } from '../runtime/driver.ts'
+import type { Observer } from '../runtime/driver.ts'
 import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
+import { keyringPath } from './encryption-config.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
+import { configuredKey, configuredTls } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -43,6 +50,8 @@ export interface NodeServer {
    * before.
    */
   readonly ready: Promise<void>
+  /** Settles when the node has left its cluster; it stops by itself then. Never, if it stays. */
+  readonly left: Promise<void>
   /** Settles when the node has stopped. */
   readonly stopped: Promise<void>
 }
@@ -74,62 +83,99 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
       'DND_ERR_BAD_CONFIG',
       `--address ${config.host} cannot be told to other nodes: give the address of this machine at which they reach it`,
     )
-  const identity = await openIdentity(config)
+  const tls = configuredTls(config)
+  const configured = configuredKey(config)
+  const { engine, data, encryption: mode } = config
+  const ring = { path: keyringPath(engine, data), mode, configured }
+  const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
   closing.push(() => identity.close())
+  // Anew: until the directory was this process's own, another may have changed the ring.
+  const keyring = KeyringFile.open(ring)
   const { node, cluster, generation } = identity
   const log = NodeLog.open({ level: config.logLevel, node: config.name, cluster })
   const metrics = new Metrics({ version: VERSION, process: true })
   const clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
-  const driver = new Driver({ log, observer: metrics, clocks })
+  const driver = new Driver({ log, observer: observerOf(metrics, identity, log), clocks })
   metrics.attach({ view: () => driver.view(), commits: () => driver.commits })
   const store = await openStore(config.engine, identity.storePath, driver.storeListener)
   closing.push(() => store.close())
   const { host } = config
-  const http = await HttpServer.listen({
-    ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
-    ...{ log, metrics, version: VERSION },
-  })
-  closing.push(() => http.close(CLOSE_GRACE_MS))
-  const linkOptions = { host, port: config.port, self: { node, generation, cluster } }
+  const linkOptions = { host, port: config.port, self: { node, generation, cluster }, keyring, tls }
   const links = await TcpLinks.listen({ ...linkOptions, listener: driver.linkListener })
   closing.push(() => links.close())
   const port = links.port
+  const datagramOptions = { host, port, self: { node, generation }, cluster, keyring }
   const datagrams = await UdpDatagrams.bind({
-    host,
-    port,
-    cluster,
+    ...datagramOptions,
     listener: driver.datagramListener,
   })
   closing.push(() => datagrams.close())
-  const self: MemberInfo = {
+  // The last door to open is the first to close: what clients have begun still needs the others.
+  const http = await HttpServer.listen({
+    ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
+    ...{ log, metrics, version: VERSION },
+    ...{ dataDirectory: config.engine === 'memory' ? undefined : resolve(config.data), keyring },
+  })
+  closing.push(() => http.close(CLOSE_GRACE_MS))
+  const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
+    version: VERSION,
     address: { host, port },
     httpAddress: { host, port: http.port },
   }
-  const core = createNode(config, identity, self, store)
-  driver.start({ node: core, links, datagrams, store }, config.seeds)
+  const core = createNode(config, identity, self, store, keyring)
+  driver.start({ node: core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
-  return running(identity, self, closing, driver)
+  logEncryption(log, keyring, configured)
+  return running(identity, self, { closing, driver, log })
+}
+
+/** Counts what happens, and keeps what the next life of the node must know. */
+function observerOf(metrics: Metrics, identity: Identity, log: Log): Observer {
+  return {
+    note: (note) => {
+      metrics.note(note)
+      if (note.type === 'cloned-identity') outlive(identity, note.generation, log)
+    },
+    fault: (transport, cause) => metrics.fault(transport, cause),
+  }
+}
+
+/** What cannot be kept costs another restart: the clone is met again. */
+function outlive(identity: Identity, generation: number, log: Log): void {
+  try {
+    identity.outlive(generation)
+  } catch (error) {
+    log.error('the generation of the other process could not be stored', { error })
+  }
 }
 
 function createNode(
   config: NodeServerConfig,
   identity: Identity,
-  self: MemberInfo,
+  self: NodeOptions['self'],
   store: Store,
+  keyring: KeyringFile,
 ): Node {
   const { cluster, generation, founds } = identity
   const birth = founds ? { partitions: config.partitions, replicas: config.replicas } : undefined
   // The dice need no secrecy, only independence from every other node's.
   const rng = new Prng(randomInt(2 ** 32) ^ randomBytes(4).readUInt32BE())
-  return new Node({ self, cluster, generation, config, birth, store, checksum: crc32, rng })
+  const leaveSecret = randomBytes(LEAVE_PROOF_BYTES).toString('hex')
+  const digest = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+  // Keys are told over links that hide them from everybody, and taken from those that prove who
+  // speaks; in the other modes some links are plain.
+  const keys = keyring.mode === 'required' ? keyring.state : undefined
+  return new Node({
+    ...{ self, cluster, generation, config, birth, store, checksum: crc32, rng },
+    ...{ leaveSecret, digest, keyring: keys },
+  })
 }
 
 function running(
   identity: Identity,
-  self: MemberInfo,
-  closing: Closing,
-  driver: Driver,
+  self: NodeOptions['self'],
+  { closing, driver, log }: { closing: Closing; driver: Driver; log: Log },
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -141,6 +187,7 @@ function running(
     driver.stop()
     settle()
   }
+  const stopOnce = (): Promise<void> => (stopping ??= stop())
   return {
     node: identity.node,
     cluster: identity.cluster,
@@ -148,8 +195,21 @@ function running(
     httpAddress: self.httpAddress,
     clusterAddress: self.address,
     ready: driver.ready,
+    left: driver.left.then(() => {
+      markLeft(identity, log)
+      void stopOnce()
+    }),
     stopped,
-    stop: () => (stopping ??= stop()),
+    stop: stopOnce,
+  }
+}
+
+/** What cannot be marked is still known to the store: the next start goes on with the leave. */
+function markLeft(identity: Identity, log: Log): void {
+  try {
+    identity.leave()
+  } catch (error) {
+    log.error('the data directory could not be marked as that of a node that has left', { error })
   }
 }
 
@@ -157,9 +217,22 @@ async function closeAll(closing: Closing): Promise<void> {
   for (let close = closing.pop(); close !== undefined; close = closing.pop()) await close()
 }
 
-function logStart(log: Log, self: MemberInfo, identity: Identity): void {
+function logStart(log: Log, self: NodeOptions['self'], identity: Identity): void {
   log.info(identity.fresh ? 'a new node' : 'a known node, started again', {
     id: self.id,
     generation: identity.generation,
   })
+}
+
+function logEncryption(log: Log, keyring: KeyringFile, configured: ClusterKey | undefined): void {
+  const { mode, primary } = keyring
+  if (primary === undefined) return log.info('traffic between nodes is not encrypted')
+  log.info('traffic between nodes', { encryption: mode, key: primary.id })
+  if (configured !== undefined && keyring.find(configured.id) === undefined)
+    log.info(
+      'the configured key was removed from the cluster; the ring in the data directory is used',
+      {
+        configured: configured.id,
+      },
+    )
 }

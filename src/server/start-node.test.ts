@@ -50,7 +50,11 @@ test('a port in use is told by its number, its use and the setting for another',
 })
 
 test('an address that this machine does not have is told with the way out', async () => {
-  const error = await refusal({ engine: 'memory', host: '192.0.2.1' })
+  const error = await refusal({
+    engine: 'memory',
+    host: '192.0.2.1',
+    allowPlaintextClusterTraffic: true,
+  })
   assert.equal(error.code, 'DND_ERR_ADDRESS_UNAVAILABLE')
   assert.match(error.message, /192\.0\.2\.1.*--address$/)
 })

@@ -152,6 +152,7 @@ test('no layout is made on the side that has no majority, and none is lost', () 
   const version = (node: MiniNode): number => node.node.view().layout!.current.version
   const before = version(alone)
   const fourth = cluster.add({ seeds: [0] })
+  cluster.separate([fourth], others)
   cluster.run(20_000)
   assert.equal(version(alone), before, 'the newcomer has found the side without majority')
   const fifth = cluster.add({ seeds: [1] })

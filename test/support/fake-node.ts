@@ -80,15 +80,18 @@ export class FakeNode {
   clusterJson: ClusterJson = {
     cluster: '0123456789abcdef0123456789abcdef',
     self: NODE_IDS[0]!,
+    encryption: { mode: 'off' },
     members: NODE_IDS.map((id, i) => ({
       id,
       name: `node${i + 1}`,
       state: i === 2 ? ('dead' as const) : ('alive' as const),
+      since: '2023-11-14T22:13:20.000Z',
       zone: 'default',
       weight: 100,
       addresses: { cluster: `127.0.0.1:${5001 + i}`, http: `127.0.0.1:${6001 + i}` },
       generation: 1_700_000_000 + i,
       incarnation: 0,
+      version: '0.1.0',
     })),
   }
   healthJson: HealthJson = {

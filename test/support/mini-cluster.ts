@@ -8,6 +8,7 @@
  * checked.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type {
   ClientReply,
   ClientRequest,
@@ -17,6 +18,7 @@ import type {
 } from '../../src/core/node/events.ts'
 import { DEFAULT_NODE_CONFIG } from '../../src/core/node/config.ts'
 import type { NodeConfig } from '../../src/core/node/config.ts'
+import type { KeyringState } from '../../src/core/node/cluster-key.ts'
 import { Node } from '../../src/core/node/node.ts'
 import type { StoreOperation } from '../../src/core/ports.ts'
 import { crc32 } from '../../src/core/std/crc32.ts'
@@ -41,6 +43,12 @@ export interface MiniOptions {
   readonly config?: Partial<NodeConfig>
   /** By index; the first node by default. */
   readonly seeds?: readonly number[]
+  /** With which it begins; 1 by default. */
+  readonly generation?: number
+  /** The cluster's keys as its disk holds them; undefined: it does not encrypt. */
+  readonly keyring?: KeyringState
+  /** What its disk holds already. */
+  readonly disk?: ReadonlyMap<string, Uint8Array>
 }
 
 export interface MiniNode {
@@ -50,6 +58,8 @@ export interface MiniNode {
   readonly options: MiniOptions
   readonly store: MiniStore
   readonly notes: Note[]
+  /** Where it believes the others to be: ports. Two nodes may have one id (`clones.test.ts`). */
+  readonly book: Map<NodeId, number>
   node: Node
   generation: number
   up: boolean
@@ -59,6 +69,9 @@ export interface MiniNode {
   scansFail: boolean
   /** Whether the disk answers nothing until it is released. */
   hangs: boolean
+  /** The cluster's keys as stored, and whether they can be. */
+  keyring: KeyringState | undefined
+  keysFail: boolean
   /** Added to this node's wall clock, milliseconds. */
   wallOffsetMs: number
   /** Batches and scans that wait for a disk that hangs. */
@@ -100,11 +113,14 @@ export class MiniCluster {
     const index = this.nodes.length
     const id = options.id ?? ((index + 1).toString(16).padStart(16, '0') as NodeId)
     const store = new MiniStore()
+    if (options.disk !== undefined) store.restore(options.disk)
+    const { generation = 1 } = options
     const address = { host: '10.0.0.1', port: 1000 + index }
     const mini: MiniNode = {
-      ...{ index, id, address, options, store, notes: [], generation: 1, up: true },
+      ...{ index, id, address, options, store, notes: [], book: new Map(), generation, up: true },
       ...{ takes: () => true, scansFail: false, hangs: false, wallOffsetMs: 0, waiting: [] },
-      node: makeNode(id, index, store, 1, options),
+      ...{ keyring: options.keyring, keysFail: false },
+      node: makeNode(id, index, store, generation, options),
     }
     this.nodes.push(mini)
     this.#deliver(mini, { type: 'start', seeds: this.#seeds(mini) })
@@ -118,9 +134,9 @@ export class MiniCluster {
     mini.store.crash()
     mini.waiting = []
     for (const other of this.nodes) {
-      this.#links.delete(`${mini.id}>${other.id}`)
+      this.#links.delete(linkOf(mini, other))
       this.#stalled.delete(`${mini.id}>${other.id}`)
-      if (this.#links.delete(`${other.id}>${mini.id}`)) this.#tellDown(other, mini.id, 'killed')
+      if (this.#links.delete(linkOf(other, mini))) this.#tellDown(other, mini.id, 'killed')
     }
   }
 
@@ -128,7 +144,10 @@ export class MiniCluster {
     assert.ok(!mini.up, 'a node that runs is killed first')
     mini.up = true
     mini.hangs = false
-    mini.node = makeNode(mini.id, mini.index, mini.store, mini.generation, mini.options)
+    mini.node = makeNode(mini.id, mini.index, mini.store, mini.generation, {
+      ...mini.options,
+      ...(mini.keyring === undefined ? {} : { keyring: mini.keyring }),
+    })
     this.#deliver(mini, { type: 'start', seeds: this.#seeds(mini) })
   }
 
@@ -274,12 +293,27 @@ export class MiniCluster {
           })
         })
       }
+      case 'keyring':
+        return this.#later(() => {
+          if (mini.up && mini.generation === generation) this.#onKeyring(mini, effect, back)
+        })
       case 'reply':
         return this.#onReply(mini, effect.client, effect.reply)
       case 'note':
         return void mini.notes.push(effect.note)
       case 'address':
+        mini.book.set(effect.peer, effect.address.port)
     }
+  }
+
+  #onKeyring(
+    mini: MiniNode,
+    { revision, state }: Extract<NodeEffect, { type: 'keyring' }>,
+    back: (event: NodeEvent) => void,
+  ): void {
+    if (mini.keysFail) return back({ type: 'keyring-failed', revision, reason: 'no space left' })
+    mini.keyring = state
+    back({ type: 'keyring-stored', revision })
   }
 
   #onReply(mini: MiniNode, client: number, reply: ClientReply): void {
@@ -296,7 +330,8 @@ export class MiniCluster {
   }
 
   #send(from: MiniNode, to: NodeId, message: PeerMessage, back: (event: NodeEvent) => void): void {
-    const target = this.nodes.find(({ id }) => id === to)
+    const others = this.nodes.filter((other) => other.id === to && other !== from)
+    const target = others.find(({ address }) => address.port === from.book.get(to)) ?? others[0]
     const generation = target?.generation
     const arrive = (): void => this.#arrive(from, target, generation, message, back)
     const waiting = this.#stalled.get(`${from.id}>${to}`)
@@ -313,21 +348,22 @@ export class MiniCluster {
   ): void {
     if (to === undefined) return
     const way = `${from.id}>${to.id}`
+    const link = linkOf(from, to)
     // The connection was to a life of the node that is over, or to nobody.
     if (!to.up || to.generation !== generation) {
-      this.#links.delete(way)
+      this.#links.delete(link)
       return back({ type: 'link-down', peer: to.id, reason: 'refused' })
     }
     const hindrance = this.cut.has(way) ? 'lost' : this.hinder?.(from, to, message)
     if (hindrance !== undefined) {
       const down = (): void => {
-        this.#links.delete(way)
+        this.#links.delete(link)
         back({ type: 'link-down', peer: to.id, reason: hindrance })
       }
       return hindrance === 'lost' ? this.#later(down, SILENCE_MS) : down()
     }
-    if (!this.#links.has(way)) {
-      this.#links.add(way)
+    if (!this.#links.has(link)) {
+      this.#links.add(link)
       back({ type: 'link-up', peer: to.id })
     }
     this.watch?.(from, to, message)
@@ -352,6 +388,10 @@ export class MiniCluster {
     const way = `${from.id}>${to.id}`
     return this.cut.has(way) || this.#stalled.has(way)
   }
+}
+
+function linkOf(from: MiniNode, to: MiniNode): string {
+  return `${from.index}>${to.index}`
 }
 
 function settle(
@@ -387,14 +427,20 @@ function makeNode(
 ): Node {
   const { zone = 'a', weight = 100, partitions = 16, replicas = 3 } = options
   const self = {
-    ...{ id, name: `node${index + 1}`, zone, weight },
+    ...{ id, name: `node${index + 1}`, zone, weight, version: '1.0.0' },
     address: { host: '10.0.0.1', port: 1000 + index },
     httpAddress: { host: '10.0.0.1', port: 2000 + index },
   }
   return new Node({
     ...{ self, cluster: CLUSTER, generation, store, checksum: crc32 },
+    ...{ digest, leaveSecret: `${id}${generation.toString(16).padStart(16, '0')}` },
     config: { ...DEFAULT_NODE_CONFIG, ...options.config },
     birth: index === 0 ? { partitions, replicas } : undefined,
+    keyring: options.keyring,
     rng: new Prng(1000 * generation + index),
   })
+}
+
+function digest(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest()
 }

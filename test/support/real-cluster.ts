@@ -59,8 +59,12 @@ export class RealNode {
   }
 
   /** Resolves when the node listens; rejects with its log when it ends first. */
-  async start(args: readonly string[]): Promise<void> {
-    const ports = this.ready === undefined ? [0, 0] : [this.port, this.httpPort]
+  async start(
+    args: readonly string[],
+    where: 'same ports' | 'other ports' = 'same ports',
+  ): Promise<void> {
+    const keeps = this.ready !== undefined && where === 'same ports'
+    const ports = keeps ? [this.port, this.httpPort] : [0, 0]
     const flags = [
       '--data',
       this.data,
@@ -114,14 +118,17 @@ export class RealNode {
 export class RealCluster {
   readonly nodes: RealNode[] = []
   readonly folder: string
+  /** What every node is started with besides. */
+  flags: readonly string[]
 
-  private constructor() {
+  private constructor(flags: readonly string[]) {
+    this.flags = flags
     this.folder = mkdtempSync(join(tmpdir(), 'dnd-cluster-'))
   }
 
   /** Starts `count` nodes and waits until all of them hold their share. */
-  static async start(count: number): Promise<RealCluster> {
-    const cluster = new RealCluster()
+  static async start(count: number, flags: readonly string[] = []): Promise<RealCluster> {
+    const cluster = new RealCluster(flags)
     try {
       for (let i = 0; i < count; i++) await cluster.add()
       await cluster.settled()
@@ -141,14 +148,15 @@ export class RealCluster {
     const name = `node${this.nodes.length + 1}`
     const node = new RealNode(name, join(this.folder, name))
     const seed = this.nodes.find(({ running }) => running)
-    await node.start(seed === undefined ? ['start'] : ['join', seed.ready!.clusterAddress])
+    const command = seed === undefined ? ['start'] : ['join', seed.ready!.clusterAddress]
+    await node.start([...command, ...this.flags])
     this.nodes.push(node)
     return node
   }
 
-  /** Starts a node again that was ended, on its ports and with its data. */
-  async restart(node: RealNode): Promise<void> {
-    await node.start(['start'])
+  /** Starts a node again that was ended, with its data. */
+  async restart(node: RealNode, where: 'same ports' | 'other ports' = 'same ports'): Promise<void> {
+    await node.start(['start', ...this.flags], where)
   }
 
   /**
@@ -176,6 +184,33 @@ export class RealCluster {
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.end('SIGKILL')))
     rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export interface SeenMember {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly addresses: { readonly cluster: string; readonly http: string }
+}
+
+/** The members as `node` sees them. */
+export async function membersOf(node: RealNode): Promise<readonly SeenMember[]> {
+  const cluster = await getJson(`${node.url}/cluster`)
+  return (cluster as { members: readonly SeenMember[] }).members
+}
+
+/** Asks again and again until `ask` gives something; fails with what it said last. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  withinMs = 30_000,
+): Promise<T> {
+  for (const until = Date.now() + withinMs; ;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    if (Date.now() > until) throw new Error(`not within ${withinMs} ms: ${what}`)
+    await sleep(50)
   }
 }
 

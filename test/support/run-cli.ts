@@ -13,6 +13,8 @@ export interface CliOptions {
   readonly cwd?: string
   readonly input?: string | Uint8Array
   readonly tty?: boolean
+  /** Of the terminal; 80 when left out. */
+  readonly columns?: number
 }
 
 export interface CliResult {
@@ -31,10 +33,12 @@ export interface RunningCli {
 class Collector extends Writable {
   readonly chunks: Buffer[] = []
   readonly isTTY: boolean
+  readonly columns: number | undefined
 
-  constructor(isTTY: boolean) {
+  constructor(isTTY: boolean, columns: number | undefined) {
     super()
     this.isTTY = isTTY
+    this.columns = columns
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -48,8 +52,8 @@ class Collector extends Writable {
 }
 
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const out = new Collector(options.tty === true)
-  const err = new Collector(false)
+  const out = new Collector(options.tty === true, options.columns)
+  const err = new Collector(false, undefined)
   const env: Record<string, string> = { ...options.env }
   if (options.server !== undefined) env['DND_SERVER'] = options.server
   const listeners = new Set<() => void>()

@@ -8,10 +8,11 @@ import * as batch from '../../../src/adapters/http/batch.ts'
 import type { BatchResult } from '../../../src/adapters/http/batch-operation.ts'
 import type * as bucketRoutes from '../../../src/adapters/http/bucket-routes.ts'
 import type * as clusterRoutes from '../../../src/adapters/http/cluster-routes.ts'
+import type { ClusterKeysJson, KeyChangeJson } from '../../../src/adapters/http/key-routes.ts'
+import type { LeaveJson } from '../../../src/adapters/http/leave-routes.ts'
 import { METADATA_PREFIX } from '../../../src/adapters/http/metadata.ts'
 import type { Problem } from '../../../src/adapters/http/problem.ts'
 import type { SiblingJson, ValueJson } from '../../../src/adapters/http/value-json.ts'
-import type { MemberState } from '../../../src/core/membership/member.ts'
 import type { BucketProperties } from '../../../src/core/node/messages.ts'
 import type * as api from './api.ts'
 import { BATCH_BYTES_MAX, BATCH_OPERATIONS_MAX, METADATA_HEADER_PREFIX } from './api.ts'
@@ -27,8 +28,11 @@ export type Sent = [
   Is<BatchResult, api.BatchResultJson>,
   Is<BucketProperties, api.BucketPropertiesJson>,
   Is<bucketRoutes.BucketJson, api.BucketJson>,
-  Is<Omit<clusterRoutes.MemberJson, 'state'> & { state: MemberState }, api.MemberJson>,
+  Is<clusterRoutes.ClusterJson, api.ClusterJson>,
   Is<clusterRoutes.LayoutJson, api.LayoutJson>,
+  Is<LeaveJson, api.LeaveJson>,
+  Is<ClusterKeysJson, api.ClusterKeysJson>,
+  Is<KeyChangeJson, api.KeyChangeJson>,
 ]
 
 test('limits and names are the same on both sides', () => {

@@ -160,19 +160,119 @@ export interface MemberJson {
   readonly id: string
   readonly name: string
   readonly state: MemberStateJson
+  /**
+   * When the answering node came to see it in this state, by that node's clock: ISO 8601 in UTC.
+   */
+  readonly since: string
+  /** Of a suspect: node ids of those who say so, as far as has been heard. Absent when none. */
+  readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
   /** `host:port` each: traffic between nodes, and HTTP. */
   readonly addresses: { readonly cluster: string; readonly http: string }
   readonly generation: number
   readonly incarnation: number
+  /** Of the software that it runs. */
+  readonly version: string
+  /**
+   * Local health as it said last: 0 is best; at 7 it gives others eight times as long before it
+   * doubts them. Absent when unknown.
+   */
+  readonly localHealth?: number
+  /**
+   * Smoothed, of the answering node's probes, milliseconds. Absent when unknown, and of the
+   * answering node itself.
+   */
+  readonly roundTripMs?: number
+  /** It says that it is slow or badly connected: others are asked first. Absent when not. */
+  readonly degraded?: true
+  /** It comes and goes so often that others are asked first. Absent when not. */
+  readonly flapping?: true
+}
+
+/** `waiting` for a layout without it, `moving` its data, `telling` all who must know, `left`. */
+export type LeavePhaseJson = 'waiting' | 'moving' | 'telling' | 'left'
+
+/**
+ * `POST /leave` (202: the wish is durable) and `GET /leave`: how far the answering node is on its
+ * way out of the cluster.
+ */
+export interface LeaveJson {
+  readonly node: string
+  readonly name: string
+  /** `staying`: it was not asked to leave. */
+  readonly phase: 'staying' | LeavePhaseJson
+  /** What the leave waits for, for people. */
+  readonly waitsFor?: string
+  /** Partitions held there that are not yet with all of their new owners. */
+  readonly partitions: number
+  /** Records sent to new owners since its process started. */
+  readonly records: number
+  /** What will be worse without the node. */
+  readonly warning?: string
+  /** Where it keeps its data, on its own machine; absent when it keeps nothing on disk. */
+  readonly directory?: string
+}
+
+/** Plain (`off`), changing over (`accept`, then `prefer`), or encrypted (`required`). */
+export type EncryptionModeJson = 'off' | 'accept' | 'prefer' | 'required'
+
+export interface EncryptionJson {
+  readonly mode: EncryptionModeJson
+  /** Id of the primary key; absent when there is none. */
+  readonly key?: string
 }
 
 /** `GET /cluster`: the members as the answering node, `self`, sees them. */
 export interface ClusterJson {
   readonly cluster: string
   readonly self: string
+  /**
+   * Where another process with the identity of the answering node listens: then both refuse all
+   * writes. Absent when there is none.
+   */
+  readonly clonedBy?: string
+  /** How far the answering node's leave has come; absent when it stays. */
+  readonly leaving?: LeavePhaseJson
+  /** Of the traffic between nodes, as the answering node does it. */
+  readonly encryption: EncryptionJson
   readonly members: readonly MemberJson[]
+}
+
+/** One of the keys that encrypt the traffic between nodes; `members`: node ids of who has it. */
+export interface ClusterKeyJson {
+  readonly id: string
+  readonly primary: boolean
+  readonly members: readonly string[]
+}
+
+export interface MemberKeysJson {
+  readonly id: string
+  readonly name: string
+  /** Ids of its keys; absent when it did not answer. */
+  readonly keys?: readonly string[]
+  /** What it seals with; absent when it did not answer or has no key. */
+  readonly primary?: string
+}
+
+/** `GET /keys`: who has which key. Ids only; nobody is told a key. */
+export interface ClusterKeysJson {
+  /** Of the answering node. */
+  readonly primary: string
+  readonly keys: readonly ClusterKeyJson[]
+  /** All who are up or hold data. */
+  readonly members: readonly MemberKeysJson[]
+}
+
+/** The answer to `POST /keys`, `PUT /keys/primary` and `DELETE /keys/{id}`. */
+export interface KeyChangeJson {
+  /** The key that the change was about. */
+  readonly id: string
+  /** Of the answering node, after the change. */
+  readonly primary: string
+  readonly keys: readonly string[]
+  /** Node ids of the members that are up and have not confirmed it yet. */
+  readonly pending: readonly string[]
 }
 
 export interface RoleJson {
@@ -206,7 +306,9 @@ export interface LayoutJson {
 
 /**
  * `GET /health`: 200 when every partition has its quorum and one was read, 503 otherwise; this body
- * in both cases. `healthy`: every replica is up and has its data. `degraded`: some are not.
+ * in both cases. `healthy`: every replica is up and has its data. `degraded`: some are not, or the
+ * answering node is slow or badly connected. `unavailable` also while it refuses all writes because
+ * another process has its identity.
  */
 export interface HealthJson {
   readonly status: 'healthy' | 'degraded' | 'unavailable'
@@ -227,4 +329,8 @@ export interface HealthJson {
     readonly allUp: number
   }
   readonly transfers: { readonly pending: number; readonly records: number }
+  /** The answering node is slow or badly connected, as it finds itself; absent when not. */
+  readonly degraded?: true
+  /** As in `GET /cluster`. */
+  readonly clonedBy?: string
 }

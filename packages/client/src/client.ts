@@ -16,11 +16,13 @@ import type {
   KeyJson,
   KeysPageJson,
   LayoutJson,
+  LeaveJson,
   ProblemJson,
   SiblingsJson,
   ValueJson,
 } from './api.ts'
 import { CONTEXT_HEADER, METADATA_HEADER_PREFIX } from './api.ts'
+import { ClusterKeys } from './cluster-keys.ts'
 import {
   bytesOf,
   encode,
@@ -161,6 +163,10 @@ export type DndClientApi = Pick<
 export class DndClient {
   readonly #transport: Transport
   readonly #timeoutMs: number
+  /** The keys that encrypt the traffic between nodes. */
+  readonly keys: ClusterKeys = new ClusterKeys((request) =>
+    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
+  )
 
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
@@ -321,6 +327,28 @@ export class DndClient {
 
   async layout(): Promise<LayoutJson> {
     return (await this.#getJson('/layout')) as LayoutJson
+  }
+
+  /**
+   * Asks the server to leave its cluster: answered when the wish is durable, long before it has
+   * left. Only for a client of one server: of several, any might leave.
+   */
+  async leave(): Promise<LeaveJson> {
+    if (this.#transport.servers !== 1)
+      throw new TypeError('a client that asks a node to leave must have one server')
+    const response = await this.#send({
+      method: 'POST',
+      path: '/leave',
+      write: true,
+      timeoutMs: this.#patience(undefined),
+      expected: [202],
+    })
+    return parseJson(response) as LeaveJson
+  }
+
+  /** How far the server is on its way out of its cluster. */
+  async leaveProgress(): Promise<LeaveJson> {
+    return (await this.#getJson('/leave')) as LeaveJson
   }
 
   /**

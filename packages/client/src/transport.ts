@@ -48,6 +48,10 @@ export class Transport {
     this.#fetch = fetchFunction
   }
 
+  get servers(): number {
+    return this.#servers.length
+  }
+
   /** @throws DndClientError */
   async send(request: TransportRequest): Promise<TransportResponse> {
     const deadline = Date.now() + request.timeoutMs

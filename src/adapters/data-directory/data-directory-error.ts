@@ -11,6 +11,7 @@ export type DataDirectoryCode =
   | 'DND_ERR_DATA_CORRUPT'
   | 'DND_ERR_DATA_NOT_EMPTY'
   | 'DND_ERR_DATA_MISSING'
+  | 'DND_ERR_DATA_LEFT'
 
 /** Its code is a {@link DataDirectoryCode}. */
 export class DataDirectoryError extends DndError {

@@ -143,6 +143,19 @@ test('the new generation is on the disk when the directory is open', async () =>
   })
 })
 
+test('the next life begins above the generation of a clone that was met, if that can be one', async () => {
+  await inFolder(async (path) => {
+    const unixSeconds = (): number => 1_000
+    const directory = await openDataDirectory(path, { ...FOUND, unixSeconds })
+    for (const other of [5_000, 4_000, 2 ** 32]) directory.outlive(other)
+    assert.equal(identityOf(path)['generation'], 5_000)
+    assert.equal(directory.generation, 1_000, 'this life is what it was')
+    await directory.close()
+    const again = await openAndClose(path, { ...RESTART, unixSeconds })
+    assert.equal(again.generation, 5_001)
+  })
+})
+
 test('joining again the cluster of the directory is a restart', async () => {
   await inFolder(async (path) => {
     const first = await openAndClose(path, JOIN)
@@ -265,8 +278,52 @@ test('peeking tells whose data it is, and changes nothing', async () => {
     assert.equal(existsSync(path), false)
     const { node, cluster } = await openAndClose(path, FOUND)
     const before = readFileSync(join(path, 'dnd.json'), 'utf8')
-    assert.deepEqual(peekDataDirectory(path), { node, cluster })
+    assert.deepEqual(peekDataDirectory(path), { node, cluster, hasLeft: false })
     assert.equal(readFileSync(join(path, 'dnd.json'), 'utf8'), before)
+  })
+})
+
+/** A directory of CLUSTER whose node has left it, with something in its store. */
+async function leftDirectory(folder: string): Promise<{ path: string; before: DataDirectory }> {
+  const path = join(folder, 'data')
+  const before = await openDataDirectory(path, JOIN)
+  mkdirSync(before.storePath)
+  writeFileSync(join(before.storePath, 'data.mdb'), 'old data')
+  before.leave()
+  await before.close()
+  return { path, before }
+}
+
+test('the directory of a node that has left says so, is not started again, and keeps what it has', async () => {
+  await inFolder(async (folder) => {
+    const { path, before } = await leftDirectory(folder)
+    const { left, stoppedCleanly } = identityOf(path)
+    assert.match(String(left), /^\d{4}-\d\d-\d\dT/)
+    assert.equal(stoppedCleanly, true)
+    assert.equal(peekDataDirectory(path)?.hasLeft, true)
+    const text = readFileSync(join(path, 'dnd.json'), 'utf8')
+    const advice = await refused(openDataDirectory(path, RESTART), 'DND_ERR_DATA_LEFT', path)
+    assert.match(advice, /join again with "dnd join SEED"/)
+    await refused(openDataDirectory(path, FOUND), 'DND_ERR_DATA_NOT_EMPTY', path)
+    const other: DataDirectoryOptions = { ...JOIN, cluster: { mode: 'join', cluster: OTHER } }
+    await refused(openDataDirectory(path, other), 'DND_ERR_DATA_OTHER_CLUSTER', path)
+    assert.equal(readFileSync(join(path, 'dnd.json'), 'utf8'), text)
+    assert.ok(existsSync(join(before.storePath, 'data.mdb')))
+  })
+})
+
+test('who has left joins again as the same node in a later life, without what was in its store', async () => {
+  await inFolder(async (folder) => {
+    const { path, before } = await leftDirectory(folder)
+    const again = await openDataDirectory(path, JOIN)
+    assert.equal(again.node, before.node)
+    assert.ok(again.generation > before.generation)
+    assert.ok(!existsSync(again.storePath))
+    assert.equal(peekDataDirectory(path)?.hasLeft, false)
+    mkdirSync(again.storePath)
+    await again.close()
+    const restarted = await openAndClose(path, RESTART)
+    assert.ok(existsSync(restarted.storePath), 'from here on it is kept')
   })
 })
 

@@ -3,7 +3,7 @@
  * its store lies. Whatever does not fit is refused before anything in the directory is changed.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { must } from '../../core/std/assert.ts'
 import type { ClusterId, NodeId } from '../../core/std/ids.ts'
@@ -48,9 +48,25 @@ export interface DataDirectory {
   /** Whether the life before this one ended in order, or there was none. */
   readonly stoppedCleanly: boolean
   readonly storePath: string
+  /**
+   * The node has left its cluster: from now on the directory serves for nothing but to join again,
+   * with an empty store.
+   */
+  leave(): void
+  /**
+   * Another process has the node's identity, in this generation: the next life here begins above it
+   * as well, or the others would go on taking the other one for the node.
+   */
+  outlive(generation: number): void
   /** Marks a clean stop and gives the directory free. Call it when everything in it is closed. */
   close(): Promise<void>
 }
+
+/** Seconds until 2106; request numbers are made of it. A claim to be beyond is not believed. */
+const GENERATION_MAX = 2 ** 32 - 2
+
+/** The folder of the store within the directory. */
+const STORE = 'store'
 
 /**
  * What may lie in a directory that is new to dnd: the root of a file system, or what a crash during
@@ -77,6 +93,7 @@ export async function openDataDirectory(
       found === undefined
         ? born(path, choice, options.engine, now)
         : again(path, found, choice, options.engine, now)
+    if (found?.left !== undefined) clearStore(path)
     writeIdentity(path, identity)
     return opened(path, identity, found, lock)
   } catch (error) {
@@ -91,9 +108,11 @@ export async function openDataDirectory(
  */
 export function peekDataDirectory(
   path: string,
-): { readonly node: NodeId; readonly cluster: ClusterId } | undefined {
+): { readonly node: NodeId; readonly cluster: ClusterId; readonly hasLeft: boolean } | undefined {
   const identity = readIdentity(path)
-  return identity && { node: identity.node, cluster: identity.cluster }
+  if (identity === undefined) return undefined
+  const { node, cluster, left } = identity
+  return { node, cluster, hasLeft: left !== undefined }
 }
 
 function opened(
@@ -103,6 +122,7 @@ function opened(
   lock: ProcessLock,
 ): DataDirectory {
   const { node, cluster, generation } = identity
+  let present = identity
   return {
     path,
     node,
@@ -110,10 +130,19 @@ function opened(
     generation,
     fresh: before === undefined,
     stoppedCleanly: before?.stoppedCleanly ?? true,
-    storePath: join(path, 'store'),
+    storePath: join(path, STORE),
+    leave: () => {
+      present = { ...present, left: new Date().toISOString() }
+      writeIdentity(path, present)
+    },
+    outlive: (other) => {
+      if (other <= present.generation || other > GENERATION_MAX) return
+      present = { ...present, generation: other }
+      writeIdentity(path, present)
+    },
     close: async () => {
       try {
-        writeIdentity(path, { ...identity, stoppedCleanly: true })
+        writeIdentity(path, { ...present, stoppedCleanly: true })
       } finally {
         await lock.release()
       }
@@ -168,6 +197,14 @@ function again(
         'the directory of this cluster with --data, or an empty or new one to join as a new node',
     )
   }
+  if (choice.mode === 'restart' && found.left !== undefined) {
+    throw new DataDirectoryError(
+      'DND_ERR_DATA_LEFT',
+      `the data directory ${path} is that of ${owner}, which left it at ${found.left} and has ` +
+        'handed over all of its data: join again with "dnd join SEED", which begins with an empty ' +
+        'store, or delete the directory',
+    )
+  }
   if (found.engine !== engine) {
     throw new DataDirectoryError(
       'DND_ERR_DATA_OTHER_ENGINE',
@@ -177,7 +214,21 @@ function again(
     )
   }
   const generation = Math.max(found.generation + 1, now)
-  return { ...found, format: DATA_FORMAT, generation, stoppedCleanly: false }
+  const { left: _left, ...kept } = found
+  return { ...kept, format: DATA_FORMAT, generation, stoppedCleanly: false }
+}
+
+/**
+ * What the node held before it left is with others, and older than what they have by now. Removed
+ * before the directory counts as a member's again: a crash in between leaves one that has left.
+ */
+function clearStore(path: string): void {
+  try {
+    rmSync(join(path, STORE), { recursive: true, force: true })
+    syncPath(path)
+  } catch (error) {
+    throw unwritable(path, 'remove the store of a node that has left', error)
+  }
 }
 
 /**

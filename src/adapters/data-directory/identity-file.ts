@@ -32,6 +32,8 @@ export interface Identity {
   readonly createdAt: string
   /** Whether that life ended in order. */
   readonly stoppedCleanly: boolean
+  /** When the node left its cluster, ISO 8601; undefined: it belongs to it. */
+  readonly left?: string
 }
 
 /**
@@ -104,6 +106,7 @@ function parseIdentity(path: string, text: string): Identity {
     engine: textField(path, fields, 'engine'),
     createdAt: textField(path, fields, 'createdAt'),
     stoppedCleanly: fields['stoppedCleanly'] === true,
+    ...(fields['left'] === undefined ? {} : { left: textField(path, fields, 'left') }),
   }
 }
 

@@ -1,20 +1,22 @@
 /**
  * `/cluster` and `/layout`: who belongs to the cluster, and who holds what.
  */
-import type { MemberRecord } from '../../core/membership/member.ts'
+import type { MemberRecord, MemberState } from '../../core/membership/member.ts'
+import type { KeyId } from '../../core/node/cluster-key.ts'
+import type { LeavePhase } from '../../core/node/leaving.ts'
+import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { Layout, LayoutState } from '../../core/placement/layout.ts'
+import type { EncryptionMode } from '../../runtime/ports.ts'
+import { must } from '../../core/std/assert.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import type { NodeId } from '../../core/std/ids.ts'
 import { DndError } from '../../core/errors.ts'
 import type { Exchange } from './exchange.ts'
+import type { Site } from './site.ts'
 
 export function onCluster(exchange: Exchange): void {
-  const view = exchange.site.gateway.view()
-  exchange.json(200, {
-    cluster: view.cluster,
-    self: view.self.info.id,
-    members: view.members.map(memberJson),
-  })
+  const { gateway, keyring } = exchange.site
+  exchange.json(200, clusterJson(gateway.view(), keyring))
 }
 
 export function onLayout(exchange: Exchange): void {
@@ -24,28 +26,74 @@ export function onLayout(exchange: Exchange): void {
   exchange.json(200, layoutJson(layout))
 }
 
+export interface ClusterJson {
+  readonly cluster: string
+  readonly self: string
+  /** Where another process with this node's identity listens. */
+  readonly clonedBy?: string
+  readonly leaving?: LeavePhase
+  readonly encryption: EncryptionJson
+  readonly members: readonly MemberJson[]
+}
+
 export interface MemberJson {
   readonly id: string
   readonly name: string
-  readonly state: string
+  readonly state: MemberState
+  /** ISO 8601, UTC. */
+  readonly since: string
+  readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
   readonly addresses: { readonly cluster: string; readonly http: string }
   readonly generation: number
   readonly incarnation: number
+  readonly version: string
+  readonly localHealth?: number
+  readonly roundTripMs?: number
+  readonly degraded?: true
+  readonly flapping?: true
 }
 
-function memberJson(member: MemberRecord): MemberJson {
-  const { id, name, address, httpAddress, zone, weight } = member.info
+export interface EncryptionJson {
+  readonly mode: EncryptionMode
+  /** Names the primary key and does not tell it. */
+  readonly key?: KeyId
+}
+
+function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): ClusterJson {
+  const { cluster, self, members, standings, clonedBy, leaving } = view
+  const standingOf = (id: NodeId): MemberStanding =>
+    must(standings.get(id), () => `the standing of member ${id}`)
+  return {
+    cluster,
+    self: self.info.id,
+    ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
+    ...(leaving === undefined ? {} : { leaving: leaving.phase }),
+    encryption: { mode, ...(primary === undefined ? {} : { key: primary.id }) },
+    members: members.map((member) => memberJson(member, standingOf(member.info.id))),
+  }
+}
+
+function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
+  const { id, name, address, httpAddress, zone, weight, version } = member.info
+  const { sinceMs, suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   return {
     id,
     name,
     state: member.state,
+    since: new Date(sinceMs).toISOString(),
+    ...(suspectedBy.length === 0 ? {} : { suspectedBy }),
     zone,
     weight,
     addresses: { cluster: formatAddress(address), http: formatAddress(httpAddress) },
     generation: member.generation,
     incarnation: member.incarnation,
+    version,
+    ...(localHealth === undefined ? {} : { localHealth }),
+    ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 1000) / 1000 }),
+    ...(member.degraded === true ? { degraded: true } : {}),
+    ...(isFlapping ? { flapping: true } : {}),
   }
 }
 

@@ -20,9 +20,13 @@ import type {
   ListKeysRequest,
   PutRequest,
 } from '../../core/node/events.ts'
+import type { KeyId } from '../../core/node/cluster-key.ts'
+import type { KeysAsk, KeysResult } from '../../core/node/key-asks.ts'
+import type { LeaveResult } from '../../core/node/leaving.ts'
 import type { BucketProperties } from '../../core/node/messages.ts'
 import { listingKey, parseListingKey } from '../../core/node/storage-keys.ts'
-import type { NodeView } from '../../core/node/view.ts'
+import { noSwimCounts } from '../../core/membership/swim-counts.ts'
+import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { LayoutState } from '../../core/placement/layout.ts'
 import { bytesToBinary, compareBytes } from '../../core/std/bytes.ts'
 import type { ClusterId, NodeId, VnodeId } from '../../core/std/ids.ts'
@@ -35,7 +39,7 @@ import {
 } from '../../core/versions/container.ts'
 import { covers } from '../../core/versions/version-vector.ts'
 import type { Container, Version } from '../../core/versions/version.ts'
-import type { Gateway, Log } from '../../runtime/ports.ts'
+import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import { HttpServer } from './http-server.ts'
 import type { HttpLimits, HttpMetrics } from './site.ts'
 
@@ -66,6 +70,23 @@ export class FakeGateway implements Gateway {
   layout: LayoutState | undefined = layoutState()
   partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
   transfers: NodeView['transfers'] = { pending: 0, records: 0 }
+  clonedBy: NodeView['clonedBy'] = undefined
+  /** Whether the node says of itself that it is slow or badly connected. */
+  degraded: boolean = false
+  leaving: NodeView['leaving'] = undefined
+  /** The answer to a wish to leave. */
+  leave: LeaveResult = {
+    ok: true,
+    leaving: {
+      phase: 'waiting',
+      waitsFor: { reason: 'plan', nodes: [] },
+      partitions: 4,
+      records: 0,
+      copies: { before: 3, after: 2 },
+    },
+  }
+  /** While set, the answer to whatever is asked about the cluster's keys. */
+  keys: KeysResult | undefined
   /** How `next` names where a page ended: the next key, or the last one. */
   nextForm: 'next-item' | 'last-item' = 'next-item'
   readonly #buckets = new Map<string, Map<string, Entry>>()
@@ -83,14 +104,18 @@ export class FakeGateway implements Gateway {
     if (!this.started) throw new DndError('DND_ERR_NOT_READY', 'being started')
     return {
       cluster: CLUSTER,
-      self: member(0),
-      members: [member(0), member(1), member(2)],
+      self: member(0, this.degraded),
+      members: [member(0, this.degraded), member(1), member(2)],
+      standings: STANDINGS,
+      swim: { counts: noSwimCounts(), gossipQueue: 0, localHealth: 0 },
       layout: this.layout,
       buckets: [...this.properties].sort().map(([name, properties]) => ({ name, properties })),
       ready: this.ready,
+      clonedBy: this.clonedBy,
       inFlight: 0,
       partitions: this.partitions,
       transfers: this.transfers,
+      leaving: this.leaving,
     }
   }
 
@@ -106,6 +131,10 @@ export class FakeGateway implements Gateway {
         return { type: 'list', result: result ?? this.#list(request) }
       case 'configure-bucket':
         return { type: 'configure-bucket', result: result ?? this.#configure(request) }
+      case 'leave':
+        return { type: 'leave', result: this.leave }
+      case 'cluster-keys':
+        return { type: 'cluster-keys', result: this.keys ?? keysResult(request.ask) }
     }
   }
 
@@ -206,6 +235,19 @@ export class FakeGateway implements Gateway {
   }
 }
 
+/** The second member lags behind, and the third is silent. */
+function keysResult(ask: KeysAsk): KeysResult {
+  const [old, next] = ['0a0b0c0d', 'c0c1c2c3'] as KeyId[] as [KeyId, KeyId]
+  const report = { keys: [old, next], primary: next }
+  if (ask.what === 'list') {
+    const reports = [report, { keys: [old], primary: old }, undefined]
+    const members = NODES.map((node, i) => ({ node, report: reports[i] }))
+    return { ok: true, what: 'list', members }
+  }
+  const id = ask.what === 'install' ? next : ask.id
+  return { ok: true, what: 'changed', id, report, pending: [NODES[2]!] }
+}
+
 export function failure(
   code: Failure['code'],
   message: string,
@@ -241,6 +283,11 @@ export class FakeMetrics implements HttpMetrics {
   }
 }
 
+const KEYRING: Pick<Keyring, 'mode' | 'primary'> = {
+  mode: 'required',
+  primary: { id: '0badcafe' as KeyId, secret: new Uint8Array(32).fill(7) },
+}
+
 const SILENT: Log = { error: () => {}, info: () => {}, debug: () => {} }
 
 export interface Served {
@@ -264,6 +311,7 @@ export async function serve(t: TestContext, limits: Partial<HttpLimits> = {}): P
     log: SILENT,
     metrics,
     version: '1.2.3',
+    keyring: KEYRING,
     limits,
   })
   t.after(() => server.close(0))
@@ -305,7 +353,24 @@ export async function readUntil(socket: Socket, matches: RegExp): Promise<string
   return text
 }
 
-function member(index: number): MemberRecord {
+/** The second is known well; the third is accused by the other two, and comes and goes. */
+const STANDINGS: NodeView['standings'] = new Map<NodeId, MemberStanding>([
+  [NODES[0]!, { ...standing(0), localHealth: 0 }],
+  [NODES[1]!, { ...standing(1), localHealth: 2, roundTripMs: 0.123456 }],
+  [NODES[2]!, { ...standing(2), suspectedBy: [NODES[0]!, NODES[1]!], isFlapping: true }],
+])
+
+function standing(index: number): MemberStanding {
+  return {
+    sinceMs: Date.UTC(2024, 0, 1, 12, index),
+    suspectedBy: [],
+    roundTripMs: undefined,
+    localHealth: undefined,
+    isFlapping: false,
+  }
+}
+
+function member(index: number, degraded = false): MemberRecord {
   return {
     info: {
       id: NODES[index]!,
@@ -314,10 +379,13 @@ function member(index: number): MemberRecord {
       httpAddress: { host: '127.0.0.1', port: 6001 + index },
       zone: `z${index}`,
       weight: 100,
+      version: '1.0.0',
+      leaveLock: '00'.repeat(16),
     },
     generation: 1000 + index,
     incarnation: index,
     state: index === 2 ? 'suspect' : 'alive',
+    ...(degraded ? { degraded } : {}),
   }
 }
 

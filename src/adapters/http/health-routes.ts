@@ -1,9 +1,15 @@
 /**
  * `/health` proves that a quorum can be read, by reading one; `/livez` says that the process turns;
  * `/readyz` says whether to send it requests.
+ *
+ * A node that has met a clone of itself is live, since a restart would not help, but not ready: it
+ * refuses all writes until an operator decides. One that is slow or badly connected is ready:
+ * others route around it, and taking it away from its clients as well could take away the last
+ * one. One that leaves serves until it has left.
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
+import { formatAddress } from '../../core/std/ids.ts'
 import type { Exchange } from './exchange.ts'
 import { getResult } from './reply.ts'
 
@@ -34,7 +40,10 @@ export function onLive(exchange: Exchange): void {
 export function onReady(exchange: Exchange): void {
   const { site } = exchange
   if (site.closing) return exchange.text(503, TEXT, 'stopping\n')
-  if (!site.gateway.view().ready) return exchange.text(503, TEXT, 'starting\n')
+  const { ready, clonedBy, leaving } = site.gateway.view()
+  if (!ready) return exchange.text(503, TEXT, 'starting\n')
+  if (clonedBy !== undefined) return exchange.text(503, TEXT, 'cloned\n')
+  if (leaving?.phase === 'left') return exchange.text(503, TEXT, 'left\n')
   exchange.text(200, TEXT, 'ok\n')
 }
 
@@ -44,13 +53,16 @@ function probeKey(index: number): Uint8Array {
 }
 
 /**
- * `healthy`: every replica is up. `degraded`: some are not, and every partition still has its
- * quorum. `unavailable`: some partition has none, or the quorum read failed.
+ * `healthy`: every replica is up. `degraded`: some are not, or this node is slow or badly
+ * connected, and every partition still has its quorum. `unavailable`: some partition has none, or
+ * the quorum read failed, or this node refuses all writes.
  */
 function onProbed(exchange: Exchange, probe: GetResult): void {
-  const { partitions, ready, transfers } = exchange.site.gateway.view()
-  const served = probe.ok && partitions.total > 0 && partitions.withQuorum === partitions.total
-  const whole = partitions.allUp === partitions.total && transfers.pending === 0
+  const { partitions, ready, transfers, clonedBy, self } = exchange.site.gateway.view()
+  const reachable = partitions.total > 0 && partitions.withQuorum === partitions.total
+  const served = probe.ok && reachable && clonedBy === undefined
+  const isDegraded = self.degraded === true
+  const whole = partitions.allUp === partitions.total && transfers.pending === 0 && !isDegraded
   const status = !served ? 'unavailable' : whole ? 'healthy' : 'degraded'
   exchange.json(served ? 200 : 503, {
     status,
@@ -66,5 +78,7 @@ function onProbed(exchange: Exchange, probe: GetResult): void {
         },
     partitions,
     transfers,
+    ...(isDegraded ? { degraded: true } : {}),
+    ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
   })
 }

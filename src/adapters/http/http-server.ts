@@ -16,7 +16,7 @@ import { bucketNameProblem } from '../../core/node/buckets.ts'
 import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
 import { listenError } from '../../runtime/listen-error.ts'
-import type { Gateway, Log } from '../../runtime/ports.ts'
+import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import { refusalOf } from './client-error.ts'
 import type { ParserError } from './client-error.ts'
 import { Exchange, Incoming } from './exchange.ts'
@@ -43,6 +43,10 @@ export interface HttpServerOptions {
   readonly metrics: HttpMetrics
   /** Of the package. */
   readonly version: string
+  /** Told to who asks the node to leave; without it the node keeps nothing on disk. */
+  readonly dataDirectory?: string | undefined
+  /** Shown: its mode, and the name of the primary key. Without it nothing is encrypted. */
+  readonly keyring?: Pick<Keyring, 'mode' | 'primary'>
   readonly limits?: Partial<HttpLimits>
 }
 
@@ -260,6 +264,8 @@ function siteOf(options: HttpServerOptions): Site {
     log,
     metrics,
     version,
+    dataDirectory: options.dataDirectory,
+    keyring: options.keyring ?? { mode: 'off', primary: undefined },
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     openapi: () => (openapi ??= Buffer.from(JSON.stringify(openapiDocument(ROUTES, version)))),
     bodyBytes: 0,

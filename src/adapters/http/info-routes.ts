@@ -61,7 +61,7 @@ function welcomeText(site: Site, view: NodeView): string {
   const base = `http://${formatAddress(info.httpAddress)}`
   return `dnd ${site.version}: node ${info.name} of cluster ${view.cluster}
 ${countMembers(view)}
-
+${warning(view)}
 store   curl -X PUT ${base}/kv/hello -d world
 read    curl ${base}/kv/hello
 delete  curl -X DELETE ${base}/kv/hello
@@ -79,7 +79,7 @@ function welcomeHtml(site: Site, view: NodeView): string {
   const members = view.members
     .map(
       (member) =>
-        `<tr><td>${escapeHtml(member.info.name)}<td>${member.state}<td>${escapeHtml(formatAddress(member.info.httpAddress))}<td>${escapeHtml(member.info.zone)}`,
+        `<tr><td>${escapeHtml(member.info.name)}<td>${member.state}<td>${escapeHtml(formatAddress(member.info.httpAddress))}<td>${escapeHtml(member.info.zone)}<td>${escapeHtml(member.info.version)}`,
     )
     .join('\n')
   return `<!doctype html>
@@ -90,17 +90,19 @@ function welcomeHtml(site: Site, view: NodeView): string {
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
 pre { background: #f4f4f2; padding: 1rem; overflow-x: auto }
+.warning { border-left: 4px solid #c33; padding-left: 1rem }
 td, th { padding: .1rem 1rem .1rem 0; text-align: left }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 } pre { background: #262626 } a { color: #8bf } }
 </style>
 <h1>${escapeHtml(info.name)}</h1>
 <p>A node of <b>dnd</b> ${escapeHtml(site.version)}, the key-value store that is definitely not Dynamo.
 Cluster <code>${view.cluster}</code>, ${countMembers(view)}.
+${warning(view) === '' ? '' : `<p class="warning">${escapeHtml(warning(view))}`}
 <pre>curl -X PUT ${escapeHtml(base)}/kv/hello -d world
 curl ${escapeHtml(base)}/kv/hello
 curl -X DELETE ${escapeHtml(base)}/kv/hello</pre>
 <table>
-<tr><th>member<th>state<th>HTTP<th>zone
+<tr><th>member<th>state<th>HTTP<th>zone<th>version
 ${members}
 </table>
 <h2>Where to go</h2>
@@ -111,9 +113,19 @@ ${rows}
 `
 }
 
+/** What somebody should know at once; empty when all is well. Ends with a line break. */
+function warning({ clonedBy, self }: NodeView): string {
+  if (clonedBy !== undefined)
+    return `Another process with the identity of this node listens on ${formatAddress(clonedBy)}: both refuse all writes. Stop one of the two and restart the other.\n`
+  if (self.degraded === true)
+    return 'This node is slow or badly connected: the others ask it last.\n'
+  return ''
+}
+
 function countMembers(view: NodeView): string {
-  const alive = view.members.filter((member) => member.state === 'alive').length
-  return `${alive} of ${view.members.length} members alive`
+  const members = view.members.filter((member) => member.state !== 'left')
+  const alive = members.filter((member) => member.state === 'alive').length
+  return `${alive} of ${members.length} members alive`
 }
 
 function escapeHtml(text: string): string {

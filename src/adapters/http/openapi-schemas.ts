@@ -16,7 +16,12 @@ export type SchemaName =
   | 'ConfiguredBucket'
   | 'Buckets'
   | 'Cluster'
+  | 'ClusterKeys'
+  | 'ClusterKeyChange'
+  | 'NewClusterKey'
+  | 'PrimaryClusterKey'
   | 'Layout'
+  | 'Leave'
   | 'Health'
   | 'Openapi'
 
@@ -27,6 +32,8 @@ const BOOLEAN = { type: 'boolean' }
 const COUNT = { type: 'integer', minimum: 0 }
 const TEXTS = { type: 'object', additionalProperties: STRING }
 const NODE_ID = { type: 'string', pattern: '^[0-9a-f]{16}$' }
+const KEY_ID = { type: 'string', pattern: '^[0-9a-f]{8}$' }
+const KEY_IDS = { type: 'array', items: KEY_ID }
 const NODE_IDS = { type: 'array', items: NODE_ID }
 const QUORUM = { type: 'integer', minimum: 1, maximum: 7 }
 const CONTEXT = { type: 'string', description: 'Causal context, as in X-Dnd-Context.' }
@@ -116,16 +123,52 @@ const OPERATIONS = {
     object({ type: { const: 'delete' }, key: STRING }, { ...NAMED, context: CONTEXT, w: QUORUM }),
   ],
 }
-const MEMBER = object({
-  id: NODE_ID,
-  name: STRING,
-  state: { enum: ['alive', 'suspect', 'dead', 'left'] },
-  zone: STRING,
-  weight: COUNT,
-  addresses: object({ cluster: STRING, http: STRING }),
-  generation: COUNT,
-  incarnation: COUNT,
-})
+const CLONED_BY = {
+  type: 'string',
+  description:
+    'Where another process with the identity of this node listens: both refuse all writes.',
+}
+const DEGRADED_SELF = {
+  const: true,
+  description: 'This node is slow or badly connected, as it finds itself.',
+}
+const MEMBER = object(
+  {
+    id: NODE_ID,
+    name: STRING,
+    state: { enum: ['alive', 'suspect', 'dead', 'left'] },
+    since: {
+      type: 'string',
+      format: 'date-time',
+      description: 'When this node came to see it in this state, by its own clock.',
+    },
+    zone: STRING,
+    weight: COUNT,
+    addresses: object({ cluster: STRING, http: STRING }),
+    generation: COUNT,
+    incarnation: COUNT,
+    version: STRING,
+  },
+  {
+    suspectedBy: { ...NODE_IDS, description: 'Who says that it is suspect.' },
+    localHealth: {
+      ...{ type: 'integer', minimum: 0, maximum: 7 },
+      description: 'As it said last: 0 is best.',
+    },
+    roundTripMs: {
+      ...{ type: 'number', minimum: 0 },
+      description: "Of this node's probes, smoothed.",
+    },
+    degraded: {
+      const: true,
+      description: 'It says that it is slow or badly connected: others are asked first.',
+    },
+    flapping: {
+      const: true,
+      description: 'It comes and goes so often that others are asked first.',
+    },
+  },
+)
 
 export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   Problem: object(PROBLEM, PROBLEM_MORE),
@@ -143,11 +186,46 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
     pending: { ...NODE_IDS, description: 'Members that have not confirmed yet.' },
   }),
   Buckets: object({ buckets: list(ref('Bucket'), BUCKETS_MAX), defaults: object(PROPERTIES) }),
-  Cluster: object({
-    cluster: { type: 'string', pattern: '^[0-9a-f]{32}$' },
-    self: NODE_ID,
-    members: list(MEMBER),
+  Cluster: object(
+    {
+      cluster: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+      self: NODE_ID,
+      encryption: object(
+        { mode: { enum: ['off', 'accept', 'prefer', 'required'] } },
+        {
+          key: { ...KEY_ID, description: 'Id of the primary key.' },
+        },
+      ),
+      members: list(MEMBER),
+    },
+    {
+      clonedBy: CLONED_BY,
+      leaving: {
+        enum: ['waiting', 'moving', 'telling', 'left'],
+        description: 'How far the leave of this node has come.',
+      },
+    },
+  ),
+  ClusterKeys: object({
+    primary: KEY_ID,
+    keys: list(object({ id: KEY_ID, primary: BOOLEAN, members: NODE_IDS })),
+    members: list(
+      object(
+        { id: NODE_ID, name: STRING },
+        { keys: { ...KEY_IDS, description: 'Absent: it did not answer.' }, primary: KEY_ID },
+      ),
+    ),
   }),
+  ClusterKeyChange: object({
+    id: KEY_ID,
+    primary: KEY_ID,
+    keys: KEY_IDS,
+    pending: { ...NODE_IDS, description: 'Members that have not confirmed yet.' },
+  }),
+  NewClusterKey: object({
+    key: { ...STRING, description: '32 bytes in base64, as "dnd keys generate" prints them.' },
+  }),
+  PrimaryClusterKey: object({ id: KEY_ID }),
   Layout: object(
     {
       version: COUNT,
@@ -161,15 +239,32 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       moving: object({ from: COUNT, synced: NODE_IDS, waiting: NODE_IDS, partitions: COUNT }),
     },
   ),
-  Health: object({
-    status: { enum: ['healthy', 'degraded', 'unavailable'] },
-    ready: BOOLEAN,
-    read: object(
-      { ok: BOOLEAN },
-      { answers: COUNT, code: STRING, detail: STRING, needed: COUNT, got: COUNT },
-    ),
-    partitions: object({ total: COUNT, withQuorum: COUNT, allUp: COUNT }),
-    transfers: object({ pending: COUNT, records: COUNT }),
-  }),
+  Leave: object(
+    {
+      node: NODE_ID,
+      name: STRING,
+      phase: { enum: ['staying', 'waiting', 'moving', 'telling', 'left'] },
+      partitions: { ...COUNT, description: 'Not yet with all of their new owners.' },
+      records: { ...COUNT, description: 'Sent to new owners since this process started.' },
+    },
+    {
+      waitsFor: { ...STRING, description: 'For people.' },
+      warning: { ...STRING, description: 'What will be worse without this node.' },
+      directory: { ...STRING, description: 'Where it keeps its data, on its own machine.' },
+    },
+  ),
+  Health: object(
+    {
+      status: { enum: ['healthy', 'degraded', 'unavailable'] },
+      ready: BOOLEAN,
+      read: object(
+        { ok: BOOLEAN },
+        { answers: COUNT, code: STRING, detail: STRING, needed: COUNT, got: COUNT },
+      ),
+      partitions: object({ total: COUNT, withQuorum: COUNT, allUp: COUNT }),
+      transfers: object({ pending: COUNT, records: COUNT }),
+    },
+    { degraded: DEGRADED_SELF, clonedBy: CLONED_BY },
+  ),
   Openapi: { type: 'object' },
 }

@@ -71,10 +71,13 @@ const BODIES: Readonly<Record<string, string>> = {
   '/batch':
     '{"operations":[{"type":"put","key":"b","value":"1"},{"type":"get","key":"b"},{"type":"get","key":"none"},{"type":"delete","key":"b"}]}',
   '/buckets/{bucket}': '{"n":3}',
+  '/keys': `{"key":"${'A'.repeat(43)}="}`,
+  '/keys/primary': '{"id":"0a0b0c0d"}',
 }
 
 function target(path: string, query = ''): string {
-  return path.replace('{bucket}', 'fresh').replace('{key}', 'some%20key') + query
+  const named = path.replace('{bucket}', 'fresh').replace('{key}', 'some%20key')
+  return named.replace('{id}', '0a0b0c0d') + query
 }
 
 function body(test: Case): string | undefined {
@@ -220,6 +223,18 @@ test('each operation answers as documented, in status, type and shape', async (t
     await checkAnswer(await call(base, one), one, `${one.method} ${one.path}`)
 })
 
+test('a node that is cloned, badly connected and about to leave answers as documented', async (t) => {
+  const { base, gateway } = await serve(t)
+  gateway.degraded = true
+  gateway.clonedBy = { host: '10.0.0.9', port: 5001 }
+  const nothing = { waitsFor: undefined, partitions: 0, records: 0, copies: undefined }
+  gateway.leaving = { phase: 'left', ...nothing }
+  for (const path of ['/cluster', '/health', '/readyz', '/']) {
+    const one = CASES.find((c) => c.method === 'GET' && c.path === path)!
+    await checkAnswer(await call(base, one), one, path)
+  }
+})
+
 test('siblings, absent keys and failures answer as documented', async (t) => {
   const { base, gateway } = await serve(t)
   const get = CASES.find(({ method, path }) => method === 'GET' && path === '/kv/{bucket}/{key}')!
@@ -290,7 +305,7 @@ test('an operation without a documented body takes none', async (t) => {
     assert.equal(response.status, 400, one.path)
     assert.equal(((await response.json()) as { code: string }).code, 'DND_ERR_BAD_BODY')
   }
-  assert.equal(metrics.faults.get('http/bad-body'), 3)
+  assert.equal(metrics.faults.get('http/bad-body'), 4)
 })
 
 test('documented response headers are there', async (t) => {

@@ -48,7 +48,7 @@ export interface Operation {
 }
 
 export interface Route {
-  /** Literal segments and `{bucket}` or `{key}`. */
+  /** Literal segments and `{bucket}`, `{key}` or `{id}`, which is read as a key is. */
   readonly path: string
   readonly methods: Readonly<Partial<Record<Method, Operation>>>
 }

@@ -17,6 +17,7 @@ export type ParameterName =
   | 'end'
   | 'limit'
   | 'reverse'
+  | 'force'
 
 export type ParameterKind =
   | { readonly kind: 'text' }
@@ -68,6 +69,10 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     description:
       'From the last key to the first; `start` is then the greatest key and `end` the least.',
   },
+  force: {
+    value: { kind: 'boolean' },
+    description: 'Also where a member may be left behind by it.',
+  },
 }
 
 /** What a request asked for; what it did not name is undefined. */
@@ -81,6 +86,7 @@ export interface Query {
   end: Uint8Array | undefined
   limit: number | undefined
   reverse: boolean | undefined
+  force: boolean | undefined
 }
 
 /** Of a request without a query, which most are: shared, never written to. */
@@ -97,6 +103,7 @@ function emptyQuery(): Query {
     end: undefined,
     limit: undefined,
     reverse: undefined,
+    force: undefined,
   }
 }
 

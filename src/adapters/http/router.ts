@@ -73,7 +73,7 @@ function compile(route: Route): CompiledRoute {
     path: route.path,
     segments,
     bucket: segments.indexOf('{bucket}'),
-    key: segments.indexOf('{key}'),
+    key: segments.findIndex((name) => name === '{key}' || name === '{id}'),
     operations,
     allow: [...operations.keys()].sort().join(', '),
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { LeavePhase, LeavingView } from '../../core/node/leaving.ts'
 import type { LayoutState } from '../../core/placement/layout.ts'
 import { layoutJson } from './cluster-routes.ts'
 import { CLUSTER, failure, layoutState, serve } from './fixture.test.ts'
@@ -10,6 +11,10 @@ async function get(base: string, path: string, status = 200): Promise<Json> {
   const response = await fetch(base + path)
   assert.equal(response.status, status, path)
   return (await response.json()) as Json
+}
+
+function leavingIn(phase: LeavePhase): LeavingView {
+  return { phase, waitsFor: undefined, partitions: 0, records: 0, copies: undefined }
 }
 
 const DEFAULTS = { n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 1024 * 1024 }
@@ -88,16 +93,40 @@ test('the cluster is shown with its members and their addresses', async (t) => {
   const { base } = await serve(t)
   const cluster = await get(base, '/cluster')
   assert.deepEqual([cluster['cluster'], cluster['self']], [CLUSTER, 'a000000000000001'])
+  assert.deepEqual(cluster['encryption'], { mode: 'required', key: '0badcafe' })
   assert.deepEqual((cluster['members'] as Json[])[2], {
     id: 'a000000000000003',
     name: 'node3<b>',
     state: 'suspect',
+    since: '2024-01-01T12:02:00.000Z',
+    suspectedBy: ['a000000000000001', 'a000000000000002'],
     zone: 'z2',
     weight: 100,
     addresses: { cluster: '127.0.0.1:5003', http: '127.0.0.1:6003' },
     generation: 1002,
     incarnation: 2,
+    version: '1.0.0',
+    flapping: true,
   })
+})
+
+test('what is known of a member besides is shown, and what is not known is left out', async (t) => {
+  const { base, gateway } = await serve(t)
+  const before = await get(base, '/cluster')
+  const [self, second] = before['members'] as Json[]
+  assert.deepEqual([second!['localHealth'], second!['roundTripMs']], [2, 0.123])
+  const absent = ['roundTripMs', 'suspectedBy', 'degraded', 'flapping']
+  assert.deepEqual([self!['localHealth'], absent.filter((name) => name in self!)], [0, []])
+  assert.deepEqual(
+    ['clonedBy', 'leaving'].filter((name) => name in before),
+    [],
+  )
+  gateway.degraded = true
+  gateway.clonedBy = { host: '::1', port: 5009 }
+  gateway.leaving = leavingIn('moving')
+  const after = await get(base, '/cluster')
+  assert.equal((after['members'] as Json[])[0]!['degraded'], true)
+  assert.deepEqual([after['clonedBy'], after['leaving']], ['[::1]:5009', 'moving'])
 })
 
 test('the layout is shown as names of nodes, with what each holds', async (t) => {
@@ -186,6 +215,35 @@ test('a node is live while it turns, and ready while it serves', async (t) => {
   assert.equal((await fetch(`${base}/livez`)).status, 200)
 })
 
+test('a node whose identity another process has is live, not ready, and no health', async (t) => {
+  const { base, gateway } = await serve(t)
+  gateway.clonedBy = { host: '10.0.0.9', port: 5001 }
+  const ready = await fetch(`${base}/readyz`)
+  assert.deepEqual([ready.status, await ready.text()], [503, 'cloned\n'])
+  const health = await get(base, '/health', 503)
+  assert.deepEqual([health['status'], health['clonedBy']], ['unavailable', '10.0.0.9:5001'])
+  assert.equal((await fetch(`${base}/livez`)).status, 200)
+})
+
+test('a node that is badly connected serves, and its health says so', async (t) => {
+  const { base, gateway } = await serve(t)
+  gateway.degraded = true
+  const health = await get(base, '/health')
+  assert.deepEqual([health['status'], health['degraded']], ['degraded', true])
+  assert.equal((await fetch(`${base}/readyz`)).status, 200)
+})
+
+test('a node that leaves serves until it has left', async (t) => {
+  const { base, gateway } = await serve(t)
+  for (const phase of ['waiting', 'moving', 'telling'] as const) {
+    gateway.leaving = leavingIn(phase)
+    assert.equal((await fetch(`${base}/readyz`)).status, 200, phase)
+  }
+  gateway.leaving = leavingIn('left')
+  const response = await fetch(`${base}/readyz`)
+  assert.deepEqual([response.status, await response.text()], [503, 'left\n'])
+})
+
 test('before the node stands behind its door, what shows it is not ready and the process is live', async (t) => {
   const { base, gateway } = await serve(t)
   gateway.started = false
@@ -217,6 +275,18 @@ test('people get a page, as HTML or as text, with nothing in it that a name coul
   const text = await fetch(base)
   assert.match(text.headers.get('content-type') ?? '', /^text\/plain/)
   assert.match(await text.text(), /curl -X PUT http:\/\/127\.0\.0\.1:6001\/kv\/hello -d world/)
+})
+
+test('the page tells of a clone, and of a bad connection', async (t) => {
+  const { base, gateway } = await serve(t)
+  const page = async (accept: string): Promise<string> =>
+    (await fetch(base, { headers: { accept } })).text()
+  assert.doesNotMatch(await page('text/html'), /<p class="warning">/)
+  gateway.degraded = true
+  assert.match(await page('text/plain'), /^This node is slow or badly connected/m)
+  gateway.clonedBy = { host: '10.0.0.9', port: 5001 }
+  for (const accept of ['text/plain', 'text/html'])
+    assert.match(await page(accept), /listens on 10\.0\.0\.9:5001: both refuse all writes/)
 })
 
 test('every path on the page is served', async (t) => {

@@ -6,7 +6,9 @@ import { onBucket, onBuckets, onConfigureBucket, onResetBucket } from './bucket-
 import { onCluster, onLayout } from './cluster-routes.ts'
 import { onHealth, onLive, onReady } from './health-routes.ts'
 import { onMetrics, onOpenapi, onWelcome } from './info-routes.ts'
+import { onInstallKey, onKeys, onRemoveKey, onUseKey } from './key-routes.ts'
 import { onDelete, onGet, onPut } from './kv.ts'
+import { onLeave, onLeaveProgress } from './leave-routes.ts'
 import { onList } from './listing.ts'
 import type { Operation, Route } from './operation.ts'
 import type { ErrorCode } from '../../core/errors.ts'
@@ -27,6 +29,7 @@ const WRITE_ERRORS: readonly ErrorCode[] = [
   'DND_ERR_BAD_CONTEXT',
   'DND_ERR_TOO_MANY_SIBLINGS',
   'DND_ERR_RECORD_TOO_LARGE',
+  'DND_ERR_CLONED_IDENTITY',
 ]
 
 function kvMethods(where: string, suffix: string): Route['methods'] {
@@ -143,6 +146,7 @@ const BUCKET_METHODS: Route['methods'] = {
       'DND_ERR_BAD_JSON',
       'DND_ERR_BODY_TOO_LARGE',
       'DND_ERR_BUCKET_NOT_EMPTY',
+      'DND_ERR_CLONED_IDENTITY',
       'DND_ERR_NOT_READY',
       'DND_ERR_TIMEOUT',
       'DND_ERR_STORE_FAILED',
@@ -159,6 +163,7 @@ const BUCKET_METHODS: Route['methods'] = {
     errors: [
       'DND_ERR_BAD_BUCKET',
       'DND_ERR_BUCKET_NOT_EMPTY',
+      'DND_ERR_CLONED_IDENTITY',
       'DND_ERR_NOT_READY',
       'DND_ERR_TIMEOUT',
       'DND_ERR_STORE_FAILED',
@@ -175,6 +180,98 @@ function reading(
   more: Partial<Operation> = {},
 ): Route['methods'] {
   return { GET: { id, op: 'info', summary, query: [], responses, errors: [], handle, ...more } }
+}
+
+const LEAVE: Route['methods'] = {
+  ...reading(
+    'getLeave',
+    'How far the node that answers is on its way out of the cluster',
+    { 200: { description: 'So far; `staying` if it was not asked to leave.', content: 'Leave' } },
+    onLeaveProgress,
+  ),
+  POST: {
+    id: 'leave',
+    op: 'leave',
+    summary: 'Ask the node that answers to leave the cluster',
+    description:
+      'Others take over its data, it says goodbye, and its process ends. Cannot be taken back; survives a restart of the node; may be asked again.',
+    query: [],
+    responses: { 202: { description: 'The wish is durable.', content: 'Leave' } },
+    errors: [
+      'DND_ERR_LAST_NODE',
+      'DND_ERR_NOT_READY',
+      'DND_ERR_STORE_FAILED',
+      'DND_ERR_OVERLOADED',
+    ],
+    handle: onLeave,
+  },
+}
+
+const KEY_CHANGE: Operation['responses'] = {
+  200: { description: 'In force on this node; the others follow.', content: 'ClusterKeyChange' },
+}
+const KEY_CHANGE_ERRORS: readonly ErrorCode[] = [
+  'DND_ERR_LOCAL_ONLY',
+  'DND_ERR_NOT_ENCRYPTED',
+  'DND_ERR_BAD_CLUSTER_KEY',
+  'DND_ERR_NOT_READY',
+  'DND_ERR_STORE_FAILED',
+  'DND_ERR_TIMEOUT',
+]
+
+const KEYS_METHODS: Route['methods'] = {
+  ...reading(
+    'listClusterKeys',
+    'The keys that encrypt the traffic between nodes, by id, and who has which',
+    { 200: { description: 'As the members say now.', content: 'ClusterKeys' } },
+    onKeys,
+    { op: 'cluster-keys', errors: ['DND_ERR_NOT_ENCRYPTED', 'DND_ERR_NOT_READY'] },
+  ),
+  POST: {
+    id: 'installClusterKey',
+    op: 'install-cluster-key',
+    summary: 'Give all members a key, with which nobody seals yet',
+    query: [],
+    body: 'NewClusterKey',
+    responses: KEY_CHANGE,
+    errors: [
+      ...KEY_CHANGE_ERRORS,
+      'DND_ERR_TOO_MANY_CLUSTER_KEYS',
+      'DND_ERR_BAD_JSON',
+      'DND_ERR_BODY_TOO_LARGE',
+    ],
+    handle: onInstallKey,
+  },
+}
+
+const USE_KEY: Operation = {
+  id: 'useClusterKey',
+  op: 'use-cluster-key',
+  summary: 'Make all members seal with an installed key',
+  description: 'Refused while a member that is up has not said that it has the key.',
+  query: [],
+  body: 'PrimaryClusterKey',
+  responses: KEY_CHANGE,
+  errors: [
+    ...KEY_CHANGE_ERRORS,
+    'DND_ERR_CLUSTER_KEY_UNKNOWN',
+    'DND_ERR_CLUSTER_KEY_MISSING',
+    'DND_ERR_BAD_JSON',
+    'DND_ERR_BODY_TOO_LARGE',
+  ],
+  handle: onUseKey,
+}
+
+const REMOVE_KEY: Operation = {
+  id: 'removeClusterKey',
+  op: 'remove-cluster-key',
+  summary: 'Make all members forget a key',
+  description:
+    'Refused while it is the primary; and, unless forced, while any member of the layout, a dead one too, has not said that it seals with the new primary.',
+  query: ['force'],
+  responses: KEY_CHANGE,
+  errors: [...KEY_CHANGE_ERRORS, 'DND_ERR_CLUSTER_KEY_UNKNOWN', 'DND_ERR_CLUSTER_KEY_IN_USE'],
+  handle: onRemoveKey,
 }
 
 const OK_TEXT = { description: 'Yes.', content: 'text' } as const
@@ -194,6 +291,10 @@ export const ROUTES: readonly Route[] = [
   },
   { path: '/buckets/{bucket}', methods: BUCKET_METHODS },
   { path: '/buckets/{bucket}/keys', methods: { GET: LIST } },
+  { path: '/keys', methods: KEYS_METHODS },
+  { path: '/keys/{id}', methods: { DELETE: REMOVE_KEY } },
+  // Behind the one before: of two that fit, the router takes the last.
+  { path: '/keys/primary', methods: { PUT: USE_KEY } },
   {
     path: '/cluster',
     methods: reading(
@@ -213,6 +314,7 @@ export const ROUTES: readonly Route[] = [
       { errors: ['DND_ERR_NOT_READY'] },
     ),
   },
+  { path: '/leave', methods: LEAVE },
   {
     path: '/health',
     methods: reading(

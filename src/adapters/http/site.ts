@@ -4,7 +4,7 @@
  */
 import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
-import type { Gateway, Log } from '../../runtime/ports.ts'
+import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 
 /** Where counts go; kept by the metrics adapter. */
 export interface HttpMetrics {
@@ -66,6 +66,9 @@ export interface Site {
   readonly limits: HttpLimits
   /** Of the package. */
   readonly version: string
+  /** Where the node keeps its data; undefined: nowhere. */
+  readonly dataDirectory: string | undefined
+  readonly keyring: Pick<Keyring, 'mode' | 'primary'>
   /** The OpenAPI document as bytes. */
   readonly openapi: () => Uint8Array
   /** Bytes of bodies in memory now. Bounded by: `bodyBytesInFlightMax`. */

@@ -4,9 +4,12 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { DndError } from '../../core/errors.ts'
 import type { MemberState } from '../../core/membership/member.ts'
+import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { Note } from '../../core/node/events.ts'
-import type { NodeView } from '../../core/node/view.ts'
+import { noSwimCounts } from '../../core/membership/swim-counts.ts'
+import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { NodeId } from '../../core/std/ids.ts'
+import { duration } from '../../core/std/instant.ts'
 import { Metrics } from './metrics.ts'
 
 const MEMBER = {
@@ -16,16 +19,23 @@ const MEMBER = {
   httpAddress: { host: '127.0.0.1', port: 6001 },
   zone: '',
   weight: 1,
+  version: '1.0.0',
+  leaveLock: '00'.repeat(16),
 }
 
 /** One of each kind. */
 const NOTES: readonly Note[] = [
   { type: 'member', member: MEMBER, from: 'alive', to: 'suspect' },
   { type: 'refuted', incarnation: 1 },
-  { type: 'cloned-identity', address: MEMBER.address },
+  { type: 'cloned-identity', address: MEMBER.address, generation: 6 },
   { type: 'layout', version: 2, phase: 'moving' },
   { type: 'transferred', partition: 1, records: 10 },
   { type: 'ready' },
+  { type: 'stalled', gap: duration(2000) },
+  { type: 'degraded', isDegraded: true },
+  { type: 'leaving', phase: 'moving' },
+  { type: 'left' },
+  { type: 'cluster-keys', keys: ['0badcafe' as KeyId], primary: '0badcafe' as KeyId },
   { type: 'read-repair', replicas: 2 },
   { type: 'unreadable', key: new Uint8Array(1) },
   { type: 'amnesia', partition: 1 },
@@ -36,6 +46,56 @@ const NOTES: readonly Note[] = [
   { type: 'forwarded' },
   { type: 'peer-misbehaved', peer: MEMBER.id, what: 'nonsense' },
 ]
+
+const UNKNOWN = {
+  sinceMs: 0,
+  suspectedBy: [],
+  roundTripMs: undefined,
+  localHealth: undefined,
+  isFlapping: false,
+}
+
+function member(index: number, state: MemberState, degraded = false): NodeView['self'] {
+  const info = { ...MEMBER, id: nodeId(index) }
+  return { info, generation: 1, incarnation: 0, state, ...(degraded ? { degraded } : {}) }
+}
+
+function nodeId(index: number): NodeId {
+  return `a00000000000000${index}` as NodeId
+}
+
+const VIEW: NodeView = {
+  cluster: '' as NodeView['cluster'],
+  self: member(1, 'alive'),
+  members: [
+    ...[member(1, 'alive'), member(2, 'alive', true), member(3, 'dead', true)],
+    ...[member(4, 'alive'), member(5, 'alive')],
+  ],
+  standings: new Map<NodeId, MemberStanding>([
+    [nodeId(1), UNKNOWN],
+    [nodeId(2), { ...UNKNOWN, roundTripMs: 250 }],
+    [nodeId(3), { ...UNKNOWN, roundTripMs: 9000 }],
+    [nodeId(4), { ...UNKNOWN, roundTripMs: 0.5 }],
+    [nodeId(5), { ...UNKNOWN, roundTripMs: 2 }],
+  ]),
+  swim: {
+    counts: { ...noSwimCounts(), probes: 12, falseDeaths: 1, packetsSent: 30, packetsReceived: 29 },
+    gossipQueue: 6,
+    localHealth: 2,
+  },
+  layout: {
+    current: { version: 7 } as NonNullable<NodeView['layout']>['current'],
+    previous: undefined,
+    synced: [],
+  },
+  buckets: [],
+  ready: true,
+  clonedBy: undefined,
+  inFlight: 5,
+  partitions: { total: 10, withQuorum: 9, allUp: 6 },
+  transfers: { pending: 4, records: 1 },
+  leaving: undefined,
+}
 
 function metrics(): Metrics {
   return new Metrics({ version: '1.2.3', process: false })
@@ -63,6 +123,7 @@ test('the reference lists every metric of ours with its type and labels, and no 
   for (const note of NOTES) counted.note(note)
   counted.request('http', 'get', 200, 0.001)
   counted.fault('http', 'bad-key')
+  counted.attach({ view: () => VIEW })
   const text = await counted.render()
   const types = [...text.matchAll(/^# TYPE (dnd_\w+) (\w+)$/gm)].map((match) => {
     const [, name, type] = match
@@ -136,6 +197,7 @@ test('each kind of note is counted', async () => {
     dnd_transferred_records_total: 10,
     dnd_refutations_total: 1,
     dnd_cloned_identity_total: 1,
+    dnd_key_changes_total: 1,
     dnd_unreadable_records_total: 1,
     dnd_amnesia_total: 1,
     dnd_store_failures_total: 1,
@@ -175,32 +237,14 @@ test('labels do not grow with what is thrown at them', async () => {
 test('gauges are read from the node when somebody scrapes', async () => {
   const counted = metrics()
   assert.equal((await scrape(counted)).get('dnd_layout_version'), 0)
-  const member = (state: MemberState): NodeView['self'] => ({
-    info: MEMBER,
-    generation: 1,
-    incarnation: 0,
-    state,
-  })
-  const layout = { version: 7 } as NonNullable<NodeView['layout']>['current']
-  const view: NodeView = {
-    cluster: '' as NodeView['cluster'],
-    self: member('alive'),
-    members: [member('alive'), member('alive'), member('dead')],
-    layout: { current: layout, previous: undefined, synced: [] },
-    buckets: [],
-    ready: true,
-    inFlight: 5,
-    partitions: { total: 10, withQuorum: 9, allUp: 6 },
-    transfers: { pending: 4, records: 1 },
-  }
-  counted.attach({ view: () => view })
+  counted.attach({ view: () => VIEW })
   counted.attach({ commits: () => 42 })
   counted.connection('http', 1)
   counted.connection('http', 1)
   counted.connection('http', -1)
   const values = await scrape(counted)
   const read = (name: string): number | undefined => values.get(name)
-  assert.equal(read('dnd_membership_nodes{state="alive"}'), 2)
+  assert.equal(read('dnd_membership_nodes{state="alive"}'), 4)
   assert.equal(read('dnd_membership_nodes{state="dead"}'), 1)
   assert.equal(read('dnd_membership_nodes{state="suspect"}'), 0)
   assert.equal(read('dnd_partitions{state="whole"}'), 6)
@@ -218,6 +262,44 @@ test('gauges are read from the node when somebody scrapes', async () => {
     [7, 5, 4, 1, 42, 1],
   )
   assert.equal(read('dnd_build_info{version="1.2.3"}'), 1)
+})
+
+test('what the failure detector has done is read from the node', async () => {
+  const counted = metrics()
+  const names = Object.keys(noSwimCounts()).length
+  const counters = (values: Map<string, number>): [string, number][] =>
+    [...values].filter(([name]) => /^dnd_(membership_.*_total|refutations_total)/.test(name))
+  assert.equal(counters(await scrape(counted)).length, names, 'one for each count')
+  counted.attach({ view: () => VIEW })
+  const values = await scrape(counted)
+  assert.deepEqual(Object.fromEntries(counters(values).filter(([, value]) => value > 0)), {
+    dnd_membership_probes_total: 12,
+    dnd_membership_false_deaths_total: 1,
+    'dnd_membership_packets_total{direction="sent"}': 30,
+    'dnd_membership_packets_total{direction="received"}': 29,
+  })
+  assert.equal(values.get('dnd_gossip_queue'), 6)
+  assert.equal(values.get('dnd_local_health'), 2)
+  assert.equal(values.get('dnd_membership_degraded'), 1, 'the dead are not asked anyway')
+})
+
+test('round trips are those of members that are up; before any is known there is no line', async () => {
+  const counted = metrics()
+  const read = async (): Promise<(number | undefined)[]> => {
+    const values = await scrape(counted)
+    return ['0.5', '1'].map((q) => values.get(`dnd_membership_round_trip_seconds{quantile="${q}"}`))
+  }
+  assert.deepEqual(await read(), [undefined, undefined])
+  counted.attach({ view: () => VIEW })
+  assert.deepEqual(await read(), [0.002, 0.25])
+})
+
+test('a node whose identity another process has shows that as long as it is so', async () => {
+  const counted = metrics()
+  counted.attach({ view: () => VIEW })
+  assert.equal((await scrape(counted)).get('dnd_membership_cloned'), 0)
+  counted.attach({ view: () => ({ ...VIEW, clonedBy: MEMBER.address }) })
+  assert.equal((await scrape(counted)).get('dnd_membership_cloned'), 1)
 })
 
 test('a scrape before the node has started shows a node that is not ready', async () => {

@@ -12,6 +12,7 @@ import type { Note } from '../../core/node/events.ts'
 import type { NodeView } from '../../core/node/view.ts'
 import { Counts } from './counts.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
+import { addMembershipMetrics } from './membership-metrics.ts'
 import { noteCounters } from './note-counts.ts'
 import type { NoteCounters } from './note-counts.ts'
 import { RequestCounts } from './request-counts.ts'
@@ -55,6 +56,7 @@ export class Metrics {
     this.#addFaults()
     this.#addGauges()
     this.#addStates()
+    addMembershipMetrics(this.#registry, () => this.#view())
     if (options.process)
       collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 })
   }

@@ -22,6 +22,7 @@ const PLAIN = {
   dnd_transferred_partitions_total: 'Partitions pulled from their former owners.',
   dnd_transferred_records_total: 'Records in them.',
   dnd_refutations_total: 'Times this node refuted a suspicion about itself.',
+  dnd_key_changes_total: 'Times this node took over other cluster keys, or another primary.',
   dnd_cloned_identity_total: 'Times another process was met with this identity. Should be zero.',
   dnd_unreadable_records_total:
     'Stored records found damaged, and repaired from replicas. Should be zero.',
@@ -42,6 +43,7 @@ export class NoteCounters {
     dnd_transferred_records_total: 0,
     dnd_refutations_total: 0,
     dnd_cloned_identity_total: 0,
+    dnd_key_changes_total: 0,
     dnd_unreadable_records_total: 0,
     dnd_amnesia_total: 0,
     dnd_store_failures_total: 0,
@@ -95,7 +97,15 @@ export class NoteCounters {
       case 'clock-skew':
         plain.dnd_clock_skew_total++
         return
+      case 'cluster-keys':
+        plain.dnd_key_changes_total++
+        return
+      // The rest is read from the node when somebody scrapes.
       case 'ready':
+      case 'stalled':
+      case 'degraded':
+      case 'leaving':
+      case 'left':
         return
       default:
         return unreachable(note)

@@ -3,9 +3,10 @@ import { suite, test } from 'node:test'
 import { NO_CLUSTER } from '../../core/wire/codec.ts'
 import { CLUSTER } from '../../core/wire/samples.test.ts'
 import { askCluster } from './ask-cluster.ts'
+import { Ring } from './security-fixture.test.ts'
 import { helloOf, impostor, node, read, station } from './links-fixture.test.ts'
 
-const options = { node: node(2), timeoutMs: 1000 }
+const options = { node: node(2), timeoutMs: 1000, keyring: new Ring('off'), tls: undefined }
 
 suite('asking for the cluster', () => {
   test('tells its id and who answered, without any fault', async () => {

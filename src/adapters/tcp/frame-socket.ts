@@ -1,7 +1,7 @@
 /**
- * A socket that speaks frames: feeds what arrives to a {@link FrameParser}, and tells its handler
- * of every frame and, once and last, of the end. The handler can be exchanged: the handshake has
- * one, what follows it another.
+ * A socket that speaks frames, over TLS as over TCP: feeds what arrives to a {@link FrameParser},
+ * and tells its handler of every frame and, once and last, of the end. The handler can be
+ * exchanged: the handshake has one, what follows it another.
  */
 import type { Socket } from 'node:net'
 import { ByteWriter } from '../../core/std/bytes.ts'
@@ -28,6 +28,7 @@ export class FrameSocket {
   readonly #parser: FrameParser
   readonly #onFrame: (body: Uint8Array) => boolean
   #reason = 'connection closed by the peer'
+  #fault: TcpFault | undefined
 
   constructor(socket: Socket, remote: string, bodyBytesMax: number, handler: FrameHandler) {
     this.remote = remote
@@ -36,7 +37,13 @@ export class FrameSocket {
     this.#parser = new FrameParser(bodyBytesMax)
     this.#onFrame = (body) => this.handler.frame(body)
     socket.on('data', (chunk) => this.#onData(chunk))
-    socket.on('error', (error) => (this.#reason = describe(error)))
+    socket.on('error', (error) => {
+      const broken = tlsCode(error)
+      this.#reason = broken === undefined ? describe(error) : `broken TLS (${broken})`
+      if (broken !== undefined) this.#fault = 'tls-failed'
+      // Whose TLS is broken is not closed by itself.
+      socket.destroy()
+    })
     // Whoever stops sending has nothing more to hear from us: half-closed connections are not kept.
     socket.on('end', () => socket.destroy())
     socket.on('close', () => this.#onClose())
@@ -84,7 +91,7 @@ export class FrameSocket {
 
   #onClose(): void {
     const cut = this.#parser.isInsideFrame
-    this.handler.closed(this.#reason, cut ? 'truncated-frame' : undefined)
+    this.handler.closed(this.#reason, this.#fault ?? (cut ? 'truncated-frame' : undefined))
     this.handler = NOBODY
   }
 }
@@ -98,10 +105,16 @@ export function linkFrame(message: LinkMessage): Uint8Array {
   return writer.take()
 }
 
+/** Of a record that was changed on the way, or is none. */
+function tlsCode(error: Error): string | undefined {
+  const code = 'code' in error ? error.code : undefined
+  return typeof code === 'string' && code.startsWith('ERR_SSL') ? code : undefined
+}
+
 /**
  * A name with several addresses fails with an error that is a list, and whose own message is empty.
  */
-function describe(error: Error): string {
+export function describe(error: Error): string {
   if (!(error instanceof AggregateError)) return error.message
   return error.errors
     .map((each) => (each instanceof Error ? each.message : String(each)))

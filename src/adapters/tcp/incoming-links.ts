@@ -4,25 +4,30 @@
  * the later one says hello.
  */
 import type { Server, Socket } from 'node:net'
-import type { NodeId } from '../../core/std/ids.ts'
-import { formatAddress } from '../../core/std/ids.ts'
+import type { KeyId } from '../../core/node/cluster-key.ts'
+import type { Address, NodeId } from '../../core/std/ids.ts'
 import type { Hello, PeerMessage } from '../../core/wire/messages.ts'
 import type { IncomingOwner } from './incoming-link.ts'
 import { IncomingLink } from './incoming-link.ts'
 import type { LinkBounds, LinkSelf, TcpFault } from './link-options.ts'
+import type { LinkTls } from './link-security.ts'
+import { TlsAcceptor } from './tls-acceptor.ts'
 
 export interface IncomingOptions {
   readonly server: Server
   readonly self: LinkSelf
+  readonly security: LinkTls
   /** Our hello as a frame. */
   readonly helloFrame: Uint8Array
   readonly bounds: LinkBounds
   readonly listener: {
     message(from: NodeId, message: PeerMessage): void
-    fault(cause: TcpFault, detail: string): void
+    fault(cause: TcpFault, detail: string, source?: string): void
   }
-  /** A peer has made a connection and said who it is. */
-  called(hello: Hello): void
+  /** Whether this very process has made the connection. */
+  isOwnCall(caller: Address): boolean
+  /** A peer has made a connection, encrypted with `key`, if with any, and said who it is. */
+  called(hello: Hello, key: KeyId | undefined): void
 }
 
 export class IncomingLinks {
@@ -32,19 +37,19 @@ export class IncomingLinks {
   readonly #links = new Set<IncomingLink>()
 
   constructor(options: IncomingOptions) {
-    const { server, self, helloFrame, bounds, listener } = options
+    const { server, self, security, helloFrame, bounds, listener } = options
     this.#server = server
     this.#owner = {
-      self,
-      helloFrame,
+      ...{ self, security, helloFrame, acceptor: new TlsAcceptor(security) },
       handshakeTimeoutMs: bounds.handshakeTimeoutMs,
       message: (from, message) => listener.message(from, message),
-      greeted: (hello) => {
+      greeted: (hello, key) => {
         this.#closeEarlierGenerations(hello)
-        options.called(hello)
+        options.called(hello, key)
       },
       gone: (link) => this.#links.delete(link),
-      fault: (cause, detail) => listener.fault(cause, detail),
+      isOwnCall: (caller) => options.isOwnCall(caller),
+      fault: (cause, detail, source) => listener.fault(cause, detail, source),
     }
     server.maxConnections = bounds.incomingMax
     server.on('connection', (socket) => this.#onConnection(socket))
@@ -68,9 +73,7 @@ export class IncomingLinks {
   }
 
   #onConnection(socket: Socket): void {
-    const { remoteAddress: host = 'unknown', remotePort: port = 0 } = socket
-    const remote = formatAddress({ host, port })
-    this.#links.add(new IncomingLink(socket, remote, this.#owner))
+    this.#links.add(new IncomingLink(socket, this.#owner))
   }
 
   #closeEarlierGenerations(hello: Hello): void {

@@ -66,12 +66,41 @@ export type TcpFault =
   | 'handshake-timeout'
   /** A connection over which nothing comes any more. */
   | 'silent'
+  /** One of the two encrypts and the other has encryption off. */
+  | 'not-encrypted'
+  /** The caller's key is not in the listener's ring, or has been removed from it. */
+  | 'unknown-key'
+  /** The two have different secrets under one id. */
+  | 'wrong-key'
+  /** Of the node called: not signed by the authority given, or expired. */
+  | 'bad-certificate'
+  /** One of the two uses certificates and the other the cluster's key. */
+  | 'no-common-encryption'
+  /** A TLS handshake that was broken off, or was none. */
+  | 'tls-failed'
   /** A caller that makes us answer and does not read the answers. */
   | 'slow-reader'
   | 'too-many-connections'
   | 'accept-failed'
   /** A message of ours that is larger than a frame may be; dropped. */
   | 'oversize-message'
+
+/**
+ * Whether it is the settings of two nodes that do not fit, and no stranger: people should see it.
+ */
+export function isAboutSettings(cause: TcpFault): boolean {
+  return ABOUT_SETTINGS.has(cause)
+}
+
+const ABOUT_SETTINGS: ReadonlySet<TcpFault> = new Set<TcpFault>([
+  ...(['refused-wrong-cluster', 'refused-by-peer-wrong-cluster'] as const),
+  ...(['refused-unsupported-protocol', 'refused-by-peer-unsupported-protocol'] as const),
+  ...(['refused-self', 'refused-by-peer-self'] as const),
+  ...(['refused-encryption-required', 'refused-by-peer-encryption-required'] as const),
+  ...(['refused-bad-certificate', 'refused-by-peer-bad-certificate'] as const),
+  'bad-certificate',
+  ...(['not-encrypted', 'unknown-key', 'wrong-key', 'no-common-encryption'] as const),
+])
 
 export function helloOf(self: LinkSelf): Hello {
   return {

@@ -5,7 +5,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
-import { afterEach } from 'node:test'
+import { afterEach, before, suite } from 'node:test'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { ByteWriter } from '../../core/std/bytes.ts'
 import type { Address, ClusterId, NodeId } from '../../core/std/ids.ts'
 import { FRAME_BYTES_MAX } from '../../core/std/limits.ts'
@@ -15,6 +16,9 @@ import { CLUSTER, SAMPLES } from '../../core/wire/samples.test.ts'
 import type { LinkListener } from '../../runtime/ports.ts'
 import { FrameParser } from './frame-parser.ts'
 import { linkFrame } from './frame-socket.ts'
+import { LinkTls } from './link-security.ts'
+import type { Kind } from './security-fixture.test.ts'
+import { KINDS, securityOf } from './security-fixture.test.ts'
 import type { TcpLinksOptions } from './tcp-links.ts'
 import { TcpLinks } from './tcp-links.ts'
 
@@ -43,6 +47,8 @@ type HeardOf<T extends Heard['type']> = Extract<Heard, { type: T }>
 /** Keeps all it hears; a test takes it kind by kind, waiting if need be. */
 export class Ear implements LinkListener {
   readonly heard: Heard[] = []
+  /** Of the faults that people are to see. */
+  readonly sources: string[] = []
   readonly #taken = new Set<Heard>()
   readonly #waiting = new Set<() => void>()
   /** Called with everything heard, at once. */
@@ -85,7 +91,8 @@ export class Ear implements LinkListener {
   dialFailed(address: Address, reason: string): void {
     this.#note({ type: 'dialFailed', address, reason })
   }
-  fault(cause: string, detail: string): void {
+  fault(cause: string, detail: string, source?: string): void {
+    if (source !== undefined) this.sources.push(source)
     this.#note({ type: 'fault', cause, detail })
   }
 
@@ -109,6 +116,21 @@ afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()!()
 })
 
+/** How nodes and strangers talk unless a test says otherwise. */
+let kind: Kind = 'plain'
+
+/** The same tests for links of every kind. */
+export function overEveryKind(tests: (kind: Kind) => void): void {
+  for (const each of KINDS) {
+    suite(`over links of kind ${each}:`, () => {
+      before(() => {
+        kind = each
+      })
+      tests(each)
+    })
+  }
+}
+
 export interface Station {
   readonly id: NodeId
   readonly ear: Ear
@@ -116,16 +138,32 @@ export interface Station {
   readonly address: Address
 }
 
-type StationOptions = Partial<TcpLinksOptions> & { readonly cluster?: ClusterId }
+type StationOptions = {
+  readonly [Name in keyof TcpLinksOptions]?: NonNullable<TcpLinksOptions[Name]>
+} & { readonly cluster?: ClusterId }
 
 /** Links of node `number` on a free port, or on the one asked for. */
 export async function station(number: number, options: StationOptions = {}): Promise<Station> {
   const { cluster = CLUSTER, ...rest } = options
   const ear = new Ear()
   const self = { node: node(number), generation: 1, cluster }
-  const links = await TcpLinks.listen({ host: HOST, port: 0, self, listener: ear, ...rest })
+  const links = await TcpLinks.listen({
+    ...{ host: HOST, port: 0, self, listener: ear },
+    ...securityOf(kind),
+    ...rest,
+  })
   cleanup(() => links.close())
-  return { id: node(number), ear, links, address: { host: HOST, port: links.port } }
+  const { host = HOST } = options
+  return { id: node(number), ear, links, address: { host, port: links.port } }
+}
+
+/** Two nodes that know where the other is. */
+export async function pair(): Promise<[Station, Station]> {
+  const a = await station(1)
+  const b = await station(2)
+  a.links.setAddress(b.id, b.address)
+  b.links.setAddress(a.id, a.address)
+  return [a, b]
 }
 
 /** A connection that speaks for itself, and what it got back until it was closed. */
@@ -162,10 +200,21 @@ export class Stranger {
   }
 }
 
-export async function stranger(to: Station): Promise<Stranger> {
+/** A caller that has connected and nothing more, whatever the kind of the links. */
+export async function bareStranger(to: Station): Promise<Stranger> {
   const socket = connect({ host: HOST, port: to.links.port })
   const caller = new Stranger(socket)
   await once(socket, 'connect')
+  return caller
+}
+
+export async function stranger(to: Station): Promise<Stranger> {
+  const security = new LinkTls(securityOf(kind))
+  const at = { host: HOST, port: to.links.port }
+  const isTls = security.dialsEncrypted
+  const socket = isTls ? connectTls({ ...security.forCaller().options, ...at }) : connect(at)
+  const caller = new Stranger(socket)
+  await once(socket, isTls ? 'secureConnect' : 'connect')
   return caller
 }
 
@@ -191,7 +240,14 @@ export function messageFrame(message: PeerMessage): Uint8Array {
 
 /** A listener that is no node; `onCaller` says what it does with each connection. */
 export async function impostor(onCaller: (caller: Stranger) => void): Promise<Address> {
-  const server = createServer((socket) => onCaller(new Stranger(socket)))
+  const security = new LinkTls(securityOf(kind))
+  const onSocket = (socket: Socket): void => onCaller(new Stranger(socket))
+  const server = security.dialsEncrypted
+    ? createTlsServer(
+        security.forListener(() => {}),
+        onSocket,
+      )
+    : createServer(onSocket)
   server.listen(0, HOST)
   await once(server, 'listening')
   cleanup(() => server.close())

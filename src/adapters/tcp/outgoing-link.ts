@@ -15,14 +15,21 @@
  * two minutes before it tries again. So the dialler repeats its hello as a beat, the listener
  * answers each with its own, and a link that owes several answers while none of its bytes move is
  * dropped and dialled anew.
+ *
+ * It is encrypted with the primary key; where the peer does not know that one yet, with the key
+ * with which it has called. When the key that encrypts the link is removed from the ring, another
+ * connection is made with the key of the day, and the link goes over to it: what was handed to the
+ * old one still arrives.
  */
 import { performance } from 'node:perf_hooks'
+import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { Address, NodeId } from '../../core/std/ids.ts'
+import { formatAddress } from '../../core/std/ids.ts'
 import { decodeLink } from '../../core/wire/codec.ts'
 import type { PeerMessage } from '../../core/wire/messages.ts'
 import { DialBackoff } from './dial-backoff.ts'
-import type { AbortDial, DialOutcome } from './dial.ts'
-import type { FrameHandler, FrameSocket } from './frame-socket.ts'
+import type { AbortDial, Connection, DialOutcome } from './dial.ts'
+import type { FrameHandler } from './frame-socket.ts'
 import type { LinkBounds, TcpFault } from './link-options.ts'
 import { BEATS_MISSED_MAX } from './link-options.ts'
 import { Outbox } from './outbox.ts'
@@ -32,14 +39,18 @@ export interface LinkOwner {
   readonly bounds: LinkBounds
   /** Our hello as a frame: the beat. */
   readonly helloFrame: Uint8Array
-  dial(address: Address, done: (outcome: DialOutcome) => void): AbortDial
+  /** `key`: to encrypt with instead of the primary, if it is installed. */
+  dial(address: Address, done: (outcome: DialOutcome) => void, key?: KeyId): AbortDial
   /** Calls `link.flush()` at the end of this tick. */
   flushLater(link: OutgoingLink): void
   /** Tells `linkDown` at the end of this tick. */
   downLater(peer: NodeId, reason: string): void
   linkUp(peer: NodeId): void
   linkDown(peer: NodeId, reason: string): void
-  fault(cause: TcpFault, detail: string): void
+  /** With `source` perhaps a matter for people. */
+  fault(cause: TcpFault, detail: string, source?: string): void
+  /** Whether links may be encrypted with it still. */
+  isInstalled(key: KeyId): boolean
   /** Like `fault`, but not from within this call. */
   faultLater(cause: TcpFault, detail: string): void
 }
@@ -50,10 +61,10 @@ type LinkState =
   | {
       readonly type: 'up'
       readonly outbox: Outbox
-      readonly socket: FrameSocket
+      readonly connection: Connection
       readonly since: number
-      /** Of the process at the other end. */
-      readonly generation: number
+      /** Makes the connection that is to follow this one. */
+      readonly renewal: AbortDial | undefined
     }
 
 const IDLE: LinkState = { type: 'idle' }
@@ -65,6 +76,8 @@ export class OutgoingLink {
   #address: Address | undefined
   #state: LinkState = IDLE
   #flushing = false
+  /** What the peer has encrypted its last call with. */
+  #calledWith: KeyId | undefined
   /** Beats sent since the last sign of life, and what had been written by the last of them. */
   #missed = 0
   #slices = 0
@@ -120,23 +133,20 @@ export class OutgoingLink {
    * met: what we owe it would be lost in a back-off, and it would wait for an answer until its
    * deadline. And a link to an earlier generation of it leads to a process that is no more.
    */
-  onCalled(generation: number): void {
-    if (this.#state.type === 'up' && this.#state.generation < generation) {
+  onCalled(generation: number, key: KeyId | undefined): void {
+    this.#calledWith = key
+    if (this.#state.type === 'up' && this.#state.connection.hello.generation < generation) {
       this.#onLost('it has restarted')
     }
     this.#backoff.reset()
   }
 
   /** Takes over a connection whose handshake is done, unless the link stands already. */
-  adopt(socket: FrameSocket, generation: number): void {
-    if (this.#state.type === 'up') return socket.destroy()
+  adopt(connection: Connection): void {
+    if (this.#state.type === 'up') return connection.socket.destroy()
     if (this.#state.type === 'dialling') this.#state.abort()
     const outbox = this.#state.type === 'dialling' ? this.#state.outbox : this.#newOutbox()
-    this.#state = { type: 'up', outbox, socket, since: performance.now(), generation }
-    this.#missed = 0
-    this.#slices = 0
-    socket.handler = this.#handler
-    outbox.attach(socket)
+    this.#stand(connection, outbox, performance.now())
     this.#owner.linkUp(this.peer)
     outbox.flush()
   }
@@ -150,22 +160,46 @@ export class OutgoingLink {
     this.#slices = outbox.slices
     if (moved) this.#missed = 0
     if (this.#missed >= BEATS_MISSED_MAX) {
-      this.#owner.fault('silent', `${this.#state.socket.remote}, node ${this.peer}`)
+      this.#owner.fault('silent', `${this.#state.connection.socket.remote}, node ${this.peer}`)
       return this.#onLost(`no sign of life for ${this.#missed} beats`)
     }
     this.#missed++
     outbox.pushFrame(this.#owner.helloFrame)
     outbox.flush()
+    this.#renewIfDue()
   }
 
   /** Writes what is queued and closes; nobody is told. */
   end(): void {
     if (this.#state.type === 'dialling') this.#state.abort()
     if (this.#state.type === 'up') {
+      this.#state.renewal?.()
       this.#state.outbox.end()
-      this.#state.socket.end()
+      this.#state.connection.socket.end()
     }
     this.#state = IDLE
+  }
+
+  #stand(connection: Connection, outbox: Outbox, since: number): void {
+    this.#state = { type: 'up', outbox, connection, since, renewal: undefined }
+    this.#missed = 0
+    this.#slices = 0
+    connection.socket.handler = this.#handler
+    outbox.attach(connection.socket)
+  }
+
+  #renewIfDue(): void {
+    const state = this.#state
+    if (state.type !== 'up' || state.renewal !== undefined || this.#address === undefined) return
+    const { key } = state.connection
+    if (key === undefined || this.#owner.isInstalled(key)) return
+    const renewal = this.#owner.dial(this.#address, (outcome) => {
+      if (!this.#isPeer(outcome)) return
+      state.outbox.end()
+      state.connection.socket.end()
+      this.#stand(outcome, this.#newOutbox(), state.since)
+    })
+    this.#state = { ...state, renewal }
   }
 
   /** Where to queue until the peer has answered; undefined when it cannot be dialled now. */
@@ -188,16 +222,41 @@ export class OutgoingLink {
   }
 
   #onDialled(outcome: DialOutcome): void {
+    if (!outcome.ok && outcome.fault === 'unknown-key' && this.#dialAsCalled()) return
+    if (this.#isPeer(outcome)) this.adopt(outcome)
+  }
+
+  /**
+   * A peer that was away while the cluster took another primary key does not know that one, and
+   * hears of it only from us. What it has called us with, it knows.
+   */
+  #dialAsCalled(): boolean {
+    const state = this.#state
+    const key = this.#calledWith
+    if (state.type !== 'dialling' || this.#address === undefined) return false
+    if (key === undefined || !this.#owner.isInstalled(key)) return false
+    const done = (outcome: DialOutcome): void => {
+      if (this.#isPeer(outcome)) this.adopt(outcome)
+    }
+    this.#state = { ...state, abort: this.#owner.dial(this.#address, done, key) }
+    return true
+  }
+
+  /** Whether the one meant has answered; if not, the link is lost. */
+  #isPeer(outcome: DialOutcome): outcome is DialOutcome & { readonly ok: true } {
     if (!outcome.ok) {
-      if (outcome.fault !== undefined) this.#owner.fault(outcome.fault, outcome.reason)
-      return this.#onLost(outcome.reason)
+      const source = this.#address === undefined ? undefined : formatAddress(this.#address)
+      if (outcome.fault !== undefined) this.#owner.fault(outcome.fault, outcome.reason, source)
+      this.#onLost(outcome.reason)
+      return false
     }
     const { socket, hello } = outcome
-    if (hello.node === this.peer) return this.adopt(socket, hello.generation)
+    if (hello.node === this.peer) return true
     socket.destroy()
     const reason = `${socket.remote} is node ${hello.node}, not ${this.peer}`
     this.#owner.fault('wrong-peer', reason)
     this.#onLost(reason)
+    return false
   }
 
   #onLost(reason: string): void {
@@ -214,7 +273,8 @@ export class OutgoingLink {
       this.#backoff.onFailed(now)
     }
     if (state.type === 'up') {
-      state.socket.destroy()
+      state.renewal?.()
+      state.connection.socket.destroy()
       this.#backoff.onLost(now, now - state.since)
     }
   }

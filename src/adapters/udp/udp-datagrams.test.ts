@@ -2,16 +2,27 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, suite, test } from 'node:test'
-import type { SwimPacket } from '../../core/membership/messages.ts'
+import type { Ack, Ping, SwimPacket } from '../../core/membership/messages.ts'
 import { ByteWriter } from '../../core/std/bytes.ts'
 import type { Address, ClusterId } from '../../core/std/ids.ts'
 import { Prng } from '../../core/std/prng.ts'
 import { encodePacket } from '../../core/wire/packet-codec.ts'
-import { CLUSTER, MEMBER, PACKET_SAMPLES } from '../../core/wire/samples.test.ts'
+import { CLUSTER, MEMBER, NODE_A, NODE_B } from '../../core/wire/samples.test.ts'
+import { keyOf, TestKeyring } from './keyring-fixture.test.ts'
 import { UdpDatagrams } from './udp-datagrams.ts'
 
 const HOST = '127.0.0.1'
-const PING = PACKET_SAMPLES['ping']!
+const SENDER = { from: NODE_A, fromGeneration: 7, health: 0 }
+const PING: Ping = {
+  type: 'ping',
+  ...SENDER,
+  to: NODE_B,
+  sequence: 300,
+  digest: 5,
+  gossip: [MEMBER],
+}
+const ABOUT_B = { about: NODE_B, aboutGeneration: 8 }
+const ACK: Ack = { type: 'ack', ...SENDER, ...ABOUT_B, sequence: 1, digest: 6, gossip: [] }
 
 /** Keeps what it hears, and lets a test wait for the next of it. */
 class Ear {
@@ -24,9 +35,12 @@ class Ear {
     this.#note(`packet ${packet.type}`)
   }
 
-  fault(cause: string, detail: string): void {
+  readonly toldOf = new Map<string, string>()
+
+  fault(cause: string, detail: string, source?: string): void {
     this.#note(`fault ${cause}`)
     assert.ok(detail.length > 0)
+    if (source !== undefined) this.toldOf.set(`${cause} ${source}`, detail)
   }
 
   async hears(count: number): Promise<string[]> {
@@ -42,9 +56,18 @@ class Ear {
 
 const open: { close(): Promise<void> }[] = []
 
-async function bind(host = HOST): Promise<{ ear: Ear; udp: UdpDatagrams; address: Address }> {
+const PLAIN = {
+  cluster: CLUSTER,
+  self: { node: NODE_A, generation: 7 },
+  keyring: new TestKeyring('off'),
+}
+
+async function bind(
+  host = HOST,
+  keyring = PLAIN.keyring,
+): Promise<{ ear: Ear; udp: UdpDatagrams; address: Address }> {
   const ear = new Ear()
-  const udp = await UdpDatagrams.bind({ host, port: 0, cluster: CLUSTER, listener: ear })
+  const udp = await UdpDatagrams.bind({ ...PLAIN, host, port: 0, keyring, listener: ear })
   open.push(udp)
   return { ear, udp, address: { host, port: udp.port } }
 }
@@ -73,10 +96,9 @@ suite('datagrams', () => {
     a.udp.send(b.address, PING)
     await b.ear.hears(1)
     assert.deepEqual(b.ear.packets, [[PING, a.address]])
-    const ack = PACKET_SAMPLES['ack']!
-    b.udp.send(a.address, ack)
+    b.udp.send(a.address, ACK)
     await a.ear.hears(1)
-    assert.deepEqual(a.ear.packets, [[ack, b.address]])
+    assert.deepEqual(a.ear.packets, [[ACK, b.address]])
   })
 
   test('sent one right behind the other do not overwrite each other', async () => {
@@ -84,7 +106,9 @@ suite('datagrams', () => {
     const b = await bind()
     for (let sequence = 0; sequence < 50; sequence++) a.udp.send(b.address, { ...PING, sequence })
     await b.ear.hears(50)
-    const sequences = b.ear.packets.map(([packet]) => packet.sequence).toSorted((x, y) => x - y)
+    const sequences = b.ear.packets
+      .map(([packet]) => (packet as Ping).sequence)
+      .toSorted((x, y) => x - y)
     assert.deepEqual(sequences, [...Array(50).keys()])
   })
 
@@ -186,13 +210,107 @@ suite('datagrams', () => {
   })
 })
 
+/** The four stages of a roll-out, as one packet each way shows them. */
+async function exchange(a: TestKeyring, b: TestKeyring): Promise<[string, string]> {
+  const left = await bind(HOST, a)
+  const right = await bind(HOST, b)
+  left.udp.send(right.address, PING)
+  right.udp.send(left.address, PING)
+  return [(await right.ear.hears(1))[0]!, (await left.ear.hears(1))[0]!]
+}
+
+suite('encrypted datagrams', () => {
+  const first = keyOf(1)
+  const second = keyOf(2)
+  const MODES = ['off', 'accept', 'prefer', 'required'] as const
+
+  test('neighbouring stages of a roll-out hear each other, and each stage itself', async () => {
+    for (const [i, mode] of MODES.entries()) {
+      const next = MODES[i + 1] ?? mode
+      const heard = await exchange(new TestKeyring(mode, first), new TestKeyring(next, first))
+      assert.deepEqual(heard, ['packet ping', 'packet ping'], `${mode} and ${next}`)
+    }
+  })
+
+  test('stages that are not neighbours refuse each other with the cause', async () => {
+    const cases = [
+      ['off', 'prefer', 'packet ping', 'fault sealed-refused'],
+      ['off', 'required', 'fault plain-refused', 'fault sealed-refused'],
+      ['accept', 'required', 'fault plain-refused', 'packet ping'],
+    ] as const
+    for (const [a, b, atB, atA] of cases) {
+      const heard = await exchange(new TestKeyring(a, first), new TestKeyring(b, first))
+      assert.deepEqual(heard, [atB, atA], `${a} and ${b}`)
+    }
+  })
+
+  test('go on through a whole roll-out with a rotation in the middle of it', async () => {
+    const a = new TestKeyring('off', first)
+    const b = new TestKeyring('off', first)
+    const left = await bind(HOST, a)
+    const right = await bind(HOST, b)
+    let sent = 0
+    const bothHear = async (): Promise<void> => {
+      left.udp.send(right.address, PING)
+      right.udp.send(left.address, PING)
+      sent++
+      assert.equal((await right.ear.hears(sent)).at(-1), 'packet ping')
+      assert.equal((await left.ear.hears(sent)).at(-1), 'packet ping')
+    }
+    const steps = [
+      () => a.use(first),
+      () => b.use(first),
+      () => (a.mode = 'accept'),
+      () => (b.mode = 'accept'),
+      () => (a.mode = 'prefer'),
+      () => (b.mode = 'prefer'),
+      () => a.install(second),
+      () => b.install(second),
+      () => a.use(second),
+      () => b.use(second),
+      () => (a.mode = 'required'),
+      () => a.remove(first),
+      () => b.remove(first),
+      () => (b.mode = 'required'),
+    ]
+    await bothHear()
+    for (const step of steps) {
+      step()
+      await bothHear()
+    }
+  })
+
+  test('with a key that one lacks are refused, and people are told which and of whom', async () => {
+    const left = await bind(HOST, new TestKeyring('required', first))
+    const right = await bind(HOST, new TestKeyring('required', second))
+    left.udp.send(right.address, PING)
+    assert.deepEqual(await right.ear.hears(1), ['fault unknown-key'])
+    const from = `${HOST}:${left.udp.port}`
+    const told = right.ear.toldOf.get(`unknown-key ${from}`)!
+    assert.ok(told.includes(first.id), told)
+    assert.ok(told.includes(from), told)
+  })
+
+  test('show nothing of the packet', async () => {
+    const { ear, udp } = await bind(HOST, new TestKeyring('required', first))
+    const socket = createSocket('udp4').bind(0, HOST)
+    await once(socket, 'listening')
+    open.push({ close: () => new Promise((resolve) => socket.close(() => resolve())) })
+    udp.send({ host: HOST, port: socket.address().port }, PING)
+    const [bytes] = (await once(socket, 'message')) as [Buffer]
+    assert.ok(!bytes.includes(CLUSTER.slice(0, 8), 0, 'hex'))
+    assert.ok(!bytes.includes(MEMBER.info.name))
+    assert.deepEqual(ear.heard, [])
+  })
+})
+
 suite('binding', () => {
   test('a port in use is an error that says so', async () => {
     const a = await bind()
     const again = UdpDatagrams.bind({
+      ...PLAIN,
       host: HOST,
       port: a.udp.port,
-      cluster: CLUSTER,
       listener: new Ear(),
     })
     await assert.rejects(again, {
@@ -203,7 +321,7 @@ suite('binding', () => {
 
   test('an address or port that this machine cannot have is an error that says so', async () => {
     const at = (host: string, port: number): Promise<unknown> =>
-      UdpDatagrams.bind({ host, port, cluster: CLUSTER, listener: new Ear() })
+      UdpDatagrams.bind({ ...PLAIN, host, port, listener: new Ear() })
     const code = 'DND_ERR_ADDRESS_UNAVAILABLE'
     await assert.rejects(at('192.0.2.1', 0), { code, message: /this machine has no such address/ })
     await assert.rejects(at(HOST, 70_000), { code, message: /a port is a number from 0 to 65535/ })

@@ -4,37 +4,35 @@
  *
  * A datagram is handed to the system some time after `send` returns (a host name is looked up
  * first), so the encoding buffer cannot be the one that is sent: each datagram goes out as a small
- * copy from Node's own pool.
+ * copy from Node's own pool. `packet-gate.ts` makes its bytes, and refuses those that are not for
+ * us.
  */
 import type { Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import type { SwimPacket } from '../../core/membership/messages.ts'
-import { ByteWriter } from '../../core/std/bytes.ts'
-import type { Address, ClusterId } from '../../core/std/ids.ts'
+import type { Address } from '../../core/std/ids.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import { DATAGRAM_BYTES_MAX } from '../../core/std/limits.ts'
-import type { PacketFault } from '../../core/wire/packet-codec.ts'
-import { decodePacket, encodePacket } from '../../core/wire/packet-codec.ts'
 import { listenError } from '../../runtime/listen-error.ts'
 import type { DatagramListener, Datagrams } from '../../runtime/ports.ts'
+import type { GateFault, GateOptions } from './packet-gate.ts'
+import { PacketGate, settingsAdvice } from './packet-gate.ts'
 
 /** Causes of faults, a closed set, since each becomes a counter. */
 export type UdpFault =
-  | PacketFault
-  /** A datagram over DATAGRAM_BYTES_MAX, theirs or ours; dropped. */
-  | 'oversize'
+  /** `oversize` is also one of ours. */
+  | GateFault
   /** The system or the lookup of a name refused a datagram of ours. */
   | 'send-failed'
   /** More datagrams wait for lookups than may; dropped. */
   | 'send-backlog'
   | 'socket-failed'
 
-export interface UdpDatagramsOptions {
+export interface UdpDatagramsOptions extends GateOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  readonly cluster: ClusterId
   readonly listener: DatagramListener
 }
 
@@ -50,10 +48,9 @@ export class UdpDatagrams implements Datagrams {
   /** Where it is bound. */
   readonly port: number
   readonly #socket: Socket
-  readonly #cluster: ClusterId
+  readonly #gate: PacketGate
   readonly #listener: DatagramListener
   readonly #isV6: boolean
-  readonly #writer = new ByteWriter(DATAGRAM_BYTES_MAX)
   /** Datagrams that the system has not taken yet. Bounded by: SENDS_PENDING_MAX. */
   #pending = 0
   #closing: Promise<void> | undefined
@@ -70,7 +67,7 @@ export class UdpDatagrams implements Datagrams {
     this.port = socket.address().port
     this.#socket = socket
     this.#isV6 = isV6
-    this.#cluster = options.cluster
+    this.#gate = new PacketGate(options)
     this.#listener = options.listener
     try {
       socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES)
@@ -83,17 +80,15 @@ export class UdpDatagrams implements Datagrams {
 
   send(to: Address, packet: SwimPacket): void {
     if (this.#closing !== undefined) return
-    const writer = this.#writer
-    writer.reset()
-    encodePacket(writer, packet, this.#cluster)
-    if (writer.length > DATAGRAM_BYTES_MAX) {
-      const size = `a ${packet.type} of ${writer.length} bytes`
+    const datagram = this.#gate.write(packet)
+    if (datagram.length > DATAGRAM_BYTES_MAX) {
+      const size = `a ${packet.type} of ${datagram.length} bytes`
       return this.#faultLater('oversize', `${size} for ${formatAddress(to)}`)
     }
     if (this.#pending >= SENDS_PENDING_MAX) {
       return this.#faultLater('send-backlog', `${SENDS_PENDING_MAX} wait already`)
     }
-    this.#sendBytes(to, Buffer.from(writer.view()))
+    this.#sendBytes(to, datagram)
   }
 
   close(): Promise<void> {
@@ -122,16 +117,12 @@ export class UdpDatagrams implements Datagrams {
   #onDatagram(buffer: Buffer, from: { address: string; port: number }): void {
     if (this.#closing !== undefined) return
     const address = { host: unmapped(from.address), port: from.port }
-    if (buffer.length > DATAGRAM_BYTES_MAX) {
-      return this.#fault('oversize', `${buffer.length} bytes from ${formatAddress(address)}`)
-    }
-    // Plain bytes: the `slice` of a Buffer shares memory where the core expects a copy.
-    const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
-    const packet = decodePacket(bytes, this.#cluster)
-    if (typeof packet === 'string') {
-      return this.#fault(packet, `${buffer.length} bytes from ${formatAddress(address)}`)
-    }
-    this.#listener.packet(packet, address)
+    const packet = this.#gate.read(buffer)
+    if (typeof packet !== 'string') return this.#listener.packet(packet, address)
+    const sender = formatAddress(address)
+    const advice = settingsAdvice(packet, buffer)
+    if (advice === undefined) return this.#fault(packet, `${buffer.length} bytes from ${sender}`)
+    this.#listener.fault(packet, `from ${sender}: ${advice}`, sender)
   }
 
   #fault(cause: UdpFault, detail: string): void {

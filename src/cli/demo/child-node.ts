@@ -9,7 +9,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliFailure } from '../failure.ts'
-import type { ReadyMessage } from '../run-node.ts'
+import type { LeftMessage, ReadyMessage } from '../run-node.ts'
 import type { PlannedNode } from './plan.ts'
 
 const LOG_TAIL_LINES = 5
@@ -26,6 +26,7 @@ export class ChildNode {
   readonly ready: Promise<ReadyMessage>
   readonly exited: Promise<NodeExit>
   #isRunning = true
+  #hasLeft = false
 
   constructor(plan: PlannedNode, extra: readonly string[], env: NodeJS.ProcessEnv) {
     this.plan = plan
@@ -61,6 +62,11 @@ export class ChildNode {
     return this.#child.pid
   }
 
+  /** Whether it ended because it has left the cluster. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
+  }
+
   get isRunning(): boolean {
     return this.#isRunning
   }
@@ -72,8 +78,9 @@ export class ChildNode {
   #readyMessage(): Promise<ReadyMessage> {
     return new Promise((resolve) => {
       this.#child.on('message', (message) => {
-        const { type } = message as Partial<ReadyMessage>
+        const { type } = message as Partial<ReadyMessage | LeftMessage>
         if (type === 'dnd-ready') resolve(message as ReadyMessage)
+        if (type === 'dnd-left') this.#hasLeft = true
       })
     })
   }

@@ -122,10 +122,12 @@ export class DemoRun {
     const { out } = this.#context
     const { plan, pid } = node
     if (this.#json) return out.json({ event: 'exit', name: plan.name, pid, code, signal })
-    const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`
     const running = this.#nodes.filter((each) => each.isRunning).length
+    const rest = `${running} of ${this.#plan.length} nodes go on`
+    if (node.hasLeft) return out.line(`\n${plan.name} (pid ${pid}) has left the cluster; ${rest}.`)
+    const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`
     await out.line(
-      `\n${out.paint('red', plan.name)} (pid ${pid}) ${how}; ${running} of ${this.#plan.length} nodes go on. Bring it back, in another terminal:\n` +
+      `\n${out.paint('red', plan.name)} (pid ${pid}) ${how}; ${rest}. Bring it back, in another terminal:\n` +
         `  ${restartCommand(plan, this.#caller)}`,
     )
   }

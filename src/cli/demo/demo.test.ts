@@ -55,6 +55,16 @@ describe('plan', () => {
     assert.throws(() => plan({ nodes: 3 }), /holds a cluster of 5 nodes, and 3 would be too few/)
   })
 
+  test('a node that has left the cluster joins it again, and begins no other', () => {
+    for (const name of ['node1', 'node2', 'node3']) withData(name)
+    const left = { left: '2026-01-01T00:00:00.000Z' }
+    writeFileSync(join(directory.path, 'node1', 'dnd.json'), JSON.stringify(left))
+    assert.deepEqual(
+      plan().map(({ seed }) => seed),
+      ['127.0.0.1:5002', undefined, '127.0.0.1:5002'],
+    )
+  })
+
   test('when the first has lost its data it joins one that has not', () => {
     withData('node2')
     withData('node3')

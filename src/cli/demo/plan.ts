@@ -1,5 +1,5 @@
 /** Which nodes a demo has: where they listen, where their data is, and who starts and who joins. */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { usage } from '../failure.ts'
 
@@ -51,7 +51,9 @@ export function planDemo(options: DemoOptions): readonly PlannedNode[] {
     throw usage('the ports of both kinds overlap', 'Choose --port and --server-port further apart.')
   const names = Array.from({ length: nodes }, (_, i) => `node${i + 1}`)
   // Who has data knows the cluster; a node without must not begin another one beside it.
-  const first = names.find((name) => known.includes(name)) ?? 'node1'
+  // Who has left the cluster can only join it again.
+  const members = known.filter((name) => !hasLeft(join(data, name)))
+  const first = names.find((name) => members.includes(name)) ?? 'node1'
   const seed = `${HOST}:${port + names.indexOf(first)}`
   return names.map((name, i) => ({
     name,
@@ -68,6 +70,16 @@ function nodesIn(data: string): string[] {
   return readdirSync(data).filter(
     (name) => /^node[1-9]\d?$/.test(name) && existsSync(join(data, name, IDENTITY_FILE)),
   )
+}
+
+/** Whether the node of a directory has left its cluster. What is damaged is told at its start. */
+function hasLeft(directory: string): boolean {
+  try {
+    const text = readFileSync(join(directory, IDENTITY_FILE), 'utf8')
+    return (JSON.parse(text) as { left?: string }).left !== undefined
+  } catch {
+    return false
+  }
 }
 
 function highest(names: readonly string[]): number {

@@ -54,6 +54,7 @@ function placed(layoutVersion: number, ...readSet: NodeId[]): Placement {
 class Bench {
   readonly effects: ReadEffect<string>[] = []
   readonly down = new Set<NodeId>()
+  readonly suspect = new Set<NodeId>()
   own: StoreRead = undefined
   readonly reads: Reads<string>
   #request = 100
@@ -62,6 +63,7 @@ class Bench {
     this.reads = new Reads({
       self: SELF,
       isUp: (node) => !this.down.has(node),
+      isPreferred: (node) => !this.down.has(node) && !this.suspect.has(node),
       ownRecord: () => this.own,
       nextRequest: () => ++this.#request,
       checksum: crc32,
@@ -104,6 +106,20 @@ class Bench {
 
   results(): ReadResult[] {
     return this.effects.flatMap((e) => (e.type === 'done' ? [e.result] : []))
+  }
+
+  /** Nothing has come for a while. */
+  hedge(request: number): void {
+    const timer = { request, reason: 'hedge' } as const
+    this.reads.step({ type: 'timer', timer }, instant(20), this.effects)
+    this.reads.check()
+  }
+
+  /** It is called suspect, now. */
+  suspected(peer: NodeId): void {
+    this.suspect.add(peer)
+    this.reads.step({ type: 'peer-suspected', peer }, instant(5), this.effects)
+    this.reads.check()
   }
 
   container(): Container {
@@ -181,11 +197,7 @@ test('a silent replica is hedged: one more is asked, and the late one still repa
   const bench = new Bench()
   bench.own = record(NEW)
   const request = bench.start()
-  bench.reads.step(
-    { type: 'timer', timer: { request, reason: 'hedge' } },
-    instant(20),
-    bench.effects,
-  )
+  bench.hedge(request)
   assert.deepEqual(bench.asked(), [B, C])
   bench.reply(C, request, 'found', record(NEW))
   assert.deepEqual(bench.container(), NEW)
@@ -199,11 +211,7 @@ test('a late answer that knows more repairs those that answered before', () => {
   const bench = new Bench()
   bench.own = record(OLD)
   const request = bench.start()
-  bench.reads.step(
-    { type: 'timer', timer: { request, reason: 'hedge' } },
-    instant(20),
-    bench.effects,
-  )
+  bench.hedge(request)
   bench.reply(C, request, 'found', record(OLD))
   bench.reply(B, request, 'found', record(NEW))
   assert.deepEqual(bench.repaired(), [[C, NEW]])
@@ -255,6 +263,74 @@ test('those who are said to be down are asked last', () => {
   bench.own = record(NEW)
   bench.start()
   assert.deepEqual(bench.asked(), [C])
+})
+
+test('suspects are asked after those in good standing, and before those who are said to be down', () => {
+  const bench = new Bench()
+  bench.suspect.add(B)
+  bench.down.add(SELF)
+  bench.start(placed(3, B, C, D), 1)
+  assert.deepEqual(bench.asked(), [C])
+  const full = new Bench()
+  full.suspect.add(B)
+  full.down.add(C)
+  full.start(placed(3, C, B, D), 3)
+  assert.deepEqual(full.asked(), [D, B, C])
+})
+
+test('its own copy comes first wherever it stands in the set', () => {
+  const bench = new Bench()
+  bench.own = record(NEW)
+  bench.start(placed(3, B, C, SELF), 1)
+  assert.deepEqual(bench.asked(), [])
+  assert.deepEqual(bench.container(), NEW)
+})
+
+test('only the first n of the read set are asked', () => {
+  const bench = new Bench()
+  bench.start(placed(3, B, C, SELF, D), 3)
+  assert.deepEqual(bench.asked(), [B, C])
+})
+
+test('when one becomes suspect that is waited for, the next is asked at once, and the first of both answers', () => {
+  for (const quicker of [B, C]) {
+    const bench = new Bench()
+    bench.own = record(OLD)
+    const request = bench.start()
+    bench.suspected(B)
+    assert.deepEqual(bench.asked(), [B, C])
+    bench.reply(quicker, request, 'found', record(NEW))
+    assert.deepEqual(bench.container(), NEW)
+    const slower = quicker === B ? C : B
+    bench.reply(slower, request, 'found', record(OLD))
+    assert.deepEqual(bench.repaired(), [[slower, NEW]])
+    assert.equal(bench.results().length, 1)
+  }
+})
+
+test('nobody more is asked for a suspect that is not waited for, twice, or when others owe enough', () => {
+  const bench = new Bench()
+  bench.own = record(OLD)
+  bench.start()
+  bench.suspected(C)
+  assert.deepEqual(bench.asked(), [B], 'C was not asked')
+  const hedged = new Bench()
+  const request = hedged.start(placed(3, B, C, D), 1)
+  hedged.hedge(request)
+  hedged.suspected(B)
+  assert.deepEqual(hedged.asked(), [B, C], 'C is asked already')
+  hedged.suspected(C)
+  hedged.suspected(C)
+  assert.deepEqual(hedged.asked(), [B, C, D], 'and then there are no more')
+})
+
+test('an answered read asks nobody for the sake of a late answer', () => {
+  const bench = new Bench()
+  const request = bench.start(placed(3, B, C, D), 1)
+  bench.hedge(request)
+  bench.reply(C, request, 'found', record(NEW))
+  bench.suspected(B)
+  assert.deepEqual(bench.asked(), [B, C])
 })
 
 test('a lost connection leads to the next candidate, and none left to a failure with numbers', () => {
@@ -322,11 +398,7 @@ test('a read that is answered is not in flight any more, though a late answer ma
   bench.own = record(NEW)
   const request = bench.start()
   assert.equal(bench.reads.size, 1)
-  bench.reads.step(
-    { type: 'timer', timer: { request, reason: 'hedge' } },
-    instant(20),
-    bench.effects,
-  )
+  bench.hedge(request)
   bench.reply(C, request, 'found', record(NEW))
   assert.equal(bench.reads.size, 0)
   bench.reply(B, request, 'found', record(OLD))

@@ -4,8 +4,12 @@
  * ```
  *   start ─ own copy, if any ─ read ─▶ as many more as R needs ── R answers: merge, done, repair
  *                                       │ an answer is no answer, or its node is lost: ask the next
- *                                       └ nothing for a while: ask one more (hedge)
+ *                                       └ nothing for a while, or its node is suspect: ask one more
  * ```
+ * It is never waited for that a node is called dead: that takes seconds. Whoever is suspect, slow
+ * or comes and goes is asked last, and once asked may still answer first (hedging: Dean, Barroso,
+ * "The Tail at Scale", CACM 56(2), 2013).
+ *
  * Reads merge, they do not choose: containers know which versions supersede which, so the merge of
  * R answers is what the R replicas know together (Dynamo §4.5, §4.3). Answers that are equal byte
  * for byte, nearly all of them, are decoded once. Whoever answered with less than the merge gets
@@ -26,12 +30,11 @@ import type { Duration, Instant } from '../std/instant.ts'
 import { later } from '../std/instant.ts'
 import type { Placement } from '../placement/layout.ts'
 import type { StoreRead } from '../ports.ts'
-import { EMPTY_CONTAINER, sync } from '../versions/container.ts'
-import { decodeRecord, encodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
 import type { Failure, Read, ReadReply, Replicate } from './messages.ts'
+import type { Answer } from './read-answers.ts'
+import { ABSENT, mergeAnswers } from './read-answers.ts'
 
-const ABSENT = new Uint8Array(0)
 /** Answered reads that wait for late answers; beyond it they are let go at once. */
 const LATE_MAX = 4096
 
@@ -50,6 +53,8 @@ export type ReadEvent<O> =
   | ReadStart<O>
   | { readonly type: 'replied'; readonly from: NodeId; readonly message: ReadReply }
   | { readonly type: 'peer-lost'; readonly peer: NodeId }
+  /** It may not answer: whoever waits for it asks the next one, and waits on. */
+  | { readonly type: 'peer-suspected'; readonly peer: NodeId }
   /** The layout changed: reads in flight begin anew. */
   | { readonly type: 'replan'; readonly placementOf: (partition: PartitionId) => Placement }
   | { readonly type: 'timer'; readonly timer: ReadTimer }
@@ -74,18 +79,10 @@ export type ReadEffect<O> =
   | { readonly type: 'repaired'; readonly replicas: number }
   | { readonly type: 'hedged' }
 
-interface Answer {
-  readonly node: NodeId
-  /**
-   * The record as the replica has it; empty: absent. `unreadable`: no answer, but one to repair.
-   */
-  readonly record: Uint8Array | 'unreadable'
-}
-
 interface ReadState<O> {
   readonly start: ReadStart<O>
   placement: Placement
-  /** Who may answer, nearest first. */
+  /** Who may answer, in the order in which they are asked. */
   candidates: readonly NodeId[]
   needed: number
   /** How many of the candidates have been asked. */
@@ -103,6 +100,7 @@ interface ReadState<O> {
 export class Reads<O> {
   readonly #self: NodeId
   readonly #isUp: (node: NodeId) => boolean
+  readonly #isPreferred: (node: NodeId) => boolean
   readonly #ownRecord: (key: Uint8Array) => StoreRead
   readonly #nextRequest: () => number
   readonly #checksum: Checksum
@@ -115,6 +113,8 @@ export class Reads<O> {
   constructor(options: {
     readonly self: NodeId
     readonly isUp: (node: NodeId) => boolean
+    /** Up, and nothing speaks against asking it first. */
+    readonly isPreferred: (node: NodeId) => boolean
     readonly ownRecord: (key: Uint8Array) => StoreRead
     readonly nextRequest: () => number
     readonly checksum: Checksum
@@ -122,6 +122,7 @@ export class Reads<O> {
   }) {
     this.#self = options.self
     this.#isUp = options.isUp
+    this.#isPreferred = options.isPreferred
     this.#ownRecord = options.ownRecord
     this.#nextRequest = options.nextRequest
     this.#checksum = options.checksum
@@ -144,6 +145,8 @@ export class Reads<O> {
         return this.#onReply(event.from, event.message, now, effects)
       case 'peer-lost':
         return this.#onPeerLost(event.peer, now, effects)
+      case 'peer-suspected':
+        return this.#onPeerSuspected(event.peer, effects)
       case 'replan':
         return this.#replan(event.placementOf, now, effects)
       case 'timer':
@@ -187,7 +190,6 @@ export class Reads<O> {
     }
   }
 
-  /** Ourselves first, then who is up, then, as a last resort, who is said to be down. */
   #target(
     start: ReadStart<O>,
     placement: Placement,
@@ -198,13 +200,29 @@ export class Reads<O> {
     asked: number
     waiting: NodeId[]
   } {
-    const set =
-      placement.readSet.length <= start.n ? placement.readSet : placement.readSet.slice(0, start.n)
-    const candidates: NodeId[] = []
-    if (set.includes(this.#self)) candidates.push(this.#self)
-    for (const node of set) if (node !== this.#self && this.#isUp(node)) candidates.push(node)
-    for (const node of set) if (!candidates.includes(node)) candidates.push(node)
-    return { placement, candidates, needed: Math.min(start.r, set.length), asked: 0, waiting: [] }
+    const candidates = this.#order(placement.readSet, start.n)
+    const needed = Math.min(start.r, candidates.length)
+    return { placement, candidates, needed, asked: 0, waiting: [] }
+  }
+
+  /**
+   * The first `n` of `set` as they are asked: ourselves, whom we would rather ask, who else is up,
+   * and as a last resort who is said to be down. One list in all, unless somebody is not well.
+   */
+  #order(set: readonly NodeId[], n: number): NodeId[] {
+    const first: NodeId[] = []
+    let second: NodeId[] | undefined
+    let third: NodeId[] | undefined
+    for (let i = 0; i < set.length && i < n; i++) {
+      const node = set[i]!
+      if (node === this.#self) first.unshift(node)
+      else if (this.#isPreferred(node)) first.push(node)
+      else if (this.#isUp(node)) (second ??= []).push(node)
+      else (third ??= []).push(node)
+    }
+    if (second !== undefined) for (const node of second) first.push(node)
+    if (third !== undefined) for (const node of third) first.push(node)
+    return first
   }
 
   /**
@@ -270,6 +288,18 @@ export class Reads<O> {
       if (drop(read.waiting, peer)) this.#proceed(request, read, now, effects)
   }
 
+  /** One more is asked at once where an answer is wanting that a node in good standing owes. */
+  #onPeerSuspected(peer: NodeId, effects: Effects<ReadEffect<O>>): void {
+    for (const [request, read] of this.#reads) {
+      if (read.merged !== undefined || read.asked >= read.candidates.length) continue
+      if (!read.waiting.includes(peer)) continue
+      const owed = read.waiting.filter((node) => this.#isPreferred(node)).length
+      if (read.good + owed >= read.needed) continue
+      effects.push({ type: 'hedged' })
+      this.#askNext(request, read, effects)
+    }
+  }
+
   #proceed(
     request: number,
     read: ReadState<O>,
@@ -319,7 +349,7 @@ export class Reads<O> {
     now: Instant,
     effects: Effects<ReadEffect<O>>,
   ): void {
-    const { container, record, corrupt } = merge(read.answers, this.#checksum)
+    const { container, record, corrupt } = mergeAnswers(read.answers, this.#checksum)
     if (corrupt.length > 0) {
       this.#discard(read, corrupt, effects)
       return this.#ask(request, read, now, effects)
@@ -356,7 +386,7 @@ export class Reads<O> {
 
   /** An answer after the client's: it may know more than the merge, or less. */
   #onLate(read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
-    const { container, record } = merge(read.answers, this.#checksum)
+    const { container, record } = mergeAnswers(read.answers, this.#checksum)
     read.merged = { container, record }
     this.#repair(read, effects)
   }
@@ -431,7 +461,7 @@ export class Reads<O> {
       message,
     }
     effects.push({ type: 'done', origin: read.start.origin, result: failure })
-    const { container, record, corrupt } = merge(read.answers, this.#checksum)
+    const { container, record, corrupt } = mergeAnswers(read.answers, this.#checksum)
     this.#discard(read, corrupt, effects)
     read.merged = { container, record }
     this.#repair(read, effects)
@@ -448,35 +478,4 @@ function drop(nodes: NodeId[], node: NodeId): boolean {
   if (index < 0) return false
   nodes.splice(index, 1)
   return true
-}
-
-/**
- * The containers of all answers as one, its encoding (empty when there is nothing), and the answers
- * that do not decode.
- */
-function merge(
-  answers: readonly Answer[],
-  checksum: Checksum,
-): { container: Container; record: Uint8Array; corrupt: readonly Answer[] } {
-  const corrupt: Answer[] = []
-  let container: Container = EMPTY_CONTAINER
-  let record: Uint8Array = ABSENT
-  for (const answer of answers) {
-    if (
-      answer.record === 'unreadable' ||
-      answer.record.length === 0 ||
-      equalBytes(answer.record, record)
-    )
-      continue
-    const decoded = decodeRecord(answer.record, checksum)
-    if (decoded === 'corrupt' || decoded === 'unsupported') {
-      corrupt.push(answer)
-      continue
-    }
-    const merged = sync(container, decoded)
-    if (merged === decoded) record = answer.record
-    else if (merged !== container) record = encodeRecord(merged, checksum)
-    container = merged
-  }
-  return { container, record, corrupt }
 }

@@ -4,8 +4,11 @@ import type { Instant } from '../std/instant.ts'
 import { instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
 import { TimerQueue } from '../std/timer-queue.ts'
+import type { Digest } from './leave-proof.ts'
+import { leaveLockOf } from './leave-proof.ts'
 import type { MemberInfo, MemberRecord, MemberState } from './member.ts'
-import type { Ack, Ping, PingRequest, SwimPacket } from './messages.ts'
+import { digestOf } from './member-digest.ts'
+import type { Ack, Gossip, Nack, Ping, PingRequest, SwimPacket } from './messages.ts'
 import type { SwimEffect, SwimEvent, SwimOptions, SwimTimer } from './swim.ts'
 import { Swim } from './swim.ts'
 
@@ -24,8 +27,17 @@ export function infoOf(n: number, other: Partial<MemberInfo> = {}): MemberInfo {
     httpAddress: { host: '10.0.0.1', port: 6000 + n },
     zone: 'here',
     weight: 100,
+    version: '1.0.0',
+    leaveLock: leaveLockOf(secretOf(n), digest),
     ...other,
   }
+}
+
+/** No digest for secrets: enough to tell two of them apart. */
+export const digest: Digest = (bytes) => bytes.map((byte) => byte ^ 0xa5)
+
+export function secretOf(n: number): string {
+  return idOf(n).repeat(2)
 }
 
 /**
@@ -38,7 +50,8 @@ export function claim(
   generation = 1,
   other: Partial<MemberInfo> = {},
 ): MemberRecord {
-  return { info: infoOf(n, other), generation, incarnation, state }
+  const leaveProof = state === 'left' ? { leaveProof: secretOf(n) } : {}
+  return { info: infoOf(n, other), generation, incarnation, state, ...leaveProof }
 }
 
 /** `alive 1.0`: state, generation, incarnation. */
@@ -49,6 +62,16 @@ export function told(record: MemberRecord | undefined): string {
 
 export type EffectOf<T extends SwimEffect['type']> = Extract<SwimEffect, { readonly type: T }>
 
+/** What a machine of member `n` needs to be told. */
+export function optionsOf(n: number, other: Partial<SwimOptions> = {}): SwimOptions {
+  return {
+    ...{ self: infoOf(n), generation: 1, known: [], rng: new Prng(7) },
+    ...{ probeIntervalMs: INTERVAL_MS, probeTimeoutMs: TIMEOUT_MS },
+    ...{ digest, leaveSecret: secretOf(n) },
+    ...other,
+  }
+}
+
 /** Member 1 alone with the test, which plays everybody else and the clock. */
 export class Solo {
   readonly swim: Swim
@@ -58,23 +81,18 @@ export class Solo {
   readonly #timers = new TimerQueue<SwimTimer>()
 
   constructor(options: Partial<SwimOptions> = {}) {
-    this.swim = new Swim({
-      self: infoOf(1),
-      generation: 1,
-      probeIntervalMs: INTERVAL_MS,
-      probeTimeoutMs: TIMEOUT_MS,
-      rng: new Prng(7),
-      known: [],
-      ...options,
-    })
+    this.swim = new Swim(optionsOf(1, options))
     this.step({ type: 'start' })
   }
 
   /** One with these members alive, vouched for by a contact. */
   static with(...members: readonly number[]): Solo {
-    const solo = new Solo()
-    for (const n of members) solo.meet(claim(n))
-    return solo
+    return new Solo().meeting(...members)
+  }
+
+  meeting(...members: readonly number[]): Solo {
+    for (const n of members) this.meet(claim(n))
+    return this
   }
 
   meet(record: MemberRecord): void {
@@ -107,12 +125,17 @@ export class Solo {
 
   /** Advances until the round pings somebody; that ping. */
   nextProbe(): Ping {
-    for (let i = 0; i < 3 * INTERVAL_MS; i++) {
+    const { probes } = this.swim.counts
+    for (let i = 0; i < 10 * INTERVAL_MS; i++) {
       this.advance(1)
-      if (!this.effects.some((e) => e.type === 'arm' && e.timer.type === 'ack-timeout')) continue
-      return this.pings().at(-1)!
+      if (this.swim.counts.probes > probes) return this.#lastProbe()
     }
     throw new Error('nobody was probed')
+  }
+
+  /** Of the round: pings outside it go out later in a pulse. */
+  #lastProbe(): Ping {
+    return this.pings()[0]!
   }
 
   /** Advances until the round pings member `n`, whose acks to others come in time. */
@@ -140,9 +163,11 @@ export class Solo {
       type: 'ping',
       from: idOf(n),
       fromGeneration: generation,
+      health: 0,
       gossip,
       to: idOf(1),
       sequence: 77,
+      digest: this.swimDigest,
     }
     this.receive(packet)
   }
@@ -153,12 +178,19 @@ export class Solo {
       type: 'ack',
       from: ping.to,
       fromGeneration: other.aboutGeneration ?? 1,
+      health: 0,
+      digest: this.swimDigest,
       gossip: [],
       about: ping.to,
       aboutGeneration: 1,
       sequence: ping.sequence,
       ...other,
     })
+  }
+
+  /** What others tell who know the same. */
+  get swimDigest(): number {
+    return digestOf(this.swim.records())
   }
 
   receive(packet: SwimPacket): void {
@@ -183,6 +215,24 @@ export class Solo {
 
   acks(): Ack[] {
     return this.packets().filter((packet) => packet.type === 'ack')
+  }
+
+  nacks(): Nack[] {
+    return this.packets().filter((packet) => packet.type === 'nack')
+  }
+
+  /** Packets of news alone. */
+  gossips(): Gossip[] {
+    return this.packets().filter((packet) => packet.type === 'gossip')
+  }
+
+  /** Lets the news run out that setting the stage has made. */
+  settle(): void {
+    for (let i = 0; i < 100 && this.swim.gossipQueue > 0; i++) {
+      this.advance(100)
+      for (const ping of this.pings()) this.ackFrom(ping)
+    }
+    this.effects = []
   }
 
   /** `2: alive → suspect` for each change told. */

@@ -3,7 +3,9 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { ByteReader, ByteWriter, toHex, utf8Encode } from '../std/bytes.ts'
 import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
-import { claim, idOf } from './harness.test.ts'
+import type { NodeId } from '../std/ids.ts'
+import { GOSSIP_BYTES_MAX, PACKET_HEADER_BYTES_MAX } from './gossip-queue.ts'
+import { claim, idOf, secretOf } from './harness.test.ts'
 import type { MemberInfo, MemberRecord } from './member.ts'
 import { decodeMember, encodeMember, memberBytes } from './member-codec.ts'
 
@@ -23,6 +25,12 @@ const textOf = (bytesMax: number) =>
   fc
     .string({ unit: 'grapheme', maxLength: bytesMax })
     .filter((text) => utf8Encode(text).length <= bytesMax)
+/** Zeros stand for none. */
+const anyHex = (bytes: number): fc.Arbitrary<string> =>
+  fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .filter((raw) => raw.some((byte) => byte !== 0))
+    .map(toHex)
 const address = fc
   .tuple(fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()), fc.integer({ min: 1, max: 65_535 }))
   .map(([host, port]) => ({ host, port }))
@@ -36,13 +44,24 @@ const anyRecord: fc.Arbitrary<MemberRecord> = fc
     weight: fc.integer({ min: 0, max: 1000 }),
     generation: fc.maxSafeNat(),
     incarnation: fc.integer({ min: 0, max: 0xffff_ffff }),
+    version: textOf(32),
+    leaveLock: anyHex(16),
     state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
+    degraded: fc.boolean(),
+    accuser: fc.option(
+      anyHex(8).map((id) => id as NodeId),
+      { nil: undefined },
+    ),
+    leaveProof: fc.option(anyHex(16), { nil: undefined }),
   })
-  .map(({ generation, incarnation, state, ...info }) => ({
+  .map(({ generation, incarnation, state, degraded, accuser, leaveProof, ...info }) => ({
     info: { ...info },
     generation,
     incarnation,
     state,
+    ...(degraded && { degraded }),
+    ...(state === 'suspect' && accuser !== undefined && { accuser }),
+    ...(state === 'left' && leaveProof !== undefined && { leaveProof }),
   }))
 
 test('a record comes back as it was, and takes as many bytes as said', () => {
@@ -58,28 +77,58 @@ test('a record comes back as it was, and takes as many bytes as said', () => {
   )
 })
 
-test('the form is fixed to the byte', () => {
-  const record = claim(0x1234, 'dead', 300, 2, {
+suite('the form is fixed to the byte', () => {
+  const info: Partial<MemberInfo> = {
     name: 'é',
     zone: 'z',
     weight: 1000,
+    version: '1.2',
+    leaveLock: '0f'.repeat(16),
     address: { host: 'h', port: 5001 },
     httpAddress: { host: '::1', port: 6001 },
-  })
-  assert.equal(
-    toHex(encoded(record)),
+  }
+  const hexOf = (state: string, tail = ''): string =>
     [
       '0000000000001234',
-      '02',
+      state,
       '02',
       'ac02',
       '02c3a9',
       '017a',
       '03e8',
+      '03312e32',
+      '0f'.repeat(16),
       '01681389',
       '033a3a311771',
-    ].join(''),
-  )
+      tail,
+    ].join('')
+
+  test('of one dead', () => {
+    assert.equal(toHex(encoded(claim(0x1234, 'dead', 300, 2, info))), hexOf('02'))
+  })
+
+  test('of one alive and degraded', () => {
+    const record: MemberRecord = { ...claim(0x1234, 'alive', 300, 2, info), degraded: true }
+    assert.equal(toHex(encoded(record)), hexOf('10'))
+  })
+
+  test('of a suspect, with its accuser or with zeros', () => {
+    const record = claim(0x1234, 'suspect', 300, 2, info)
+    assert.equal(toHex(encoded(record)), hexOf('01', '00'.repeat(8)))
+    assert.equal(toHex(encoded({ ...record, accuser: idOf(7) })), hexOf('01', idOf(7)))
+  })
+
+  test('of one who left, with its proof or with zeros', () => {
+    const record = claim(0x1234, 'left', 300, 2, info)
+    const { leaveProof: _proof, ...bare } = record
+    assert.equal(toHex(encoded(bare)), hexOf('03', '00'.repeat(16)))
+    assert.equal(toHex(encoded(record)), hexOf('03', secretOf(0x1234)))
+  })
+
+  test('and an accuser or a proof travels only with the state to which it belongs', () => {
+    const record: MemberRecord = { ...claim(2), accuser: idOf(7), leaveProof: secretOf(2) }
+    assert.equal(toHex(encoded(record)), toHex(encoded(claim(2))))
+  })
 })
 
 test('records follow each other without a gap', () => {
@@ -94,15 +143,17 @@ test('records follow each other without a gap', () => {
 
 test('the largest record leaves room for a packet header in a datagram', () => {
   const host = 'h'.repeat(253)
-  const largest = claim(2, 'alive', 0xffff_ffff, Number.MAX_SAFE_INTEGER, {
+  const largest = claim(2, 'left', 0xffff_ffff, Number.MAX_SAFE_INTEGER, {
     name: 'n'.repeat(64),
     zone: 'z'.repeat(64),
+    version: 'v'.repeat(32),
     address: { host, port: 65_535 },
     httpAddress: { host, port: 65_535 },
   })
   assert.ok(!isRefused(largest))
-  assert.equal(memberBytes(largest), 668)
-  assert.ok(memberBytes(largest) + 96 <= DATAGRAM_BYTES_MAX)
+  assert.equal(memberBytes(largest), 733)
+  assert.ok(memberBytes(largest) <= GOSSIP_BYTES_MAX)
+  assert.ok(GOSSIP_BYTES_MAX + PACKET_HEADER_BYTES_MAX <= DATAGRAM_BYTES_MAX)
 })
 
 suite('refused is', () => {
@@ -114,6 +165,7 @@ suite('refused is', () => {
     'a name of 33 letters in 66 bytes': { name: 'é'.repeat(33) },
     'a zone of 65 bytes': { zone: 'z'.repeat(65) },
     'a weight of 1001': { weight: 1001 },
+    'a version of 33 bytes': { version: 'v'.repeat(33) },
     'a host of 254 bytes': { address: { ...good, host: 'h'.repeat(254) } },
     'an HTTP host of 254 bytes': { httpAddress: { ...good, host: 'h'.repeat(254) } },
     'an empty host': { address: { ...good, host: '' } },
@@ -127,10 +179,12 @@ suite('refused is', () => {
 
   test('an unknown state', () => {
     const bytes = encoded(claim(2))
-    bytes[8] = 4
-    const reader = new ByteReader(bytes)
-    decodeMember(reader)
-    assert.ok(!reader.ok)
+    for (const code of [0x04, 0x14, 0x20, 0x80]) {
+      bytes[8] = code
+      const reader = new ByteReader(bytes)
+      decodeMember(reader)
+      assert.ok(!reader.ok, `state ${code}`)
+    }
   })
 
   test('an incarnation above 32 bits', () => {
@@ -147,11 +201,13 @@ suite('refused is', () => {
   })
 
   test('every truncation', () => {
-    const bytes = encoded(claim(2))
-    for (let length = 0; length < bytes.length; length++) {
-      const reader = new ByteReader(bytes.subarray(0, length))
-      decodeMember(reader)
-      assert.ok(!reader.ok, `${length} bytes`)
+    for (const state of ['alive', 'suspect', 'left'] as const) {
+      const bytes = encoded(claim(2, state))
+      for (let length = 0; length < bytes.length; length++) {
+        const reader = new ByteReader(bytes.subarray(0, length))
+        decodeMember(reader)
+        assert.ok(!reader.ok, `${length} bytes of one ${state}`)
+      }
     }
   })
 })

@@ -2,9 +2,12 @@
  * A member record as bytes, the same on the wire and on disk:
  *
  * ```
- * id 8 · rank u8 · generation varint · incarnation varint · name text · zone text · weight u16
- *   · host text · port u16 · HTTP host text · HTTP port u16
+ * id 8 · state u8 · generation varint · incarnation varint · name text · zone text · weight u16
+ *   · version text · leave lock 16 · host text · port u16 · HTTP host text · HTTP port u16
+ *   · [accuser 8, of a suspect] · [leave proof 16, of one who left]
+ * state: the rank, and 0x10 for a member that calls itself degraded
  * ```
+ * An accuser, or a proof, of zeros is none.
  * The version of this form is that of the packet, message or stored record around it.
  */
 import { assert, must } from '../std/assert.ts'
@@ -13,10 +16,15 @@ import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
 import type { Address, NodeId } from '../std/ids.ts'
 import { formatAddress, nodeId, parseAddress } from '../std/ids.ts'
 import type { MemberRecord } from './member.ts'
+import { LEAVE_PROOF_BYTES } from './leave-proof.ts'
 import { INCARNATION_MAX, rankOf, stateOf } from './member-order.ts'
 
 const NODE_ID_BYTES = 8
+const DEGRADED = 0x10
+const NO_ACCUSER = '0'.repeat(2 * NODE_ID_BYTES)
+const NO_PROOF = '0'.repeat(2 * LEAVE_PROOF_BYTES)
 const NAME_BYTES_MAX = 64
+const VERSION_BYTES_MAX = 32
 const ZONE_BYTES_MAX = 64
 const HOST_BYTES_MAX = 253
 const WEIGHT_MAX = 1000
@@ -24,44 +32,79 @@ const WEIGHT_MAX = 1000
 const ADDRESS_BYTES_MAX = 2 + HOST_BYTES_MAX + 2
 /** Longest encoding of a record; one of them always fits a datagram. */
 const MEMBER_BYTES_MAX =
-  NODE_ID_BYTES + 1 + 8 + 5 + 1 + NAME_BYTES_MAX + 1 + ZONE_BYTES_MAX + 2 + 2 * ADDRESS_BYTES_MAX
+  NODE_ID_BYTES +
+  (1 + 8 + 5) +
+  (1 + NAME_BYTES_MAX) +
+  (1 + ZONE_BYTES_MAX) +
+  2 +
+  (1 + VERSION_BYTES_MAX) +
+  LEAVE_PROOF_BYTES +
+  2 * ADDRESS_BYTES_MAX +
+  Math.max(NODE_ID_BYTES, LEAVE_PROOF_BYTES)
 
 export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   const { info } = record
-  writer.raw(must(fromHex(info.id), () => `bytes of node id ${info.id}`))
-  writer.u8(rankOf(record.state))
+  encodeHex(writer, info.id, NODE_ID_BYTES)
+  writer.u8(rankOf(record.state) | (record.degraded === true ? DEGRADED : 0))
   writer.varint(record.generation)
   writer.varint(record.incarnation)
   writer.text(info.name)
   writer.text(info.zone)
   writer.u16(info.weight)
+  writer.text(info.version)
+  encodeHex(writer, info.leaveLock, LEAVE_PROOF_BYTES)
   encodeAddress(writer, info.address)
   encodeAddress(writer, info.httpAddress)
+  if (record.state === 'suspect') encodeHex(writer, record.accuser ?? NO_ACCUSER, NODE_ID_BYTES)
+  if (record.state === 'left') encodeHex(writer, record.leaveProof ?? NO_PROOF, LEAVE_PROOF_BYTES)
 }
 
 /** Fails the reader, and returns something meaningless, when the bytes are no valid record. */
 export function decodeMember(reader: ByteReader): MemberRecord {
   const id = nodeId(toHex(reader.raw(NODE_ID_BYTES)))
-  const state = stateOf(reader.u8())
+  const code = reader.u8()
+  const state = stateOf(code & ~DEGRADED)
   const generation = reader.varint()
   const incarnation = reader.varint()
   const name = reader.text(NAME_BYTES_MAX)
   const zone = reader.text(ZONE_BYTES_MAX)
   const weight = reader.u16()
+  const version = reader.text(VERSION_BYTES_MAX)
+  const leaveLock = toHex(reader.raw(LEAVE_PROOF_BYTES))
   const address = decodeAddress(reader)
   const httpAddress = decodeAddress(reader)
   if (id === undefined || state === undefined) reader.fail()
   if (incarnation > INCARNATION_MAX || weight > WEIGHT_MAX) reader.fail()
-  const info = { id: id ?? ('' as NodeId), name, address, httpAddress, zone, weight }
-  return { info, generation, incarnation, state: state ?? 'dead' }
+  const who = { id: id ?? ('' as NodeId), name, zone, weight, version, leaveLock }
+  const info = { ...who, address, httpAddress }
+  const accuser = state === 'suspect' ? toHex(reader.raw(NODE_ID_BYTES)) : NO_ACCUSER
+  const proof = state === 'left' ? toHex(reader.raw(LEAVE_PROOF_BYTES)) : NO_PROOF
+  return {
+    ...{ info, generation, incarnation, state: state ?? 'dead' },
+    ...((code & DEGRADED) !== 0 && { degraded: true }),
+    ...(accuser !== NO_ACCUSER && { accuser: accuser as NodeId }),
+    ...(proof !== NO_PROOF && { leaveProof: proof }),
+  }
 }
+
+/** Records do not change: each is measured once. */
+const LENGTHS = new WeakMap<MemberRecord, number>()
 
 /** Exact length of the encoding. */
 export function memberBytes(record: MemberRecord): number {
+  const known = LENGTHS.get(record)
+  if (known !== undefined) return known
   const writer = new ByteWriter()
   encodeMember(writer, record)
   assert(writer.length <= MEMBER_BYTES_MAX, () => `a member record of ${writer.length} bytes`)
+  LENGTHS.set(record, writer.length)
   return writer.length
+}
+
+function encodeHex(writer: ByteWriter, hex: string, bytes: number): void {
+  const raw = must(fromHex(hex), () => `hexadecimal digits: ${hex}`)
+  assert(raw.length === bytes, () => `${raw.length} bytes where ${bytes} belong`)
+  writer.raw(raw)
 }
 
 function encodeAddress(writer: ByteWriter, address: Address): void {

@@ -55,6 +55,14 @@ test('the order is total: antisymmetric, transitive, and zero only for equal cla
   )
 })
 
+test('who accuses, who is degraded and what proves a leave decide nothing', () => {
+  const suspect = claim(2, 'suspect', 1, 1)
+  assert.equal(compareRecords(suspect, { ...suspect, accuser: infoOf(3).id, degraded: true }), 0)
+  const left = claim(2, 'left', 1, 1)
+  const { leaveProof: _proof, ...bare } = left
+  assert.equal(compareRecords(left, bare), 0)
+})
+
 test('only alive and suspect members are live', () => {
   assert.deepEqual(
     states.map((state) => isLive(claim(2, state))),
@@ -87,6 +95,8 @@ test('infos are the same when every field is', () => {
     infoOf(2, { name: 'x' }),
     infoOf(2, { zone: 'x' }),
     infoOf(2, { weight: 1 }),
+    infoOf(2, { version: 'x' }),
+    infoOf(2, { leaveLock: '00'.repeat(16) }),
     infoOf(2, { address: { ...info.address, host: 'x' } }),
     infoOf(2, { address: { ...info.address, port: 1 } }),
     infoOf(2, { httpAddress: { ...info.httpAddress, host: 'x' } }),

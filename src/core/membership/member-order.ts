@@ -59,6 +59,8 @@ export function sameInfo(a: MemberInfo, b: MemberInfo): boolean {
     a.name === b.name &&
     a.zone === b.zone &&
     a.weight === b.weight &&
+    a.version === b.version &&
+    a.leaveLock === b.leaveLock &&
     sameAddress(a.address, b.address) &&
     sameAddress(a.httpAddress, b.httpAddress)
   )

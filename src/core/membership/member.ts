@@ -17,6 +17,10 @@ export interface MemberInfo {
   readonly httpAddress: Address
   readonly zone: string
   readonly weight: number
+  /** Of the software that it runs, for people; at most 32 bytes of UTF-8. */
+  readonly version: string
+  /** What the secret must open that proves a leave of this generation (`leave-proof.ts`). */
+  readonly leaveLock: string
 }
 
 /**
@@ -30,4 +34,10 @@ export interface MemberRecord {
   /** 0 at start; only the member itself raises it, to refute (R2). */
   readonly incarnation: number
   readonly state: MemberState
+  /** It says of itself that it is slow or badly connected: others are asked first (R9). */
+  readonly degraded?: boolean
+  /** Of a suspect: who says so. Not part of the order: of equal claims any may stand. */
+  readonly accuser?: NodeId
+  /** Of one who left: the secret that opens its lock. */
+  readonly leaveProof?: string
 }

@@ -5,9 +5,12 @@
  *   every probe interval, round robin:
  *     prober ──ping──▶ target ──ack──▶ prober
  *   when the ack stays away:
- *     prober ──ping-req──▶ helper ──ping──▶ target ──ack──▶ helper ──ack──▶ prober
+ *     prober ──ping-request──▶ helper ──ping──▶ target ──ack──▶ helper ──ack──▶ prober
+ *                              helper ──nack──▶ prober    when the target is silent to it, too
+ *   while there is news, a few times a second:
+ *     anybody ──gossip──▶ a few at random
  * ```
- * Every packet carries gossip: records about members, as many as fit, the freshest first.
+ * Every packet carries gossip: records about members, as many as fit.
  */
 import type { NodeId } from '../std/ids.ts'
 import type { MemberRecord } from './member.ts'
@@ -15,6 +18,8 @@ import type { MemberRecord } from './member.ts'
 interface Packet {
   readonly from: NodeId
   readonly fromGeneration: number
+  /** Local health multiplier of the sender, 0 (best) to LOCAL_HEALTH_MAX. */
+  readonly health: number
   /** Bounded by: what fits a datagram. */
   readonly gossip: readonly MemberRecord[]
 }
@@ -24,6 +29,8 @@ export interface Ping extends Packet {
   readonly type: 'ping'
   readonly to: NodeId
   readonly sequence: number
+  /** Of the sender's live members (`member-digest.ts`). */
+  readonly digest: number
 }
 
 /** "Ask `target` for me": the helper pings with a sequence of its own and relays the ack. */
@@ -31,6 +38,8 @@ export interface PingRequest extends Packet {
   readonly type: 'ping-request'
   readonly target: NodeId
   readonly sequence: number
+  /** After so many milliseconds without an ack the helper says so, with a nack. */
+  readonly nackAfterMs: number
 }
 
 /**
@@ -42,6 +51,24 @@ export interface Ack extends Packet {
   readonly about: NodeId
   readonly aboutGeneration: number
   readonly sequence: number
+  readonly digest: number
 }
 
-export type SwimPacket = Ping | PingRequest | Ack
+/** "`about` is silent to me, too": the helper lives and hears, whoever else may not. */
+export interface Nack extends Packet {
+  readonly type: 'nack'
+  readonly about: NodeId
+  readonly sequence: number
+}
+
+/** News alone; no answer. */
+export interface Gossip extends Packet {
+  readonly type: 'gossip'
+}
+
+export type SwimPacket = Ping | PingRequest | Ack | Nack | Gossip
+
+/** S of Lifeguard §IV-A, less one. */
+export const LOCAL_HEALTH_MAX = 7
+/** Longest time that a helper is asked to wait. */
+export const NACK_MS_MAX = 60_000

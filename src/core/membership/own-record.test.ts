@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { claim, infoOf, told } from './harness.test.ts'
+import { claim, infoOf, secretOf, told } from './harness.test.ts'
 import { INCARNATION_MAX } from './member-order.ts'
 import { OwnRecord } from './own-record.ts'
 
@@ -38,10 +38,34 @@ test('claims about another generation are overruled by the order alone', () => {
 test('a node that leaves overrules nothing', () => {
   const own = fresh()
   assert.ok(!own.isLeaving)
-  own.leave()
+  own.leave(secretOf(1))
   assert.ok(own.isLeaving)
   assert.ok(!own.refute(claim(1, 'dead', 3, 5)))
   assert.equal(told(own.record), 'left 5.0')
+})
+
+test('a node that leaves gives its secret away, and not before', () => {
+  const own = fresh()
+  assert.equal(own.record.leaveProof, undefined)
+  own.leave(secretOf(1))
+  assert.deepEqual(own.record, claim(1, 'left', 0, 5))
+})
+
+test('a node that calls itself degraded, or no more, says one more each time', () => {
+  const own = fresh()
+  own.setDegraded(true)
+  assert.deepEqual(own.record, { ...claim(1, 'alive', 1, 5), degraded: true })
+  own.setDegraded(false)
+  assert.deepEqual(own.record, claim(1, 'alive', 2, 5))
+})
+
+test('a degraded node that refutes, or leaves, is degraded still', () => {
+  const own = fresh()
+  own.setDegraded(true)
+  assert.ok(own.refute(claim(1, 'dead', 4, 5)))
+  assert.deepEqual(own.record, { ...claim(1, 'alive', 5, 5), degraded: true })
+  own.leave(secretOf(1))
+  assert.equal(own.record.degraded, true)
 })
 
 test('an incarnation that leaps is not overruled, so that it cannot use them up', () => {
@@ -69,9 +93,18 @@ test('a later generation is a clone wherever it is, an earlier one is our own pa
   assert.ok(!fresh().revealsClone(claim(1, 'dead', 3, 5)))
 })
 
-test('the same clone is reported once, another one again', () => {
+test('a clone shows itself as often as it is heard of', () => {
   const own = fresh()
   assert.ok(own.revealsClone(claim(1, 'alive', 0, 5, elsewhere)))
-  assert.ok(!own.revealsClone(claim(1, 'suspect', 1, 5, elsewhere)))
-  assert.ok(own.revealsClone(claim(1, 'alive', 0, 5, { address: { host: 'third', port: 1 } })))
+  assert.ok(own.revealsClone(claim(1, 'suspect', 1, 5, elsewhere)))
+})
+
+test('the same clone is reported once in a row, another one again', () => {
+  const own = fresh()
+  const third = { host: 'third', port: 1 }
+  assert.ok(own.isNewClone(elsewhere.address, 5))
+  assert.ok(!own.isNewClone({ ...elsewhere.address }, 5))
+  assert.ok(own.isNewClone(elsewhere.address, 6), 'started again')
+  assert.ok(own.isNewClone(third, 6))
+  assert.ok(own.isNewClone(elsewhere.address, 6))
 })

@@ -2,9 +2,9 @@
  * What this node says of itself, and how it answers what others say of it.
  *
  * Only the node itself raises its incarnation (rule R2), and only to overrule a claim that would
- * otherwise stand: that it is suspect, dead or gone, or that it is other than it is. It then says
- * one more than the claim, so that its word is the greater everywhere. Once it is leaving it
- * overrules nothing.
+ * otherwise stand: that it is suspect, dead or gone, or that it is other than it is; or to say
+ * something new of itself, that it is degraded or is so no more. It then says one more than the
+ * claim, so that its word is the greater everywhere. Once it is leaving it overrules nothing.
  *
  * A claim with our id and generation, or a later one, but another address is no mistake to be
  * overruled: somebody runs a copy of our data directory (rule R1). Overruling it would have both
@@ -16,7 +16,7 @@ import { isPlausible, sameAddress, sameInfo } from './member-order.ts'
 
 export class OwnRecord {
   #record: MemberRecord
-  #reportedClone: Address | undefined
+  #reportedClone: { readonly address: Address; readonly generation: number } | undefined
 
   constructor(info: MemberInfo, generation: number) {
     this.#record = { info, generation, incarnation: 0, state: 'alive' }
@@ -30,22 +30,31 @@ export class OwnRecord {
     return this.#record.state === 'left'
   }
 
-  leave(): void {
-    this.#record = { ...this.#record, state: 'left' }
+  /** `secret` opens the lock in our info. */
+  leave(secret: string): void {
+    this.#record = { ...this.#record, state: 'left', leaveProof: secret }
   }
 
-  /**
-   * Whether `claim` shows another node with our identity; the same address is reported once in a
-   * row.
-   */
-  revealsClone(claim: MemberRecord): boolean {
+  /** A new word of our own, and so a new incarnation. */
+  setDegraded(degraded: boolean): void {
+    const { degraded: _before, ...rest } = this.#record
+    const incarnation = rest.incarnation + 1
+    this.#record = { ...rest, incarnation, ...(degraded && { degraded }) }
+  }
+
+  /** Whether `claim` shows another process with our identity. */
+  revealsClone({ generation, info }: MemberRecord): boolean {
     const own = this.#record
-    if (claim.generation < own.generation) return false
-    const { address } = claim.info
-    if (claim.generation === own.generation && sameAddress(address, own.info.address)) return false
-    if (this.#reportedClone !== undefined && sameAddress(address, this.#reportedClone)) return false
-    this.#reportedClone = address
-    return true
+    if (generation !== own.generation) return generation > own.generation
+    return !sameAddress(info.address, own.info.address)
+  }
+
+  /** Whether this clone is worth a word: the same one is told of once in a row. */
+  isNewClone(address: Address, generation: number): boolean {
+    const last = this.#reportedClone
+    const isSame = last?.generation === generation && sameAddress(address, last.address)
+    if (!isSame) this.#reportedClone = { address, generation }
+    return !isSame
   }
 
   /** Raises the incarnation above `claim` if it must be overruled. */

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { instant } from '../std/instant.ts'
+import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
 import { Prng } from '../std/prng.ts'
-import { claim, idOf, infoOf } from './harness.test.ts'
+import { PACKET_HEADER_BYTES_MAX } from './gossip-queue.ts'
+import { claim, digest, idOf, infoOf } from './harness.test.ts'
 import type { MemberInfo, MemberRecord } from './member.ts'
 import { MemberClaims } from './member-claims.ts'
 import { memberBytes } from './member-codec.ts'
 import { OwnRecord } from './own-record.ts'
 import { Packets } from './packets.ts'
+import type { SwimCounts } from './swim-counts.ts'
+import { noSwimCounts } from './swim-counts.ts'
 
 const NOW = instant(0)
 const LONG: Partial<MemberInfo> = {
@@ -19,20 +23,38 @@ const LONG: Partial<MemberInfo> = {
 interface Setting {
   readonly own: OwnRecord
   readonly claims: MemberClaims
+  readonly counts: SwimCounts
   readonly packets: Packets
 }
 
 function settingWith(self: MemberInfo, ...held: readonly MemberRecord[]): Setting {
   const own = new OwnRecord(self, 3)
-  const claims = new MemberClaims(own.record, () => {})
-  for (const record of held) claims.hear(record, true, NOW)
-  return { own, claims, packets: new Packets(own, claims, new Prng(1)) }
+  const claims = claimsOf(own)
+  for (const record of held) {
+    if (record.state === 'left') claims.hear({ ...record, state: 'alive' }, true, NOW)
+    claims.hear(record, true, NOW)
+  }
+  const counts = noSwimCounts()
+  return { own, claims, counts, packets: packetsOf(own, claims, new Prng(1), counts) }
+}
+
+function claimsOf(own: OwnRecord): MemberClaims {
+  return new MemberClaims(own.record, { digest, rememberedMs: 1e9, forgotten: () => {} })
+}
+
+function packetsOf(
+  own: OwnRecord,
+  claims: MemberClaims,
+  rng: Prng,
+  counts: SwimCounts = noSwimCounts(),
+): Packets {
+  return new Packets({ own, claims, health: () => 5, counts, rng })
 }
 
 const at = { host: 'at', port: 9 }
 
 test('a ping goes to the address of the member, in the name and generation of this node', () => {
-  const { packets, own } = settingWith(infoOf(1))
+  const { packets, own, claims } = settingWith(infoOf(1))
   assert.deepEqual(packets.ping(claim(2), 7), {
     type: 'packet',
     to: infoOf(2).address,
@@ -40,36 +62,42 @@ test('a ping goes to the address of the member, in the name and generation of th
       type: 'ping',
       from: idOf(1),
       fromGeneration: 3,
+      health: 5,
       gossip: [own.record],
       to: idOf(2),
       sequence: 7,
+      digest: claims.digest,
     },
   })
 })
 
-test('a request goes to the helper and names the target', () => {
+test('a request goes to the helper, names the target and says when a nack is wanted', () => {
   const { packets, own } = settingWith(infoOf(1))
-  assert.deepEqual(packets.pingRequest(claim(2), idOf(3), 7), {
+  assert.deepEqual(packets.pingRequest(claim(2), idOf(3), 7, 560), {
     type: 'packet',
     to: infoOf(2).address,
     packet: {
       type: 'ping-request',
       from: idOf(1),
       fromGeneration: 3,
+      health: 5,
       gossip: [own.record],
       target: idOf(3),
       sequence: 7,
+      nackAfterMs: 560,
     },
   })
 })
 
 test('an ack goes where the ping came from, about this node or about another', () => {
-  const { packets, own } = settingWith(infoOf(1))
+  const { packets, own, claims } = settingWith(infoOf(1), claim(4))
   const receiver = { id: idOf(2), generation: 1, address: at }
   const ack = {
     type: 'ack',
     from: idOf(1),
     fromGeneration: 3,
+    health: 5,
+    digest: claims.digest,
     gossip: [own.record],
     about: idOf(1),
     aboutGeneration: 3,
@@ -81,6 +109,28 @@ test('an ack goes where the ping came from, about this node or about another', (
     to: at,
     packet: { ...ack, about: idOf(4), aboutGeneration: 6 },
   })
+})
+
+test('a nack goes to whoever asked, and news alone to anybody', () => {
+  const { packets, own } = settingWith(infoOf(1))
+  const receiver = { id: idOf(2), generation: 1, address: at }
+  const head = { from: idOf(1), fromGeneration: 3, health: 5, gossip: [own.record] }
+  const nack = { type: 'nack', ...head, about: idOf(4), sequence: 7 }
+  assert.deepEqual(packets.nack(receiver, idOf(4), 7), { type: 'packet', to: at, packet: nack })
+  const gossip = { type: 'gossip', ...head }
+  assert.deepEqual(packets.gossip(receiver), { type: 'packet', to: at, packet: gossip })
+})
+
+test('every packet that is made is counted', () => {
+  const { packets, counts } = settingWith(infoOf(1))
+  const receiver = { id: idOf(2), generation: 1, address: at }
+  packets.ping(claim(2), 1)
+  packets.pingRequest(claim(2), idOf(3), 1, 500)
+  packets.ack(receiver, 1)
+  packets.relayedAck(receiver, idOf(3), 1, 1)
+  packets.nack(receiver, idOf(3), 1)
+  packets.gossip(receiver)
+  assert.equal(counts.packetsSent, 6)
 })
 
 test('the receiver hears first what is held against it', () => {
@@ -125,9 +175,9 @@ test('a packet is filled, and never beyond 1200 bytes', () => {
   for (let n = 3; n < 60; n++) packets.news.push(claim(n), NOW)
   for (let i = 0; i < 4; i++) {
     const { gossip } = packets.ping(claim(2), i).packet
-    const bytes = gossip.reduce((sum, record) => sum + memberBytes(record), 96)
-    assert.ok(bytes <= 1200)
-    assert.ok(bytes + memberBytes(claim(59)) > 1200)
+    const bytes = gossip.reduce((sum, record) => sum + memberBytes(record), PACKET_HEADER_BYTES_MAX)
+    assert.ok(bytes <= DATAGRAM_BYTES_MAX)
+    assert.ok(bytes + memberBytes(claim(59)) > DATAGRAM_BYTES_MAX)
   }
 })
 
@@ -152,16 +202,16 @@ test('when they fit the accusation is always first', () => {
 
 test('sequences begin anywhere, rise by one and wrap at 32 bits', () => {
   const own = new OwnRecord(infoOf(1), 1)
-  const claims = new MemberClaims(own.record, () => {})
+  const claims = claimsOf(own)
   const starts = new Set<number>()
   for (let seed = 0; seed < 10; seed++) {
-    const packets = new Packets(own, claims, new Prng(seed))
+    const packets = packetsOf(own, claims, new Prng(seed))
     const first = packets.nextSequence()
     starts.add(first)
     assert.equal(packets.nextSequence(), (first + 1) >>> 0)
   }
   assert.equal(starts.size, 10)
-  const last = new Packets(own, claims, { u32: () => 0xffff_fffe } as unknown as Prng)
+  const last = packetsOf(own, claims, { u32: () => 0xffff_fffe } as unknown as Prng)
   assert.equal(last.nextSequence(), 0xffff_ffff)
   assert.equal(last.nextSequence(), 0)
 })

@@ -15,6 +15,7 @@ import type { MemberClaims } from './member-claims.ts'
 import { memberBytes } from './member-codec.ts'
 import type { SwimPacket } from './messages.ts'
 import type { OwnRecord } from './own-record.ts'
+import type { SwimCounts } from './swim-counts.ts'
 
 export interface PacketEffect {
   readonly type: 'packet'
@@ -33,15 +34,26 @@ export class Packets {
   readonly news: GossipQueue = new GossipQueue()
   readonly #own: OwnRecord
   readonly #claims: MemberClaims
+  readonly #health: () => number
+  readonly #counts: SwimCounts
   readonly #rng: Prng
   #sequence: number
 
-  constructor(own: OwnRecord, claims: MemberClaims, rng: Prng) {
-    this.#own = own
-    this.#claims = claims
-    this.#rng = rng
+  constructor(options: {
+    readonly own: OwnRecord
+    readonly claims: MemberClaims
+    /** Local health score. */
+    readonly health: () => number
+    readonly counts: SwimCounts
+    readonly rng: Prng
+  }) {
+    this.#own = options.own
+    this.#claims = options.claims
+    this.#health = options.health
+    this.#counts = options.counts
+    this.#rng = options.rng
     // An ack to the previous run of this node must not fit a ping of this one.
-    this.#sequence = rng.u32()
+    this.#sequence = options.rng.u32()
   }
 
   nextSequence(): number {
@@ -50,15 +62,21 @@ export class Packets {
   }
 
   ping(member: MemberRecord, sequence: number): PacketEffect {
-    const { id: to, address } = member.info
-    const packet = { ...this.#head({ id: to, generation: undefined, address }), to, sequence }
-    return { type: 'packet', to: address, packet: { ...packet, type: 'ping' } }
+    const receiver = receiverOf(member)
+    const { digest } = this.#claims
+    const packet = { ...this.#head(receiver), to: receiver.id, sequence, digest }
+    return { type: 'packet', to: receiver.address, packet: { ...packet, type: 'ping' } }
   }
 
-  pingRequest(helper: MemberRecord, target: NodeId, sequence: number): PacketEffect {
-    const { id, address } = helper.info
-    const packet = { ...this.#head({ id, generation: undefined, address }), target, sequence }
-    return { type: 'packet', to: address, packet: { ...packet, type: 'ping-request' } }
+  pingRequest(
+    helper: MemberRecord,
+    target: NodeId,
+    sequence: number,
+    nackAfterMs: number,
+  ): PacketEffect {
+    const receiver = receiverOf(helper)
+    const packet = { ...this.#head(receiver), target, sequence, nackAfterMs }
+    return { type: 'packet', to: receiver.address, packet: { ...packet, type: 'ping-request' } }
   }
 
   /** "I am here." */
@@ -74,13 +92,28 @@ export class Packets {
     aboutGeneration: number,
     sequence: number,
   ): PacketEffect {
-    const packet = { ...this.#head(receiver), about, aboutGeneration, sequence }
+    const { digest } = this.#claims
+    const packet = { ...this.#head(receiver), about, aboutGeneration, sequence, digest }
     return { type: 'packet', to: receiver.address, packet: { ...packet, type: 'ack' } }
   }
 
-  #head(receiver: Receiver): Pick<SwimPacket, 'from' | 'fromGeneration' | 'gossip'> {
+  /** "`about` is silent to me, too." */
+  nack(receiver: Receiver, about: NodeId, sequence: number): PacketEffect {
+    const packet = { ...this.#head(receiver), about, sequence }
+    return { type: 'packet', to: receiver.address, packet: { ...packet, type: 'nack' } }
+  }
+
+  /** News alone; also what a member must hear of itself, and nothing but our own record. */
+  gossip(receiver: Receiver): PacketEffect {
+    const packet = { ...this.#head(receiver), type: 'gossip' } as const
+    return { type: 'packet', to: receiver.address, packet }
+  }
+
+  #head(receiver: Receiver): Pick<SwimPacket, 'from' | 'fromGeneration' | 'health' | 'gossip'> {
+    this.#counts.packetsSent++
     const { info, generation } = this.#own.record
-    return { from: info.id, fromGeneration: generation, gossip: this.#gossipFor(receiver) }
+    const gossip = this.#gossipFor(receiver)
+    return { from: info.id, fromGeneration: generation, health: this.#health(), gossip }
   }
 
   #gossipFor(receiver: Receiver): MemberRecord[] {
@@ -97,7 +130,8 @@ export class Packets {
       left -= bytes
     }
     const transmits = transmitsMax(this.#claims.liveCount)
-    gossip.push(...this.news.take(receiver.id, left, transmits))
+    const self = this.#own.record.info.id
+    for (const record of this.news.take(receiver.id, self, left, transmits)) gossip.push(record)
     return gossip
   }
 
@@ -111,4 +145,8 @@ export class Packets {
     if (contested !== undefined) concerning.push(contested)
     return concerning
   }
+}
+
+export function receiverOf({ info }: MemberRecord): Receiver {
+  return { id: info.id, generation: undefined, address: info.address }
 }

@@ -12,8 +12,9 @@ import type { Prng } from '../std/prng.ts'
 
 export class ProbeOrder {
   readonly #rng: Prng
-  // Bounded by: the live members other than this node, NODES_MAX.
+  // Both bounded by: the live members other than this node, NODES_MAX. The same members.
   readonly #order: NodeId[] = []
+  readonly #members = new Set<NodeId>()
   #cursor = 0
 
   constructor(rng: Prng) {
@@ -25,11 +26,12 @@ export class ProbeOrder {
   }
 
   has(id: NodeId): boolean {
-    return this.#order.includes(id)
+    return this.#members.has(id)
   }
 
   add(id: NodeId): void {
     assert(!this.has(id), () => `${id} twice in the probe order`)
+    this.#members.add(id)
     const place = this.#rng.below(this.#order.length + 1)
     this.#order.splice(place, 0, id)
     // Before the cursor it would shift one that was visited back in front of it.
@@ -37,8 +39,8 @@ export class ProbeOrder {
   }
 
   remove(id: NodeId): void {
+    if (!this.#members.delete(id)) return
     const place = this.#order.indexOf(id)
-    if (place < 0) return
     this.#order.splice(place, 1)
     if (place < this.#cursor) this.#cursor--
   }

@@ -1,38 +1,40 @@
 /**
  * Who is pinged when: the round of probes (`probe-order.ts`, `probe.ts`), the pings outside of it
- * (`direct-probes.ts`), and those made for others (`relays.ts`). It judges nobody: it says whose
- * probe failed and who has answered, and `swim.ts` draws the conclusions.
+ * (`direct-probes.ts`), and those made for others (`relays.ts`). It judges nobody: it says how a
+ * probe ended, and `swim.ts` draws the conclusions.
  *
  * ```
- *   interval begins          probe timeout                    interval ends
- *        │ ping target            │ ping-requests to helpers       │ no ack: the probe has failed
+ *   probe begins           probe time-out                        probe ends, the next begins
+ *        │ ping target          │ ping-requests to helpers, TCP        │ no ack: it has failed
+ *                                      helpers' nacks ▲ at 80 % of the rest
  * ```
+ * Both times are stretched by the local health, and only one probe is under way: a node that is
+ * slow asks less often, not several at once (rule R7).
  */
 import { assert, must } from '../std/assert.ts'
 import type { Effects } from '../std/effects.ts'
 import type { Address, NodeId } from '../std/ids.ts'
 import type { Duration, Instant } from '../std/instant.ts'
-import { later } from '../std/instant.ts'
+import { duration, later, since } from '../std/instant.ts'
 import type { Prng } from '../std/prng.ts'
 import { DirectProbes } from './direct-probes.ts'
 import type { MemberRecord } from './member.ts'
 import type { MemberClaims } from './member-claims.ts'
 import { isLive } from './member-order.ts'
-import type { Ack, PingRequest } from './messages.ts'
+import type { Ack, Nack, PingRequest } from './messages.ts'
+import { NACK_MS_MAX } from './messages.ts'
 import type { PacketEffect, Packets } from './packets.ts'
 import { HELPERS_MAX, Probe } from './probe.ts'
 import { ProbeOrder } from './probe-order.ts'
 import { Relays } from './relays.ts'
 
-/** No direct ack to the ping of this sequence in time: ask helpers. */
-export interface AckTimeout {
-  readonly type: 'ack-timeout'
-  readonly sequence: number
+/** "Are you there?", over TCP; answered by a contact. */
+export interface LinkProbeEffect {
+  readonly type: 'probe-link'
+  readonly id: NodeId
 }
 
-type ProberEffect =
-  | PacketEffect
-  | { readonly type: 'arm'; readonly timer: AckTimeout; readonly at: Instant }
+type ProberEffect = PacketEffect | LinkProbeEffect
 
 interface ProberOptions {
   readonly self: NodeId
@@ -41,7 +43,12 @@ interface ProberOptions {
   readonly interval: Duration
   readonly timeout: Duration
   readonly rng: Prng
+  /** Local health: what both are multiplied with, 1 … 8. */
+  readonly multiplier: () => number
 }
+
+/** How much of the time that is left a helper waits before it says that the target is silent. */
+const NACK_AFTER = 0.8
 
 export class Prober {
   readonly #options: ProberOptions
@@ -67,7 +74,7 @@ export class Prober {
     const { id } = record.info
     const wasLive = before !== undefined && isLive(before)
     if (isLive(record) && !wasLive) this.#order.add(id)
-    if (!isLive(record)) this.#order.remove(id)
+    if (!isLive(record) && wasLive) this.#order.remove(id)
     if (record.state !== 'suspect') this.#direct.end(id)
     const isGone = !isLive(record) || record.generation !== before?.generation
     if (isGone && this.#probe?.target === id) this.#probe = undefined
@@ -80,40 +87,50 @@ export class Prober {
   /** What is in flight counts neither way. */
   voidProbe(): void {
     this.#probe = undefined
+    this.#relays.clear()
   }
 
-  /** Ends the probe of the last interval; returns its target if that has not answered. */
-  endProbe(): NodeId | undefined {
+  /** The probe whose time is over, if one is; it is under way no more. */
+  takeEnded(now: Instant): Probe | undefined {
     const probe = this.#probe
+    if (probe === undefined || now < probe.endAt) return undefined
     this.#probe = undefined
-    return probe?.isAnswered === false ? probe.target : undefined
+    return probe
   }
 
-  /** Begins an interval. */
-  onInterval(now: Instant, effects: Effects<ProberEffect>): void {
-    assert(this.#probe === undefined, 'a probe of the last interval goes on')
-    this.#relays.expire(now)
-    for (const id of this.#direct.nextInterval()) this.#pingDirectly(id, effects)
+  /** Probes the next of the round; when that probe will be over. */
+  begin(now: Instant, effects: Effects<ProberEffect>): Instant {
+    assert(this.#probe === undefined, 'a probe is under way')
+    const { claims, packets, interval, timeout, multiplier } = this.#options
+    const endAt = later(now, duration(interval * multiplier()))
     const id = this.#order.next()
-    if (id === undefined) return
-    const target = must(this.#options.claims.shown(id), () => `record of ${id}`)
-    const { packets, timeout } = this.#options
+    if (id === undefined) return endAt
+    const target = must(claims.shown(id), () => `record of ${id}`)
     const sequence = packets.nextSequence()
-    this.#probe = new Probe(target, sequence)
+    const askAt = later(now, duration(timeout * multiplier()))
+    this.#probe = new Probe(target, sequence, { sentAt: now, askAt, endAt })
     effects.push(packets.ping(target, sequence))
-    const timer: AckTimeout = { type: 'ack-timeout', sequence }
-    effects.push({ type: 'arm', timer, at: later(now, timeout) })
+    return endAt
   }
 
-  onAckTimeout(sequence: number, effects: Effects<ProberEffect>): void {
+  /**
+   * Asks helpers when the ack has not come in time, and answers those whom we help. Whether helpers
+   * were asked now.
+   */
+  onPulse(now: Instant, effects: Effects<ProberEffect>): boolean {
+    const { packets } = this.#options
+    for (const { requester, target, sequence } of this.#relays.toNack(now))
+      effects.push(packets.nack(requester, target, sequence))
     const probe = this.#probe
-    if (probe?.sequence !== sequence || probe.isAnswered) return
-    const { claims, packets, rng } = this.#options
-    const helpers = claims.someAlive(HELPERS_MAX, rng, probe.target)
-    probe.askedFor(helpers.map((helper) => helper.info.id))
-    for (const helper of helpers) {
-      effects.push(packets.pingRequest(helper, probe.target, sequence))
-    }
+    if (probe === undefined || probe.hasAsked || now < probe.askAt) return false
+    if (probe.answer === 'direct') return false
+    this.#askHelpers(probe, now, effects)
+    return true
+  }
+
+  /** An interval of the pings outside the round begins. */
+  nextInterval(effects: Effects<ProberEffect>): void {
+    for (const id of this.#direct.nextInterval()) this.#pingDirectly(id, effects)
   }
 
   /** Pings `id` outside the round: at once, then each interval while attempts are left. */
@@ -132,30 +149,60 @@ export class Prober {
     const target = claims.held(request.target)
     if (target === undefined || target.info.id === self) return
     const sequence = packets.nextSequence()
+    const nackAt = later(now, duration(request.nackAfterMs))
     const isAdded = this.#relays.add(sequence, {
       target: request.target,
       requester: { id: request.from, generation: request.fromGeneration, address },
-      sequence: request.sequence,
-      expires: later(now, interval),
+      ...{ sequence: request.sequence, nackAt, expires: later(nackAt, interval) },
     })
     if (isAdded) effects.push(packets.ping(target, sequence))
   }
 
-  /** Whether the ack proves that its sender, as of the generation in it, is there. */
-  onAck(ack: Ack, effects: Effects<ProberEffect>): boolean {
-    this.#probe?.onAck(ack)
-    if (ack.from !== ack.about) return false
+  /**
+   * What the ack proves: that its sender, as of the generation in it, is there; and how long the
+   * direct answer to our probe took.
+   */
+  onAck(
+    ack: Ack,
+    now: Instant,
+    effects: Effects<ProberEffect>,
+  ): { readonly isProof: boolean; readonly took: Duration | undefined } {
+    const probe = this.#probe
+    const wasDirect = probe?.answer === 'direct'
+    const isDirect = probe?.onAck(ack) === true && !wasDirect
+    const took = isDirect ? since(probe.sentAt, now) : undefined
+    if (ack.from !== ack.about) return { isProof: false, took }
     const relay = this.#relays.take(ack.sequence, ack.from)
     if (relay !== undefined) {
       const { requester, sequence } = relay
       const { packets } = this.#options
       effects.push(packets.relayedAck(requester, ack.about, ack.aboutGeneration, sequence))
     }
-    return this.#direct.isAnswer(ack.from, ack.sequence)
+    return { isProof: this.#direct.isAnswer(ack.from, ack.sequence), took }
+  }
+
+  onNack(nack: Nack): void {
+    this.#probe?.onNack(nack)
   }
 
   onContact(id: NodeId, generation: number): void {
     this.#probe?.onContact(id, generation)
+  }
+
+  onHeard(id: NodeId, generation: number): void {
+    this.#probe?.onHeard(id, generation)
+  }
+
+  #askHelpers(probe: Probe, now: Instant, effects: Effects<ProberEffect>): void {
+    const { claims, packets, rng } = this.#options
+    const helpers = claims.someAlive(HELPERS_MAX, rng, probe.target)
+    probe.askedFor(helpers.map((helper) => helper.info.id))
+    const left = since(now, probe.endAt)
+    const nackAfterMs = Math.min(NACK_MS_MAX, Math.floor(NACK_AFTER * left))
+    for (const helper of helpers) {
+      effects.push(packets.pingRequest(helper, probe.target, probe.sequence, nackAfterMs))
+    }
+    effects.push({ type: 'probe-link', id: probe.target })
   }
 
   #pingDirectly(id: NodeId, effects: Effects<ProberEffect>): void {

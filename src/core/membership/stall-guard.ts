@@ -3,8 +3,8 @@
  *
  * After SIGSTOP, a paused virtual machine or a long collection of garbage all timers are due at
  * once while the answers still wait in the socket: judged by the clock, everybody else has been
- * silent. A machine that arms a timer each probe interval is stepped at least that often, so a much
- * longer gap between two steps is a gap of its own.
+ * silent. The machine is stepped at every pulse, several times a second; a much longer gap between
+ * two steps is a gap of its own.
  */
 import type { Duration, Instant } from '../std/instant.ts'
 import { duration, since } from '../std/instant.ts'
@@ -15,8 +15,8 @@ export class StallGuard {
   readonly #gapMax: Duration
   #last: Instant | undefined
 
-  constructor(probeIntervalMs: number) {
-    this.#gapMax = duration(Math.max(GAP_MS_MIN, 2 * probeIntervalMs))
+  constructor(probeTimeoutMs: number) {
+    this.#gapMax = duration(Math.max(GAP_MS_MIN, probeTimeoutMs))
   }
 
   /** How long the node stood still before `now`; 0 when it did not. Called once a step. */

@@ -8,10 +8,13 @@ import fc from 'fast-check'
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
 import { instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
-import { claim, idOf, INTERVAL_MS, infoOf, Solo, TIMEOUT_MS } from './harness.test.ts'
+import { GOSSIP_BYTES_MAX } from './gossip-queue.ts'
+import { claim, idOf, infoOf, optionsOf, secretOf, Solo } from './harness.test.ts'
 import type { MemberRecord } from './member.ts'
 import { decodeMember, encodeMember, memberBytes } from './member-codec.ts'
+import { compareRecords } from './member-order.ts'
 import type { SwimPacket } from './messages.ts'
+import { LOCAL_HEALTH_MAX, NACK_MS_MAX } from './messages.ts'
 import type { SwimEffect, SwimEvent, SwimTimer } from './swim.ts'
 import { Swim } from './swim.ts'
 
@@ -24,50 +27,62 @@ const anyAddress = fc
   .tuple(fc.constantFrom('10.0.0.1', 'elsewhere', 'h'.repeat(253)), fc.integer({ min: 1, max: 9 }))
   .map(([host, port]) => ({ host, port }))
 const anyRecord: fc.Arbitrary<MemberRecord> = fc
-  .tuple(
-    anyMember,
-    fc.constantFrom('alive', 'suspect', 'dead', 'left'),
-    anyNumber,
-    anyNumber,
-    fc.option(anyAddress, { nil: undefined }),
-  )
-  .map(([n, state, incarnation, generation, address]) =>
-    claim(n, state, incarnation, generation, address && { address, httpAddress: address }),
-  )
+  .record({
+    n: anyMember,
+    state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
+    incarnation: anyNumber,
+    generation: anyNumber,
+    address: fc.option(anyAddress, { nil: undefined }),
+    accuser: fc.option(anyMember, { nil: undefined }),
+    degraded: fc.boolean(),
+    /** Whose secret proves the leave: not always the member's own. */
+    secret: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, anyMember),
+  })
+  .map(({ n, state, incarnation, generation, address, accuser, degraded, secret }) => ({
+    ...claim(n, state, incarnation, generation, address && { address, httpAddress: address }),
+    ...(accuser !== undefined && { accuser: idOf(accuser) }),
+    ...(degraded && { degraded }),
+    ...(secret !== undefined && { leaveProof: secretOf(secret) }),
+  }))
 const anyGossip = fc.array(anyRecord, { maxLength: 6 })
 
 const anyPacket: fc.Arbitrary<SwimPacket> = fc
   .record({
-    type: fc.constantFrom('ping', 'ping-request', 'ack'),
+    type: fc.constantFrom('ping', 'ping-request', 'ack', 'nack', 'gossip'),
     from: anyMember,
     fromGeneration: anyNumber,
+    health: fc.nat(7),
     gossip: anyGossip,
     whom: anyMember,
     aboutGeneration: anyNumber,
     sequence: fc.nat(0xffff_ffff),
+    digest: fc.constantFrom(0, 1, 0xffff_ffff),
+    nackAfterMs: fc.constantFrom(0, 1, 500, 60_000),
   })
-  .map(({ type, from, fromGeneration, gossip, whom, aboutGeneration, sequence }) => {
-    const head = { from: idOf(from), fromGeneration, gossip, sequence }
+  .map(({ type, from, whom, aboutGeneration, digest, sequence, nackAfterMs, ...rest }) => {
+    const sender = { ...rest, from: idOf(from) }
     switch (type) {
       case 'ping':
-        return { ...head, type, to: idOf(whom) }
+        return { type, ...sender, to: idOf(whom), sequence, digest }
       case 'ping-request':
-        return { ...head, type, target: idOf(whom) }
+        return { type, ...sender, target: idOf(whom), sequence, nackAfterMs }
       case 'ack':
-        return { ...head, type, about: idOf(whom), aboutGeneration }
+        return { type, ...sender, about: idOf(whom), aboutGeneration, sequence, digest }
+      case 'nack':
+        return { type, ...sender, about: idOf(whom), sequence }
+      case 'gossip':
+        return { type, ...sender }
     }
   })
 
-const anyTimer: fc.Arbitrary<SwimTimer> = fc.oneof(
-  fc.record({ type: fc.constant('interval' as const), token: fc.nat(5) }),
-  fc.record({ type: fc.constant('suspicion' as const), token: fc.nat(5) }),
-  fc.record({ type: fc.constant('reconnect' as const), token: fc.nat(5) }),
-  fc.record({ type: fc.constant('ack-timeout' as const), sequence: fc.nat(0xffff_ffff) }),
-)
+const anyTimer: fc.Arbitrary<SwimTimer> = fc.record({
+  type: fc.constant('pulse' as const),
+  token: fc.nat(50),
+})
 
 const anyEvent: fc.Arbitrary<SwimEvent> = fc.oneof(
   {
-    weight: 6,
+    weight: 12,
     arbitrary: fc.record({
       type: fc.constant('packet' as const),
       packet: anyPacket,
@@ -75,31 +90,74 @@ const anyEvent: fc.Arbitrary<SwimEvent> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({ type: fc.constant('records' as const), records: anyGossip }),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       type: fc.constant('contact' as const),
       id: anyMember.map(idOf),
       generation: anyNumber,
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('layout' as const),
+      members: fc.array(anyMember.map(idOf), { maxLength: 6 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('timer' as const), timer: anyTimer }) },
+  { weight: 1, arbitrary: fc.constant({ type: 'start' as const }) },
 )
 
-const anyHappening = fc.oneof(
-  { weight: 4, arbitrary: anyEvent.map((event) => ({ event, ms: 0, answer: false })) },
-  { weight: 1, arbitrary: fc.nat(5_000).map((ms) => ({ event: undefined, ms, answer: false })) },
-  { weight: 1, arbitrary: fc.constant({ event: undefined, ms: 500, answer: true }) },
+/** An event, or time that passes or jumps, or answers to all that was asked. */
+type Happening =
+  | { readonly what: 'event'; readonly event: SwimEvent }
+  | { readonly what: 'advance' | 'stall' | 'answer'; readonly ms: number }
+
+const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 16,
+    arbitrary: anyEvent.map((event): Happening => ({ what: 'event', event })),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.nat(5_000).map((ms): Happening => ({ what: 'advance', ms })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.integer({ min: 1, max: 90_000 }).map((ms): Happening => ({ what: 'stall', ms })),
+  },
+  { weight: 4, arbitrary: fc.constant<Happening>({ what: 'answer', ms: 500 }) },
+  { weight: 1, arbitrary: fc.constant<Happening>({ what: 'event', event: { type: 'leave' } }) },
 )
+
+/** `check()` is called after every step. */
+function live(solo: Solo, happening: Happening): void {
+  switch (happening.what) {
+    case 'event':
+      return solo.step(happening.event)
+    case 'stall':
+      return solo.stall(happening.ms)
+    case 'advance':
+      return solo.advance(happening.ms)
+    case 'answer': {
+      solo.advance(happening.ms)
+      for (const ping of solo.pings()) solo.ackFrom(ping)
+    }
+  }
+}
 
 function assertSendable(effects: readonly SwimEffect[]): void {
   for (const effect of effects) {
     if (effect.type !== 'packet') continue
-    const bytes = effect.packet.gossip.reduce((sum, record) => sum + memberBytes(record), 96)
-    assert.ok(bytes <= 1200, `a packet of ${bytes} bytes`)
+    const { packet } = effect
+    const gossip = packet.gossip.reduce((sum, record) => sum + memberBytes(record), 0)
+    assert.ok(gossip <= GOSSIP_BYTES_MAX, `gossip of ${gossip} bytes`)
+    if (packet.type === 'ping-request') assert.ok(packet.nackAfterMs <= NACK_MS_MAX)
+    assert.ok(packet.health <= LOCAL_HEALTH_MAX)
   }
 }
 
@@ -107,36 +165,77 @@ test('any sequence of events leaves the machine whole and its packets small', ()
   fc.assert(
     fc.property(fc.array(anyHappening, { maxLength: 60 }), (happenings) => {
       const solo = new Solo()
-      for (const { event, ms, answer } of happenings) {
-        if (event !== undefined) solo.step(event)
-        else solo.advance(ms)
+      for (const happening of happenings) {
+        live(solo, happening)
         assertSendable(solo.effects)
-        if (answer) for (const ping of solo.pings()) solo.ackFrom(ping)
       }
       assert.deepEqual(solo.swim.self.info, infoOf(1))
       assert.equal(solo.swim.self.generation, 1)
+      const isLeaving = happenings.some(
+        (each) => each.what === 'event' && each.event.type === 'leave',
+      )
+      assert.equal(solo.swim.self.state, isLeaving ? 'left' : 'alive')
     }),
-    { seed: 8, numRuns: 300 },
+    { seed: 8, numRuns: 400 },
+  )
+})
+
+test('so it does when memories end soon, and the dead come back from them', () => {
+  fc.assert(
+    fc.property(fc.array(anyHappening, { maxLength: 80 }), (happenings) => {
+      const solo = new Solo({ rememberedMs: 1_500 })
+      for (const happening of happenings) live(solo, happening)
+    }),
+    { seed: 18, numRuns: 400 },
   )
 })
 
 test('claims are never forgotten for lesser ones: records only grow', () => {
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+    fc.property(fc.array(anyHappening, { maxLength: 40 }), (happenings) => {
       const solo = new Solo()
-      for (const event of events) {
+      for (const happening of happenings) {
         const before = new Map(solo.swim.records().map((record) => [record.info.id, record]))
-        solo.step(event)
-        for (const [id, old] of before) {
-          const now = solo.swim.record(id)!
-          const grown =
-            now.generation > old.generation ||
-            (now.generation === old.generation && now.incarnation >= old.incarnation)
-          assert.ok(grown)
-        }
+        live(solo, happening)
+        for (const [id, old] of before) assert.ok(compareRecords(solo.swim.record(id)!, old) >= 0)
       }
     }),
     { seed: 9, numRuns: 200 },
+  )
+})
+
+test('nobody is made to leave by anything but its own secret', () => {
+  const isForged = ({ info, state, leaveProof }: MemberRecord): boolean =>
+    state === 'left' && leaveProof !== secretOf(Number.parseInt(info.id, 16))
+  fc.assert(
+    fc.property(fc.array(anyRecord, { maxLength: 40 }), (records) => {
+      const solo = Solo.with(2, 3, 4, 5)
+      for (const record of records) solo.gossip(2, record)
+      for (const record of solo.swim.records()) assert.ok(!isForged(record))
+      for (const record of solo.swim.known()) assert.ok(!isForged(record))
+    }),
+    { seed: 19, numRuns: 200 },
+  )
+})
+
+test('a member that answers everything within its time is never called dead by us', () => {
+  const relayed = anyRecord.filter(({ info, state }) => info.id !== idOf(2) && state !== 'left')
+  const others = fc.array(fc.tuple(fc.array(relayed, { maxLength: 3 }), fc.nat(900)), {
+    maxLength: 40,
+  })
+  fc.assert(
+    fc.property(others, (turns) => {
+      const solo = Solo.with(2, 3)
+      for (const [gossip, ms] of turns) {
+        solo.gossip(3, ...gossip)
+        for (let passed = 0; passed < ms; passed += 100) {
+          solo.advance(100)
+          for (const ping of solo.pings()) if (ping.to === idOf(2)) solo.ackFrom(ping)
+        }
+        assert.equal(solo.told(2), 'alive 1.0')
+      }
+    }),
+    { seed: 20, numRuns: 200 },
   )
 })
 
@@ -177,9 +276,11 @@ test('a flood of made-up members ends at the bound', () => {
       type: 'ping',
       from: idOf(2),
       fromGeneration: 1,
+      health: 0,
       gossip: flood,
       to: idOf(1),
       sequence: i,
+      digest: 0,
     }
     solo.swim.step({ type: 'packet', packet, address: infoOf(2).address }, solo.now, [])
   }
@@ -188,35 +289,32 @@ test('a flood of made-up members ends at the bound', () => {
   assert.ok(solo.swim.isUp(idOf(3)))
 })
 
-test('timers armed stay few however often suspicions come and go', () => {
+test('one timer is armed at a time, however often suspicions come and go', () => {
   const solo = Solo.with(2, 3)
   let armed = 0
   for (let incarnation = 0; incarnation < 500; incarnation++) {
     solo.gossip(3, claim(2, 'suspect', incarnation), claim(2, 'alive', incarnation + 1))
     armed += solo.of('arm').length
   }
-  assert.equal(armed, 1)
+  assert.equal(armed, 0)
+  solo.advance(10_000)
+  assert.equal(solo.of('arm').length, 100)
 })
 
 test('time that stands still or runs backwards harms nothing', () => {
-  const swim = new Swim({
-    self: infoOf(1),
-    generation: 1,
-    probeIntervalMs: INTERVAL_MS,
-    probeTimeoutMs: TIMEOUT_MS,
-    rng: new Prng(1),
-    known: [claim(2), claim(3, 'dead')],
-  })
+  const known = [claim(2), claim(3, 'dead')]
+  const swim = new Swim(optionsOf(1, { known }))
   const rng = new Prng(2)
-  for (let i = 0; i < 500; i++) {
+  const effects: SwimEffect[] = []
+  swim.step({ type: 'start' }, instant(50_000), effects)
+  for (let i = 0; i < 2_000; i++) {
     const now = instant(rng.below(100_000))
-    const token = rng.below(50)
-    swim.step(
-      i === 0 ? { type: 'start' } : { type: 'timer', timer: { type: 'interval', token } },
-      now,
-      [],
-    )
-    swim.step({ type: 'contact', id: idOf(2), generation: 1 }, now, [])
+    for (const effect of effects.splice(0)) {
+      if (effect.type !== 'arm') continue
+      swim.step({ type: 'timer', timer: effect.timer }, now, effects)
+      swim.check()
+    }
+    swim.step({ type: 'contact', id: idOf(2), generation: 1 }, now, effects)
     swim.check()
   }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { claim, idOf, INTERVAL_MS, infoOf, Solo, TIMEOUT_MS, told } from './harness.test.ts'
-import type { Ack, PingRequest } from './messages.ts'
+import type { Ack } from './messages.ts'
 
 suite('a probe', () => {
   test('that is acked in time keeps the member alive, and sequences never repeat', () => {
@@ -69,7 +69,9 @@ suite('a probe', () => {
     for (const request of solo.requests()) {
       assert.equal(request.target, idOf(2))
       assert.equal(request.sequence, ping.sequence)
+      assert.equal(request.nackAfterMs, 0.8 * (INTERVAL_MS - TIMEOUT_MS))
     }
+    assert.deepEqual(solo.of('probe-link'), [{ type: 'probe-link', id: idOf(2) }])
   })
 
   test('acked before the timeout asks nobody', () => {
@@ -161,173 +163,6 @@ suite('a probe', () => {
   })
 })
 
-suite('a suspicion', () => {
-  function suspecting(): Solo {
-    const solo = Solo.with(2, 3)
-    solo.nextProbeOf(2)
-    solo.advance(INTERVAL_MS)
-    assert.equal(solo.told(2), 'suspect 1.0')
-    return solo
-  }
-
-  test('is told to the suspect at once and in every interval, first in the packet', () => {
-    const solo = suspecting()
-    for (let i = 0; i < 2; i++) {
-      const pings = solo.pings().filter((ping) => ping.to === idOf(2))
-      assert.ok(pings.length > 0)
-      for (const ping of pings) assert.equal(told(ping.gossip[0]), 'suspect 1.0')
-      solo.advance(INTERVAL_MS)
-    }
-  })
-
-  test('is told to the others', () => {
-    const solo = suspecting()
-    solo.gossip(3)
-    assert.ok(solo.acks()[0]!.gossip.some((record) => told(record) === 'suspect 1.0'))
-  })
-
-  test('becomes a death after its time', () => {
-    const solo = suspecting()
-    solo.advance(3 * INTERVAL_MS - 1)
-    assert.equal(solo.told(2), 'suspect 1.0')
-    solo.advance(1)
-    assert.deepEqual(solo.changes(), ['2: suspect → dead'])
-  })
-
-  test('ends with the refutation, and its timer then does nothing', () => {
-    const solo = suspecting()
-    solo.ackFrom(solo.pings()[0]!, { gossip: [claim(2, 'alive', 1)] })
-    assert.deepEqual(solo.changes(), ['2: suspect → alive'])
-    const end = solo.now + 3 * INTERVAL_MS
-    while (solo.now < end) solo.ackFrom(solo.nextProbe())
-    assert.equal(solo.told(2), 'alive 1.1')
-  })
-
-  test('does not end with an ack that refutes nothing', () => {
-    const solo = suspecting()
-    solo.ackFrom(solo.pings()[0]!)
-    assert.equal(solo.told(2), 'suspect 1.0')
-  })
-
-  test('of a new incarnation gets its full time', () => {
-    const solo = Solo.with(2, 3)
-    solo.gossip(3, claim(2, 'suspect'))
-    solo.advance(2_000)
-    solo.gossip(3, claim(2, 'suspect', 1))
-    solo.advance(2_999)
-    assert.equal(solo.told(2), 'suspect 1.1')
-    solo.advance(1)
-    assert.equal(solo.told(2), 'dead 1.1')
-  })
-
-  test('lasts longer in a large cluster', () => {
-    const solo = Solo.with(...Array.from({ length: 99 }, (_, n) => n + 2))
-    solo.gossip(3, claim(2, 'suspect'))
-    const suspected = solo.now
-    while (solo.now < suspected + 5_000) {
-      const ping = solo.nextProbe()
-      if (ping.to !== idOf(2)) solo.ackFrom(ping)
-    }
-    assert.equal(solo.told(2), 'suspect 1.0')
-    solo.advance(suspected + 6_000 - solo.now)
-    assert.equal(solo.told(2), 'dead 1.0')
-  })
-})
-
-suite('a node that stood still', () => {
-  test('does not accuse the target of the probe that was in flight', () => {
-    const solo = Solo.with(2)
-    solo.nextProbe()
-    solo.stall(10_000)
-    assert.equal(solo.told(2), 'alive 1.0')
-    solo.advance(INTERVAL_MS - 1)
-    assert.equal(solo.told(2), 'alive 1.0')
-  })
-
-  test('gives the accused the time back', () => {
-    const solo = Solo.with(2, 3)
-    solo.gossip(3, claim(2, 'suspect'))
-    solo.advance(500)
-    const before = solo.now
-    solo.stall(60_000)
-    assert.ok(solo.now - before >= 60_000)
-    assert.equal(solo.told(2), 'suspect 1.0')
-    solo.advance(2_000)
-    assert.equal(solo.told(2), 'suspect 1.0')
-    solo.advance(1_000)
-    assert.equal(solo.told(2), 'dead 1.0')
-  })
-
-  test('for less than the bound accuses as ever', () => {
-    const solo = Solo.with(2)
-    solo.nextProbe()
-    solo.stall(1_999)
-    assert.equal(solo.told(2), 'suspect 1.0')
-  })
-})
-
-suite('a helper', () => {
-  const request = (other: Partial<PingRequest> = {}): PingRequest => ({
-    type: 'ping-request',
-    from: idOf(2),
-    fromGeneration: 1,
-    gossip: [],
-    target: idOf(3),
-    sequence: 500,
-    ...other,
-  })
-
-  test('pings with a sequence of its own and relays the ack with that of the request', () => {
-    const solo = Solo.with(2, 3)
-    solo.receive(request())
-    const ping = solo.pings()[0]!
-    assert.equal(ping.to, idOf(3))
-    assert.notEqual(ping.sequence, 500)
-    solo.ackFrom(ping, { aboutGeneration: 4 })
-    const [effect] = solo.of('packet')
-    assert.deepEqual(effect?.to, { host: 'from', port: 1 })
-    const ack = effect.packet as Ack
-    assert.deepEqual(
-      [ack.type, ack.from, ack.about, ack.aboutGeneration, ack.sequence],
-      ['ack', idOf(1), idOf(3), 4, 500],
-    )
-    solo.ackFrom(ping)
-    assert.deepEqual(solo.acks(), [])
-  })
-
-  test('relays no ack of another node, and none after an interval', () => {
-    const solo = Solo.with(2, 3)
-    solo.receive(request())
-    const ping = solo.pings()[0]!
-    solo.ackFrom(ping, { from: idOf(2), about: idOf(2) })
-    assert.deepEqual(solo.acks(), [])
-    solo.advance(2 * INTERVAL_MS)
-    solo.ackFrom(ping)
-    assert.deepEqual(solo.acks(), [])
-  })
-
-  test('does nothing for a target that is unknown or itself', () => {
-    const solo = Solo.with(2, 3)
-    solo.receive(request({ target: idOf(9) }))
-    assert.deepEqual(solo.effects, [])
-    solo.receive(request({ target: idOf(1) }))
-    assert.deepEqual(solo.effects, [])
-  })
-
-  test('serves a bounded number at once', () => {
-    const solo = Solo.with(2, 3)
-    let pings = 0
-    for (let i = 0; i < 1_000; i++) {
-      solo.receive(request({ sequence: i }))
-      pings += solo.pings().length
-    }
-    assert.equal(pings, 256)
-    solo.advance(2 * INTERVAL_MS)
-    solo.receive(request())
-    assert.equal(solo.pings().length, 1)
-  })
-})
-
 suite('a packet', () => {
   test('is answered to where it came from, with the sequence of the ping', () => {
     const solo = new Solo()
@@ -351,19 +186,38 @@ suite('a packet', () => {
       type: 'ping',
       from: idOf(2),
       fromGeneration: 1,
+      health: 0,
       gossip: [claim(3, 'dead')],
       to: idOf(3),
       sequence: 1,
+      digest: 0,
     })
     assert.deepEqual(solo.effects, [])
     assert.equal(solo.told(3), 'alive 1.0')
   })
 
-  test('of our own is not heard', () => {
+  test('of our own id is not heard, and shows that another process has it', () => {
     const solo = Solo.with(3)
     solo.gossip(1, claim(3, 'dead'))
-    assert.deepEqual(solo.effects, [])
+    assert.deepEqual(solo.packets(), [])
+    assert.deepEqual(
+      solo.of('cloned-identity').map(({ address }) => address),
+      [{ host: 'from', port: 1 }],
+    )
+    solo.gossip(1, claim(3, 'dead'))
+    assert.deepEqual(solo.of('cloned-identity'), [])
     assert.equal(solo.told(3), 'alive 1.0')
+  })
+
+  test('of our own id that brings our own record is an echo, and nothing', () => {
+    for (const address of [infoOf(1).address, { host: 'as others see us', port: 9 }]) {
+      const solo = Solo.with(3)
+      const gossip = [solo.swim.self, claim(3, 'dead')]
+      const head = { from: idOf(1), fromGeneration: 1, health: 0, gossip }
+      solo.step({ type: 'packet', packet: { type: 'gossip', ...head }, address })
+      assert.deepEqual(solo.effects, [])
+      assert.equal(solo.told(3), 'alive 1.0')
+    }
   })
 
   test('of an older generation of a member is not heard, but its ping is told of the newer one', () => {
@@ -376,10 +230,12 @@ suite('a packet', () => {
       type: 'ack',
       from: idOf(2),
       fromGeneration: 4,
+      health: 0,
       gossip: [claim(3, 'dead')],
       about: idOf(2),
       aboutGeneration: 4,
       sequence: 1,
+      digest: 0,
     })
     assert.equal(solo.told(3), 'alive 1.0')
   })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { Prng } from '../std/prng.ts'
 import { claim, idOf, infoOf, Solo, told } from './harness.test.ts'
+import type { MemberState } from './member.ts'
 
 suite('a member becomes known', () => {
   test('by a full state and an ack to a direct ping, and only then it counts', () => {
@@ -114,29 +115,83 @@ suite('a member becomes known', () => {
     assert.equal(solo.told(2), 'alive 1.0')
   })
 
-  test('as dead or left without proof, and is not handed on', () => {
+  test('as dead without proof, and is not handed on', () => {
     const solo = Solo.with(2)
-    solo.hear(claim(3, 'dead'), claim(4, 'left'))
-    assert.deepEqual(solo.changes(), ['3: unknown → dead', '4: unknown → left'])
+    solo.settle()
+    solo.hear(claim(3, 'dead'))
+    assert.deepEqual(solo.changes(), ['3: unknown → dead'])
     assert.ok(!solo.swim.isUp(idOf(3)))
     solo.gossip(2)
     assert.deepEqual(solo.acks()[0]!.gossip, [solo.swim.self])
   })
+
+  test('never by its leave: who did not know it does not miss it', () => {
+    const solo = Solo.with(2)
+    solo.hear(claim(4, 'left'))
+    assert.deepEqual(solo.effects, [])
+    assert.equal(solo.told(4), 'unknown')
+    assert.equal(solo.swim.counts.claimsRefused, 0)
+  })
+
+  test('as left again after a restart of ours, for the own disk is believed', () => {
+    const solo = new Solo({ known: [claim(2, 'left'), { ...claim(3, 'left'), leaveProof: '00' }] })
+    assert.equal(solo.told(2), 'left 1.0')
+    assert.equal(solo.told(3), 'unknown')
+  })
 })
 
 suite('claims about another member', () => {
-  test('heard again change nothing and tell nothing', () => {
-    const solo = Solo.with(2)
-    solo.hear(claim(2))
+  test('that is new are one change and one piece of news', () => {
+    const solo = new Solo()
     solo.gossip(2, claim(2))
-    assert.deepEqual(solo.changes(), [])
+    assert.deepEqual(solo.changes(), ['2: unknown → alive'])
+    assert.equal(solo.swim.gossipQueue, 1)
   })
 
-  test('of a higher incarnation without a change are kept and tell nothing', () => {
+  test('heard again change nothing, tell nothing and are no news', () => {
     const solo = Solo.with(2, 3)
+    solo.settle()
+    solo.hear(claim(2))
+    assert.deepEqual(solo.effects, [])
+    solo.gossip(2, claim(2))
+    assert.deepEqual(solo.changes(), [])
+    assert.equal(solo.swim.gossipQueue, 0)
+  })
+
+  test('of a higher incarnation without a change are kept and handed on, and tell nothing', () => {
+    const solo = Solo.with(2, 3)
+    solo.settle()
     solo.gossip(3, claim(2, 'alive', 4))
     assert.equal(solo.told(2), 'alive 1.4')
     assert.deepEqual(solo.changes(), [])
+    assert.equal(solo.swim.gossipQueue, 1)
+  })
+
+  test('that a suspect lives, of an older incarnation, are too old whoever says so', () => {
+    const solo = Solo.with(2, 3)
+    solo.gossip(3, claim(2, 'suspect', 3))
+    for (const from of [2, 3]) {
+      solo.gossip(from, claim(2, 'alive', 2))
+      assert.equal(solo.told(2), 'suspect 1.3')
+    }
+  })
+
+  test('that a dead member lives, at the incarnation in which it died, leave it dead', () => {
+    const solo = Solo.with(2, 3)
+    solo.gossip(3, claim(2, 'dead', 1))
+    for (const from of [2, 3]) {
+      solo.gossip(from, claim(2, 'alive', 1))
+      assert.equal(solo.told(2), 'dead 1.1')
+      assert.deepEqual(solo.changes(), [])
+    }
+  })
+
+  test('that it said itself that it is suspect or dead are taken as if another had said so', () => {
+    for (const state of ['suspect', 'dead'] as const) {
+      const solo = Solo.with(2, 3)
+      solo.gossip(2, claim(2, state))
+      assert.equal(solo.told(2), `${state} 1.0`)
+    }
   })
 
   test('of a higher incarnation with other info tell of the change', () => {
@@ -260,6 +315,33 @@ suite('a full state over TCP', () => {
     assert.deepEqual(solo.changes(), ['2: suspect → dead'])
   })
 
+  const matrix: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    unknown: { alive: 'unknown', suspect: 'unknown', dead: 'dead', left: 'unknown' },
+    alive: { alive: 'alive', suspect: 'suspect', dead: 'suspect', left: 'left' },
+    suspect: { alive: 'suspect', suspect: 'suspect', dead: 'suspect', left: 'left' },
+    dead: { alive: 'dead', suspect: 'dead', dead: 'dead', left: 'left' },
+    left: { alive: 'left', suspect: 'left', dead: 'left', left: 'left' },
+  }
+  for (const [before, outcomes] of Object.entries(matrix)) {
+    test(`about one who is ${before} to us changes that once at most, by this table`, () => {
+      for (const [heard, after] of Object.entries(outcomes)) {
+        const solo = new Solo()
+        if (before !== 'unknown') {
+          solo.meet(claim(2))
+          solo.gossip(3, claim(2, before as MemberState))
+        }
+        const changes: string[] = []
+        for (let i = 0; i < 2; i++) {
+          solo.hear(claim(2, heard as MemberState))
+          changes.push(...solo.changes())
+        }
+        const shown = solo.swim.record(idOf(2))?.state ?? 'unknown'
+        assert.equal(shown, after, `${heard} heard of one ${before}`)
+        assert.deepEqual(changes, before === after ? [] : [`2: ${before} → ${after}`])
+      }
+    })
+  }
+
   test('makes a live member left without delay', () => {
     const solo = Solo.with(2)
     solo.hear(claim(2, 'left'))
@@ -316,7 +398,9 @@ suite('claims about this node', () => {
     const solo = Solo.with(2)
     const address = { host: 'clone', port: 1 }
     solo.gossip(2, claim(1, 'alive', 3, 1, { address }))
-    assert.deepEqual(solo.of('cloned-identity'), [{ type: 'cloned-identity', address }])
+    assert.deepEqual(solo.of('cloned-identity'), [
+      { type: 'cloned-identity', address, generation: 1 },
+    ])
     assert.deepEqual(solo.of('refuted'), [])
     solo.gossip(2, claim(1, 'alive', 4, 1, { address }))
     assert.deepEqual(solo.of('cloned-identity'), [])
@@ -338,50 +422,6 @@ suite('claims about this node', () => {
     assert.ok(solo.acks()[0]!.gossip.includes(clone))
     solo.gossip(2)
     assert.ok(!solo.acks()[0]!.gossip.includes(clone))
-  })
-})
-
-suite('leaving', () => {
-  test('is told to the members, who see it as left and not as a failure', () => {
-    const solo = Solo.with(2, 3)
-    solo.step({ type: 'leave' })
-    const pings = solo.pings()
-    assert.deepEqual(pings.map((ping) => ping.to).sort(), [idOf(2), idOf(3)])
-    for (const ping of pings) assert.equal(told(ping.gossip[0]), 'left 1.0')
-    solo.step({ type: 'leave' })
-    assert.deepEqual(solo.effects, [])
-  })
-
-  test('ends all probing and all refuting; pings are still answered', () => {
-    const solo = Solo.with(2, 3)
-    solo.step({ type: 'leave' })
-    solo.gossip(2, claim(1, 'suspect', 3), claim(4))
-    assert.deepEqual(solo.of('refuted'), [])
-    assert.equal(told(solo.acks()[0]!.gossip[0]), 'left 1.0')
-    assert.deepEqual(solo.pings(), [])
-    solo.advance(60_000)
-    assert.deepEqual(solo.effects, [])
-  })
-
-  test('ends the probe in flight', () => {
-    const solo = Solo.with(2, 3)
-    solo.nextProbe()
-    solo.step({ type: 'leave' })
-    solo.advance(1_000)
-    assert.deepEqual(solo.effects, [])
-  })
-
-  test('completes on a node that is alone', () => {
-    const solo = new Solo()
-    solo.step({ type: 'leave' })
-    assert.deepEqual(solo.effects, [])
-    assert.ok(solo.swim.isUp(idOf(1)))
-  })
-
-  test('tells at most 32 members', () => {
-    const solo = Solo.with(...Array.from({ length: 50 }, (_, n) => n + 2))
-    solo.step({ type: 'leave' })
-    assert.equal(solo.pings().length, 32)
   })
 })
 

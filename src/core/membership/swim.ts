@@ -1,146 +1,131 @@
 /**
- * SWIM: who is in the cluster and who of them is there (Das, Gupta, Motivala, "SWIM", 2002; Dadgar,
- * Phillips, Currey, "Lifeguard", 2018).
+ * SWIM: who is in the cluster and who of them is there (Das, Gupta, Motivala, "SWIM", 2002), with
+ * Lifeguard (Dadgar, Phillips, Currey, 2018) and what fifteen years of running it have taught.
  *
  * Heartbeats from everybody to everybody cost n² packets, and a missed heartbeat blames whoever a
  * lost packet hits. Instead every node probes one other each interval, at the same cost in any
  * cluster:
  *
- * 1. Ping the next of a shuffled round. No ack within the probe timeout: ask helpers to ping it for
- *    us (`probe.ts`).
- * 2. No ack at the end of the interval: call it suspect and tell everybody. Whoever hears so tells
- *    the suspect itself, and so hears its answer (`direct-probes.ts`).
- * 3. It refutes by raising its incarnation (`own-record.ts`), or is called dead when its time is up
- *    (`suspicion.ts`).
- * 4. News rides on pings and acks, each piece a limited number of times (`gossip-queue.ts`). Every
- *    packet begins with what its receiver must refute, and the sender's own record: a refutation or
- *    a restart is known wherever the node speaks.
+ * 1. Ping the next of a shuffled round. No ack within the probe time-out: ask helpers to ping it
+ *    for us, and try TCP (`prober.ts`, `probe.ts`).
+ * 2. No answer at the end: call it suspect and tell everybody. A few who hear so tell the suspect
+ *    itself, and so hear its answer (`direct-probes.ts`).
+ * 3. It refutes by raising its incarnation (`own-record.ts`), or is called dead when its time is
+ *    up, which is sooner the more nodes accuse it on their own (`suspicion.ts`).
+ * 4. News rides on pings and acks and, while there is any, on a few packets of its own, each piece
+ *    a limited number of times (`gossip-queue.ts`). Every packet begins with what its receiver must
+ *    refute, and the sender's own record. Digests tell where a piece was missed
+ *    (`member-digest.ts`).
  *
- * Claims are merged by one total order, and a relayed "alive" makes nobody live
- * (`member-claims.ts`). The dead are remembered; every 10 to 30 seconds one of them is tried over
- * TCP, so that the halves of a healed network find each other (R6). A node that stood still accuses
- * nobody of the silence (`stall-guard.ts`).
+ * Claims are merged by one total order, a relayed "alive" makes nobody live, and a leave must prove
+ * itself (`member-claims.ts`). A node that is slow or stood still mistrusts itself first
+ * (`local-health.ts`, `stall-guard.ts`). The dead are remembered; every 10 to 30 seconds somebody
+ * tries one of them over TCP, so that the halves of a healed network find each other (R6).
  *
- * A packet whose address is not ours, whose sender is us, or whose sender has been replaced by a
- * later generation is not heard. Such an older generation still gets an ack to its ping, which
- * tells it that it is superseded.
+ * A packet whose address is not ours, or whose sender has been replaced by a later generation, is
+ * not heard. Such an older generation still gets an ack to its ping, which tells it that it is
+ * superseded; one that hears so speaks to its successor, who thus learns that two processes run
+ * with one identity (R1).
  *
- * A dead claim in a full state is heard as a suspicion: it may be hours old, and the halves of a
- * healed network would otherwise declare each other dead. The accused has the time of a suspicion
- * to refute, and is told at once.
+ * Here is when things happen and what a packet does; what follows from a claim is in
+ * `judgement.ts`.
  */
-import { assert, must } from '../std/assert.ts'
 import type { Effects } from '../std/effects.ts'
 import type { Address, NodeId } from '../std/ids.ts'
-import type { Instant } from '../std/instant.ts'
-import { duration, later, NEVER } from '../std/instant.ts'
+import type { Duration, Instant } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
 import type { Prng } from '../std/prng.ts'
-import type { MemberInfo, MemberRecord, MemberState } from './member.ts'
-import { MemberClaims } from './member-claims.ts'
-import { isLive, sameInfo } from './member-order.ts'
+import { Gossiper } from './gossiper.ts'
+import { Judgement } from './judgement.ts'
+import { LocalHealth } from './local-health.ts'
+import type { MemberRecord } from './member.ts'
+import { MemberClaims, REMEMBERED_MS } from './member-claims.ts'
+import { sameAddress } from './member-order.ts'
 import type { Ack, Ping, SwimPacket } from './messages.ts'
 import { OwnRecord } from './own-record.ts'
-import { Packets } from './packets.ts'
-import type { AckTimeout } from './prober.ts'
+import { Packets, receiverOf } from './packets.ts'
+import type { Probe } from './probe.ts'
 import { Prober } from './prober.ts'
+import { Reconnects } from './reconnects.ts'
 import { StallGuard } from './stall-guard.ts'
-import { Suspicions, suspicionTimeout } from './suspicion.ts'
+import type { Standing } from './standing.ts'
+import { Standings } from './standings.ts'
+import type { SwimCounts } from './swim-counts.ts'
+import { noSwimCounts } from './swim-counts.ts'
+import type { SwimEffect, SwimEvent, SwimOptions, SwimTimer } from './swim-events.ts'
 
-/** A timer that fires after what it was for has changed carries an old token and does nothing. */
-export type SwimTimer =
-  /** The next probe interval begins. */
-  | { readonly type: 'interval'; readonly token: number }
-  | AckTimeout
-  /** The earliest suspicion may be due. */
-  | { readonly type: 'suspicion'; readonly token: number }
-  | { readonly type: 'reconnect'; readonly token: number }
+export type { SwimEffect, SwimEvent, SwimOptions, SwimTimer } from './swim-events.ts'
 
-/** Told to the machine. `start` comes first, once. */
-export type SwimEvent =
-  | { readonly type: 'start' }
-  /** `address`: where it came from, which is where the answer goes. */
-  | { readonly type: 'packet'; readonly packet: SwimPacket; readonly address: Address }
-  /** A full state heard over TCP: hearsay, also about whoever sent it. */
-  | { readonly type: 'records'; readonly records: readonly MemberRecord[] }
-  /** (id, generation) has just answered us directly (TCP handshake or message): proof of life. */
-  | { readonly type: 'contact'; readonly id: NodeId; readonly generation: number }
-  | { readonly type: 'timer'; readonly timer: SwimTimer }
-  /** Say goodbye, as well as one can over UDP; afterwards only pings are answered. */
-  | { readonly type: 'leave' }
-
-/** Asked of the parent, in order; no order matters. */
-export type SwimEffect =
-  | { readonly type: 'packet'; readonly to: Address; readonly packet: SwimPacket }
-  | { readonly type: 'arm'; readonly timer: SwimTimer; readonly at: Instant }
-  /** State, info or generation of another member is another than before; `unknown`: it is new. */
-  | {
-      readonly type: 'changed'
-      readonly record: MemberRecord
-      readonly from: MemberState | 'unknown'
-    }
-  /** This node overruled a claim about itself. */
-  | { readonly type: 'refuted'; readonly incarnation: number }
-  /** Another node, listening there, has our id and our generation or a later one (R1). */
-  | { readonly type: 'cloned-identity'; readonly address: Address }
-  /** Try a TCP state exchange with this dead member (R6). */
-  | { readonly type: 'reconnect'; readonly id: NodeId }
-
-export interface SwimOptions {
-  readonly self: MemberInfo
-  readonly generation: number
-  /** Between two probes of the round, milliseconds. */
-  readonly probeIntervalMs: number
-  /** Wait for the direct ack, milliseconds; less than the interval. */
-  readonly probeTimeoutMs: number
-  readonly rng: Prng
-  /** Persisted in the last run: hearsay. */
-  readonly known: readonly MemberRecord[]
-}
-
-/** Pings to a member of whom there is only hearsay: more than one, for packets are lost. */
-const VERIFY_ATTEMPTS = 3
-/** Members told of our leaving, at most. */
+const PULSE_MS_MAX = 100
+/** Members told of our leaving, or of our return from a standstill, at once. */
 const FAREWELLS_MAX = 32
-const RECONNECT_MS_MIN = 10_000
-const RECONNECT_MS_MAX = 30_000
+const GREETINGS_MAX = 3
 
 export class Swim {
-  readonly #probeIntervalMs: number
+  readonly counts: SwimCounts = noSwimCounts()
+  readonly #options: SwimOptions
+  readonly #pulse: Duration
+  readonly #interval: Duration
   readonly #rng: Prng
   readonly #own: OwnRecord
   readonly #claims: MemberClaims
   readonly #packets: Packets
   readonly #prober: Prober
-  readonly #suspicions = new Suspicions()
+  readonly #health = new LocalHealth()
+  readonly #judgement: Judgement
+  readonly #standings = new Standings()
   readonly #stalls: StallGuard
+  readonly #gossiper: Gossiper
+  readonly #reconnects: Reconnects
   #isStarted = false
-  #intervalToken = 0
-  #reconnectToken = 0
-  #suspicionToken = 0
-  #suspicionTimerAt: Instant = NEVER
+  #pulseToken = 0
+  #nextProbeAt = 0 as Instant
+  #nextIntervalAt = 0 as Instant
+  /** After a standstill nobody is accused for an interval. */
+  #mayAccuseFrom = 0 as Instant
 
   constructor(options: SwimOptions) {
-    this.#probeIntervalMs = options.probeIntervalMs
-    this.#rng = options.rng
-    this.#own = new OwnRecord(options.self, options.generation)
-    this.#claims = new MemberClaims(this.#own.record, (id) => this.#onForgotten(id))
-    this.#stalls = new StallGuard(options.probeIntervalMs)
-    this.#packets = new Packets(this.#own, this.#claims, options.rng)
-    this.#prober = new Prober({
-      self: options.self.id,
-      claims: this.#claims,
-      packets: this.#packets,
-      interval: duration(options.probeIntervalMs),
-      timeout: duration(options.probeTimeoutMs),
-      rng: options.rng,
+    const { self, generation, probeIntervalMs, probeTimeoutMs, rng, digest } = options
+    this.#options = options
+    this.#pulse = duration(Math.max(1, Math.min(PULSE_MS_MAX, Math.floor(probeTimeoutMs / 3))))
+    this.#interval = duration(probeIntervalMs)
+    this.#rng = rng
+    this.#own = new OwnRecord(self, generation)
+    this.#claims = new MemberClaims(this.#own.record, {
+      digest,
+      rememberedMs: options.rememberedMs ?? REMEMBERED_MS,
+      forgotten: (id) => this.#onForgotten(id),
     })
-    for (const record of options.known) {
-      if (record.info.id !== options.self.id) this.#claims.hear(record, false, 0 as Instant)
-    }
+    this.#stalls = new StallGuard(probeTimeoutMs)
+    const claims = this.#claims
+    const health = (): number => this.#health.score
+    this.#packets = new Packets({ own: this.#own, claims, health, counts: this.counts, rng })
+    this.#gossiper = new Gossiper(claims, this.#packets, rng)
+    this.#reconnects = new Reconnects(claims, rng)
+    this.#prober = new Prober({
+      ...{ self: self.id, claims, packets: this.#packets, rng },
+      ...{ interval: this.#interval, timeout: duration(probeTimeoutMs) },
+      multiplier: () => this.#health.multiplier,
+    })
+    this.#judgement = new Judgement({
+      ...{ own: this.#own, claims, packets: this.#packets, prober: this.#prober },
+      ...{ gossiper: this.#gossiper, standings: this.#standings, health: this.#health },
+      ...{ counts: this.counts, rng, probeIntervalMs },
+    })
   }
 
   get self(): MemberRecord {
     return this.#own.record
+  }
+
+  /** News waiting to be passed on. */
+  get gossipQueue(): number {
+    return this.#packets.news.size
+  }
+
+  /** 0, all is well, to 7. */
+  get localHealth(): number {
+    return this.#health.score
   }
 
   /** What this node stands for; of a member whose life is unproven, nothing or its death. */
@@ -163,6 +148,11 @@ export class Swim {
     return this.#claims.heldRecords()
   }
 
+  /** Where it was last heard to be, proven or not. */
+  addressOf(id: NodeId): Address | undefined {
+    return this.#claims.held(id)?.info.address
+  }
+
   /** Alive or suspect, or this node: worth sending to. */
   isUp(id: NodeId): boolean {
     return id === this.self.info.id || this.#claims.isShownLive(id)
@@ -172,22 +162,45 @@ export class Swim {
     return id === this.self.info.id || this.#claims.shown(id)?.state === 'alive'
   }
 
+  /** Alive, and neither in trouble by its own word nor coming and going: to be asked first. */
+  isPreferred(id: NodeId): boolean {
+    if (id === this.self.info.id) return true
+    const shown = this.#claims.shown(id)
+    return shown?.state === 'alive' && shown.degraded !== true && !this.#standings.isFlapping(id)
+  }
+
+  /** Of a member in `records()`. */
+  standing(id: NodeId): Standing {
+    const isSelf = id === this.self.info.id
+    const entry = this.#standings.of(id)
+    return {
+      since: entry?.since ?? (0 as Instant),
+      suspectedBy: this.#judgement.accusers(id),
+      roundTripMs: entry?.roundTripMs,
+      localHealth: isSelf ? this.#health.score : entry?.localHealth,
+      isFlapping: this.#standings.isFlapping(id),
+    }
+  }
+
   step(event: SwimEvent, now: Instant, effects: Effects<SwimEffect>): void {
-    this.#excuseStall(now)
+    this.#excuseStall(now, effects)
     switch (event.type) {
       case 'start':
         return this.#onStart(now, effects)
       case 'packet':
         return this.#onPacket(event.packet, event.address, now, effects)
       case 'records':
-        for (const record of event.records) this.#onStateRecord(record, now, effects)
+        for (const record of event.records) this.#judgement.hearState(record, now, effects)
         return
       case 'contact':
         return this.#onContact(event.id, event.generation, now, effects)
+      case 'layout':
+        return this.#claims.setLayout(event.members)
       case 'timer':
-        return this.#onTimer(event.timer, now, effects)
+        if (event.timer.token === this.#pulseToken) this.#onPulse(now, effects)
+        return
       case 'leave':
-        return this.#onLeave(effects)
+        return this.#onLeave(now, effects)
     }
   }
 
@@ -196,85 +209,98 @@ export class Swim {
   #onStart(now: Instant, effects: Effects<SwimEffect>): void {
     if (this.#isStarted) return
     this.#isStarted = true
-    for (const { info } of this.#claims.unproven())
-      this.#pingSoon(info.id, VERIFY_ATTEMPTS, effects)
+    this.#standings.onShown(this.self, undefined, now)
     // Nodes started together must not probe in step.
-    const phase = duration(this.#rng.fraction() * this.#probeIntervalMs)
-    this.#armInterval(later(now, phase), effects)
-    this.#armReconnect(now, effects)
+    this.#nextProbeAt = later(now, duration(this.#rng.fraction() * this.#interval))
+    this.#nextIntervalAt = later(now, this.#interval)
+    this.#reconnects.start(now)
+    this.#armPulse(now, effects)
+    for (const record of this.#options.known) this.#judgement.restore(record, now, effects)
   }
 
-  #onTimer(timer: SwimTimer, now: Instant, effects: Effects<SwimEffect>): void {
-    switch (timer.type) {
-      case 'interval':
-        if (timer.token === this.#intervalToken) this.#onInterval(now, effects)
-        return
-      case 'ack-timeout':
-        return this.#prober.onAckTimeout(timer.sequence, effects)
-      case 'suspicion':
-        if (timer.token === this.#suspicionToken) this.#onSuspicionTimer(now, effects)
-        return
-      case 'reconnect':
-        if (timer.token === this.#reconnectToken) this.#onReconnectTimer(now, effects)
-        return
-    }
+  #armPulse(now: Instant, effects: Effects<SwimEffect>): void {
+    const timer: SwimTimer = { type: 'pulse', token: ++this.#pulseToken }
+    effects.push({ type: 'arm', timer, at: later(now, this.#pulse) })
   }
 
   /**
    * While we stood still nobody could answer: what is in flight counts neither way, and the accused
-   * get the time back.
+   * get the time back. What the others think of us meanwhile is asked of a few at once.
    */
-  #excuseStall(now: Instant): void {
+  #excuseStall(now: Instant, effects: Effects<SwimEffect>): void {
     const gap = this.#stalls.gapBefore(now)
-    if (gap === 0) return
+    if (gap === 0 || !this.#isStarted || this.#own.isLeaving) return
+    this.counts.stalls++
     this.#prober.voidProbe()
-    this.#suspicions.postpone(gap)
+    this.#judgement.postpone(gap)
+    this.#health.onStall(gap)
+    this.#mayAccuseFrom = later(now, this.#interval)
+    this.#nextProbeAt = now
+    for (const { info } of this.#claims.someLive(GREETINGS_MAX, this.#rng))
+      this.#judgement.pingSoon(info.id, 1, effects)
+    effects.push({ type: 'stalled', gap })
+  }
+
+  #onPulse(now: Instant, effects: Effects<SwimEffect>): void {
+    this.#armPulse(now, effects)
+    if (this.#own.isLeaving) return this.#gossiper.onPulse(now, effects)
+    const ended = this.#prober.takeEnded(now)
+    if (ended !== undefined) this.#onProbeEnded(ended, now, effects)
+    if (now >= this.#nextProbeAt) this.#beginProbe(now, effects)
+    if (this.#prober.onPulse(now, effects)) this.counts.probeTimeouts++
+    // Whom we accuse cannot answer while nothing of ours gets out.
+    if (!this.#isMute(now)) this.#judgement.onPulse(now, effects)
+    if (now >= this.#nextIntervalAt) this.#onInterval(now, effects)
+    const unproven = this.#reconnects.onPulse(now, effects)
+    if (unproven !== undefined) this.#judgement.pingSoon(unproven, 1, effects)
+    this.#gossiper.onPulse(now, effects)
   }
 
   #onInterval(now: Instant, effects: Effects<SwimEffect>): void {
-    if (this.#own.isLeaving) return
+    this.#nextIntervalAt = later(now, this.#interval)
     this.#packets.news.expire(now)
-    const silent = this.#prober.endProbe()
-    if (silent !== undefined) this.#accuse(silent, now, effects)
-    this.#prober.onInterval(now, effects)
-    this.#armInterval(later(now, duration(this.#probeIntervalMs)), effects)
+    this.#claims.forgetOld(now)
+    this.#standings.fade(now)
+    this.#prober.nextInterval(effects)
+    const isDegraded = this.#health.verdict(now, this.#isMute(now))
+    if (isDegraded === undefined) return
+    this.#own.setDegraded(isDegraded)
+    this.#judgement.onOwnWord(now)
+    effects.push({ type: 'degraded', isDegraded })
   }
 
-  #onSuspicionTimer(now: Instant, effects: Effects<SwimEffect>): void {
-    this.#suspicionTimerAt = NEVER
-    for (const id of this.#suspicions.due(now)) {
-      const suspect = this.#claims.shown(id)
-      assert(suspect?.state === 'suspect', () => `suspicion of ${id}, who is ${suspect?.state}`)
-      this.#hear({ ...suspect, state: 'dead' }, false, now, effects)
+  // Probes and suspicions
+
+  #beginProbe(now: Instant, effects: Effects<SwimEffect>): void {
+    this.#nextProbeAt = this.#prober.begin(now, effects)
+    if (this.#claims.liveCount > 1) this.counts.probes++
+  }
+
+  #onProbeEnded(probe: Probe, now: Instant, effects: Effects<SwimEffect>): void {
+    switch (probe.answer) {
+      case 'direct':
+        return this.#health.onAnswered()
+      case 'indirect':
+        this.counts.probesIndirect++
+        return this.#health.onAnswered()
+      case 'heard':
+        return this.#onUnanswered(probe)
+      case undefined:
+        this.counts.probesFailed++
+        this.#onUnanswered(probe)
+        if (now >= this.#mayAccuseFrom && !this.#isMute(now))
+          this.#judgement.accuse(probe.target, now, effects)
     }
-    this.#armSuspicion(effects)
   }
 
-  #onReconnectTimer(now: Instant, effects: Effects<SwimEffect>): void {
-    if (this.#own.isLeaving) return
-    const dead = this.records().filter((record) => record.state === 'dead')
-    if (dead.length > 0) effects.push({ type: 'reconnect', id: this.#rng.pick(dead).info.id })
-    const unproven = this.#claims.unproven()
-    if (unproven.length > 0) this.#pingSoon(this.#rng.pick(unproven).info.id, 1, effects)
-    this.#armReconnect(now, effects)
+  /** A helper that is itself called suspect by now says nothing of us by its silence. */
+  #onUnanswered(probe: Probe): void {
+    const dumb = probe.dumbHelpers.filter((helper) => this.isAlive(helper)).length
+    this.#health.onUnanswered(probe.nacks + dumb, probe.nacks)
   }
 
-  #armInterval(at: Instant, effects: Effects<SwimEffect>): void {
-    effects.push({ type: 'arm', timer: { type: 'interval', token: ++this.#intervalToken }, at })
-  }
-
-  #armReconnect(now: Instant, effects: Effects<SwimEffect>): void {
-    const wait = RECONNECT_MS_MIN + this.#rng.fraction() * (RECONNECT_MS_MAX - RECONNECT_MS_MIN)
-    const timer: SwimTimer = { type: 'reconnect', token: ++this.#reconnectToken }
-    effects.push({ type: 'arm', timer, at: later(now, duration(wait)) })
-  }
-
-  /** One timer serves all suspicions; armed anew only when it would come too late. */
-  #armSuspicion(effects: Effects<SwimEffect>): void {
-    const at = this.#suspicions.earliest()
-    if (at >= this.#suspicionTimerAt) return
-    this.#suspicionTimerAt = at
-    effects.push({ type: 'arm', timer: { type: 'suspicion', token: ++this.#suspicionToken }, at })
+  #isMute(now: Instant): boolean {
+    return this.#health.isMute(now, duration(2 * this.#interval * this.#health.multiplier))
   }
 
   // Packets
@@ -285,26 +311,36 @@ export class Swim {
     now: Instant,
     effects: Effects<SwimEffect>,
   ): void {
+    this.counts.packetsReceived++
     const self = this.self.info.id
-    if (packet.from === self) return
+    if (packet.from === self) return this.#onOwnId(packet, address, effects)
     if (packet.type === 'ping' && packet.to !== self) return
     const held = this.#claims.held(packet.from)
     if (held !== undefined && packet.fromGeneration < held.generation) {
       if (packet.type === 'ping') this.#onPing(packet, address, effects)
       return
     }
+    this.#health.onHeard(now)
+    // An ack may have been under way for long.
+    if (packet.type !== 'ack') this.#prober.onHeard(packet.from, packet.fromGeneration)
     for (const record of packet.gossip) {
       const isOwnWord =
         record.info.id === packet.from && record.generation === packet.fromGeneration
-      this.#hear(record, isOwnWord, now, effects)
+      this.#judgement.hear(record, isOwnWord, now, effects)
     }
+    this.#standings.onHealth(packet.from, packet.health)
     switch (packet.type) {
       case 'ping':
-        return this.#onPing(packet, address, effects)
+        this.#onPing(packet, address, effects)
+        return this.#onDigest(packet, now, effects)
       case 'ping-request':
         return this.#prober.onPingRequest(packet, address, now, effects)
       case 'ack':
-        return this.#onAck(packet, now, effects)
+        this.#onAck(packet, now, effects)
+        return this.#onDigest(packet, now, effects)
+      case 'nack':
+        return this.#prober.onNack(packet)
+      case 'gossip':
     }
   }
 
@@ -314,10 +350,28 @@ export class Swim {
   }
 
   #onAck(ack: Ack, now: Instant, effects: Effects<SwimEffect>): void {
-    if (!this.#prober.onAck(ack, effects)) return
-    const before = this.#claims.shown(ack.about)
-    if (!this.#claims.vouch(ack.about, ack.aboutGeneration)) return
-    this.#onShown(ack.about, before, now, effects)
+    const { isProof, took } = this.#prober.onAck(ack, now, effects)
+    if (took !== undefined) this.#standings.onRoundTrip(ack.about, took)
+    if (isProof) this.#judgement.vouch(ack.about, ack.aboutGeneration, now, effects)
+  }
+
+  #onDigest({ from, digest }: Ping | Ack, now: Instant, effects: Effects<SwimEffect>): void {
+    if (this.#own.isLeaving || !this.#gossiper.isWorthSync(from, digest, now)) return
+    this.counts.digestSyncs++
+    effects.push({ type: 'sync', id: from })
+  }
+
+  /**
+   * A packet from our own id. It is our own, come back, where a member's old address is now ours;
+   * else another process has sent it.
+   */
+  #onOwnId(packet: SwimPacket, source: Address, effects: Effects<SwimEffect>): void {
+    const { info, generation } = this.self
+    const theirs = packet.gossip.find((record) => record.info.id === info.id)
+    const address = theirs?.info.address ?? source
+    const isEcho = theirs === undefined || theirs.generation === generation
+    if (isEcho && sameAddress(address, info.address)) return
+    this.#judgement.onClone(address, packet.fromGeneration, effects)
   }
 
   #onContact(id: NodeId, generation: number, now: Instant, effects: Effects<SwimEffect>): void {
@@ -325,121 +379,30 @@ export class Swim {
     const held = this.#claims.held(id)
     const isKnown = held?.generation === generation
     if (isKnown && this.isAlive(id)) return
-    const before = this.#claims.shown(id)
-    if (this.#claims.prove(id, generation, now)) return this.#onShown(id, before, now, effects)
+    if (this.#judgement.prove(id, generation, now, effects)) return
     // It does not know what is said of it, or it would have refuted.
-    if (isKnown && held.state !== 'left') this.#pingSoon(id, 1, effects)
+    if (isKnown && held.state !== 'left') this.#judgement.pingSoon(id, 1, effects)
   }
 
-  #onLeave(effects: Effects<SwimEffect>): void {
+  #onLeave(now: Instant, effects: Effects<SwimEffect>): void {
     if (this.#own.isLeaving) return
-    this.#own.leave()
-    this.#claims.setSelf(this.self)
+    this.#own.leave(this.#options.leaveSecret)
     this.#prober.voidProbe()
-    for (const member of this.#claims.someAlive(FAREWELLS_MAX, this.#rng)) {
-      effects.push(this.#packets.ping(member, this.#packets.nextSequence()))
-    }
-  }
-
-  // Claims
-
-  /** Of a full state. */
-  #onStateRecord(record: MemberRecord, now: Instant, effects: Effects<SwimEffect>): void {
-    const { id } = record.info
-    const isDeath = record.state === 'dead' && this.#claims.isShownLive(id)
-    this.#hear(isDeath ? { ...record, state: 'suspect' } : record, false, now, effects)
-  }
-
-  /** The target of our probe has not answered. */
-  #accuse(id: NodeId, now: Instant, effects: Effects<SwimEffect>): void {
-    const shown = this.#claims.shown(id)
-    assert(
-      shown !== undefined && isLive(shown),
-      () => `accusation of ${id}, who is ${shown?.state}`,
-    )
-    this.#hear({ ...shown, state: 'suspect' }, false, now, effects)
-  }
-
-  /** `isOwnWord`: the member said it itself. */
-  #hear(claim: MemberRecord, isOwnWord: boolean, now: Instant, effects: Effects<SwimEffect>): void {
-    const { id } = claim.info
-    if (id === this.self.info.id) return this.#hearOfSelf(claim, effects)
-    const before = this.#claims.shown(id)
-    switch (this.#claims.hear(claim, isOwnWord, now)) {
-      case 'ignored':
-        return
-      case 'shown':
-        return this.#onShown(id, before, now, effects)
-      case 'unproven':
-        return this.#pingSoon(id, VERIFY_ATTEMPTS, effects)
-      case 'doubtful':
-        return this.#pingSoon(id, 1, effects)
-    }
-  }
-
-  #hearOfSelf(claim: MemberRecord, effects: Effects<SwimEffect>): void {
-    if (this.#own.revealsClone(claim)) {
-      effects.push({ type: 'cloned-identity', address: claim.info.address })
-    }
-    if (!this.#own.refute(claim)) return
-    this.#claims.setSelf(this.self)
-    effects.push({ type: 'refuted', incarnation: this.self.incarnation })
-  }
-
-  /**
-   * What this node stands for about `id` has changed: everything that follows from it follows here.
-   */
-  #onShown(
-    id: NodeId,
-    before: MemberRecord | undefined,
-    now: Instant,
-    effects: Effects<SwimEffect>,
-  ): void {
-    const record = must(this.#claims.shown(id), () => `record of ${id}`)
-    this.#prober.onShown(record, before)
-    if (record.state === 'suspect') {
-      const timeout = suspicionTimeout(this.#claims.liveCount, this.#probeIntervalMs)
-      this.#suspicions.start(id, later(now, timeout))
-      this.#armSuspicion(effects)
-      this.#pingSoon(id, Number.POSITIVE_INFINITY, effects)
-    } else this.#suspicions.end(id)
-    // Whoever has use for a death or a leave knew the member; to hand on others would revive what
-    // some have forgotten.
-    if (before !== undefined || isLive(record)) this.#packets.news.push(record, now)
-    if (before?.state === record.state && before.generation === record.generation) {
-      if (sameInfo(before.info, record.info)) return
-    }
-    effects.push({ type: 'changed', record, from: before?.state ?? 'unknown' })
-  }
-
-  #pingSoon(id: NodeId, attempts: number, effects: Effects<SwimEffect>): void {
-    if (!this.#own.isLeaving) this.#prober.pingSoon(id, attempts, effects)
+    this.#judgement.onOwnWord(now)
+    for (const member of this.#claims.someAlive(FAREWELLS_MAX, this.#rng))
+      effects.push(this.#packets.gossip(receiverOf(member)))
   }
 
   #onForgotten(id: NodeId): void {
     this.#prober.onForgotten(id)
     this.#packets.news.forget(id)
+    this.#standings.forget(id)
   }
 
   check(): void {
     this.#claims.check()
     this.#packets.news.check()
     this.#prober.check()
-    const self = this.self
-    assert(this.record(self.info.id) === self, 'own record shown as it is')
-    let suspects = 0
-    for (const { info, state } of this.records()) {
-      if (state !== 'suspect') continue
-      suspects++
-      assert(this.#suspicions.has(info.id), () => `${info.id} suspect for ever`)
-    }
-    assert(
-      this.#suspicions.size === suspects,
-      () => `${this.#suspicions.size} suspicions of ${suspects}`,
-    )
-    assert(this.#suspicionTimerAt <= this.#suspicions.earliest(), 'a suspicion without a timer')
-    for (const record of this.#packets.news.records()) {
-      assert(this.record(record.info.id) === record, () => `news of ${record.info.id} is old`)
-    }
+    this.#judgement.check()
   }
 }

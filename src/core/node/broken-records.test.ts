@@ -26,13 +26,23 @@ class Bench {
     const store = new FakeStore()
     const rng = new Prng(1)
     const address = { host: '10.0.0.1', port: 1 }
-    const self = { id: A, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 }
+    const self = {
+      id: A,
+      name: 'n',
+      address,
+      httpAddress: address,
+      zone: 'z',
+      weight: 100,
+      version: '1.0.0',
+      leaveLock: '00'.repeat(16),
+    }
     const layout = new LayoutKeeper(host, { self, rng, store })
     layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
     this.actors = new Actors(host, { store, checksum: crc32, rng })
     this.actors.ensure([partition(3)])
     const reads = new Reads<Origin>({
       ...{ self: A, isUp: (node) => host.isUp(node), ownRecord: () => 'unreadable' },
+      isPreferred: (node) => host.isPreferred(node),
       ...{ nextRequest: () => host.nextRequest(), checksum: crc32, hedgeAfter: duration(50) },
     })
     this.broken = new BrokenRecords(host, {

@@ -13,6 +13,7 @@ import type { NodeId } from '../std/ids.ts'
 import type { Failure, FailureCode } from '../coordinator/messages.ts'
 import { BucketRegistry } from './bucket-registry.ts'
 import { bucketNameProblem, DEFAULT_PROPERTIES, propertiesProblem } from './buckets.ts'
+import { clonedFailure } from './cloned-identity.ts'
 import type { HybridClock } from '../versions/hybrid-clock.ts'
 import { ZERO_STAMP } from '../versions/stamp.ts'
 import type { Host } from './host.ts'
@@ -76,6 +77,8 @@ export class BucketChanges {
   /** What forbids the change whatever the bucket holds; undefined when nothing does. */
   #problem(bucket: string, properties: BucketProperties | undefined): Failure | undefined {
     const { registry } = this.#parts
+    const { clonedBy } = this.#host
+    if (clonedBy !== undefined) return clonedFailure(clonedBy)
     const replicas = this.#parts.replicas()
     if (replicas === undefined)
       return refusal('DND_ERR_NOT_READY', 'this node has not joined a cluster yet')

@@ -23,6 +23,8 @@ import { complete, infoOf, memberOf, NodeBench } from './node-bench.test.ts'
 import { actorKey, stateKey } from './storage-keys.ts'
 
 const BIRTH = { partitions: 8, replicas: 3 }
+/** Changes of members are gathered for half a second before they are stored. */
+const STORED_AFTER_MS = 600
 const SEED = { host: '10.0.0.9', port: 9000 }
 
 function started(
@@ -106,7 +108,7 @@ test('the seeds are dialled until somebody answers, and whoever answers is told 
 
 test('the members of the last run are contacted at the start, at the addresses they had', () => {
   const store = new FakeStore()
-  NodeBench.serving([A, B, C], { store })
+  NodeBench.serving([A, B, C], { store }).run(STORED_AFTER_MS)
   const bench = started({ store, generation: 6 }, [])
   assert.deepEqual(
     syncs(bench).map(({ to, message }) => [to, message.answer]),
@@ -126,6 +128,7 @@ test('the members of the last run are contacted at the start, at the addresses t
 
 test('what is known of the cluster is kept for the next start', () => {
   const bench = NodeBench.serving([A, B, C])
+  bench.run(STORED_AFTER_MS)
   const layout = new ByteReader(bench.store.get(stateKey('layout')) as Uint8Array)
   assert.deepEqual(decodeLayoutState(layout), complete(layoutOf([A, B, C])))
   const members = new ByteReader(bench.store.get(stateKey('members')) as Uint8Array)

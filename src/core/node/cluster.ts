@@ -1,8 +1,8 @@
 /**
- * What this node knows of the cluster, and how that knowledge travels: members, layout and buckets
- * are told whole, over TCP, on contact, after a change, and now and then to one node at random.
- * Merging is commutative, associative and idempotent in each part, so neither order nor repetition
- * matters; gossip over UDP only makes the members' part faster.
+ * What this node knows of the cluster, and how that knowledge travels: members, layout, buckets and
+ * keys are told whole, over TCP, on contact, after a change, and now and then to one node at
+ * random. Merging is commutative, associative and idempotent in each part, so neither order nor
+ * repetition matters; gossip over UDP only makes the members' part faster.
  */
 import { assert } from '../std/assert.ts'
 import { ByteWriter } from '../std/bytes.ts'
@@ -17,6 +17,7 @@ import type { Actors } from './actors.ts'
 import type { BucketChanges } from './bucket-changes.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { NodeTimer } from './host.ts'
+import type { KeyChanges } from './key-changes.ts'
 import type { Adoption, LayoutKeeper } from './layout-keeper.ts'
 import type { StateSync } from './messages.ts'
 import type { Outlet } from './outlet.ts'
@@ -26,6 +27,8 @@ import { stateKey } from './storage-keys.ts'
 const GRACE: Duration = duration(1_500)
 /** Between a failed attempt to store the state and the next. */
 const PERSIST_PAUSE: Duration = duration(1_000)
+/** A storm of changes of members is stored once. */
+const MEMBERS_PAUSE: Duration = duration(500)
 /** While data moves, news of who is done should not wait for the ordinary round. */
 const MOVING_SYNC_MS = 1_000
 
@@ -37,6 +40,7 @@ export interface ClusterParts {
   readonly layout: LayoutKeeper
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
+  readonly keys: KeyChanges
   readonly actors: Actors
   readonly rng: Prng
   readonly stateSyncIntervalMs: number
@@ -54,6 +58,7 @@ export class Cluster {
   #graceOver = false
   #ready = false
   #persistArmed = false
+  #membersArmed = false
 
   constructor(outlet: Outlet, parts: ClusterParts) {
     this.#outlet = outlet
@@ -76,11 +81,12 @@ export class Cluster {
     // Restarted while data moved: the pull goes on, for no news of the layout may come to begin it
     // again.
     if (layout.moving) this.#parts.replan()
+    this.#tellSwim()
     swim.step({ type: 'start' }, this.#outlet.now, swimEffects)
     // Members of the last run are hearsay until they answer; asking all of them over TCP also works
-    // where UDP does not.
-    for (const { info } of swim.known()) {
-      if (info.id === this.#outlet.self) continue
+    // where UDP does not. Nobody is where somebody has left.
+    for (const { info, state } of swim.known()) {
+      if (info.id === this.#outlet.self || state === 'left') continue
       this.#outlet.effect({ type: 'address', peer: info.id, address: info.address })
       this.contact(info.id)
     }
@@ -103,6 +109,9 @@ export class Cluster {
         return this.adopted(this.#parts.layout.onPlanTimer(this.#outlet.now))
       case 'state-sync':
         return this.#syncSomeone()
+      case 'members':
+        this.#membersArmed = false
+        return this.persistMembers()
       case 'persist':
         this.#persistArmed = false
         this.#parts.layout.persist()
@@ -116,9 +125,23 @@ export class Cluster {
     this.#outlet.effect({ type: 'send', to: peer, message: this.state(true) })
   }
 
+  /** The same with a member of whom there may be no more than hearsay. */
+  reach(peer: NodeId): void {
+    const address = this.#parts.swim.addressOf(peer)
+    if (address === undefined) return
+    this.#outlet.effect({ type: 'address', peer, address })
+    this.contact(peer)
+  }
+
+  /** One of the seeds, for a node that misses somebody. */
+  dialSeed(): void {
+    if (this.#seeds.length === 0) return
+    this.#outlet.effect({ type: 'dial', address: this.#parts.rng.pick(this.#seeds) })
+  }
+
   /** Someone tells all that it knows. */
   heard(from: NodeId, message: StateSync): void {
-    const { swim, swimEffects, buckets, changes, layout } = this.#parts
+    const { swim, swimEffects, buckets, changes, keys, layout } = this.#parts
     const { now } = this.#outlet
     swim.step({ type: 'records', records: message.members }, now, swimEffects)
     // The sender speaks for itself on a connection of its own: it is alive, whatever others say
@@ -128,6 +151,7 @@ export class Cluster {
       swim.step({ type: 'contact', id: from, generation: own.generation }, now, swimEffects)
     if (buckets.merge(message.buckets)) changes.persist()
     changes.heard(from, message.buckets)
+    keys.heard(from, message.keyring)
     if (message.layout !== undefined) this.adopted(layout.merge(message.layout))
     this.#heard ||= message.layout !== undefined
     if (message.answer) this.#outlet.effect({ type: 'send', to: from, message: this.state(false) })
@@ -140,6 +164,7 @@ export class Cluster {
     const { layout, actors } = this.#parts
     const { current, previous } = adoption.after
     this.#outlet.changed()
+    this.#tellSwim()
     const phase = previous === undefined ? 'complete' : 'moving'
     this.#outlet.note({ type: 'layout', version: current.version, phase })
     const held = new Set(layout.held())
@@ -160,6 +185,13 @@ export class Cluster {
   /** What we know of the buckets is durable: now the others may count on it. */
   bucketsStored(revision: number): void {
     this.#parts.changes.stored(revision)
+    this.#outlet.changed()
+    for (const peer of this.others()) this.#outlet.tell(peer)
+  }
+
+  /** What we know of the keys is durable. */
+  keysStored(revision: number): void {
+    if (!this.#parts.keys.stored(revision)) return
     this.#outlet.changed()
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
@@ -190,13 +222,15 @@ export class Cluster {
   }
 
   state(answer: boolean): StateSync {
-    const { swim, layout, buckets } = this.#parts
+    const { swim, layout, buckets, keys } = this.#parts
+    const keyring = keys.durable
     return {
       type: 'state-sync',
       answer,
       members: swim.records(),
       layout: layout.state,
       buckets: buckets.durableRecords(),
+      ...(keyring === undefined ? {} : { keyring }),
     }
   }
 
@@ -208,7 +242,13 @@ export class Cluster {
       .flatMap(({ info: { id } }) => (id !== this.#outlet.self && swim.isUp(id) ? [id] : []))
   }
 
-  /** Keeps the members for the next start. */
+  /** What is known of the members is kept for the next start, in a moment. */
+  membersChanged(): void {
+    if (this.#membersArmed) return
+    this.#membersArmed = true
+    this.#arm('members', MEMBERS_PAUSE)
+  }
+
   persistMembers(): void {
     const writer = new ByteWriter(1024)
     encodeMembersList(writer, this.#parts.swim.known())
@@ -223,12 +263,20 @@ export class Cluster {
 
   #syncSomeone(): void {
     const { layout, rng, stateSyncIntervalMs } = this.#parts
+    const others = this.others()
     const interval = layout.moving
       ? Math.min(MOVING_SYNC_MS, stateSyncIntervalMs)
-      : stateSyncIntervalMs
+      : stateSyncIntervalMs * syncFactor(others.length + 1)
     this.#arm('state-sync', duration(interval))
-    const others = this.others()
     if (others.length > 0) this.contact(rng.pick(others))
+  }
+
+  /** Whom the layout names is remembered as a member. */
+  #tellSwim(): void {
+    const { swim, swimEffects, layout } = this.#parts
+    const states = [layout.state?.current, layout.state?.previous]
+    const members = states.flatMap((each) => each?.roles.map(({ node }) => node) ?? [])
+    swim.step({ type: 'layout', members }, this.#outlet.now, swimEffects)
   }
 
   #dialSeeds(): void {
@@ -238,4 +286,12 @@ export class Cluster {
   #arm(what: NodeTimerName, by: Duration): void {
     this.#outlet.arm({ owner: 'node', what }, later(this.#outlet.now, by))
   }
+}
+
+/**
+ * A full state grows with the cluster: from 33 nodes on it is told less often, so that a node's
+ * load grows with the logarithm only.
+ */
+function syncFactor(members: number): number {
+  return members <= 32 ? 1 : Math.ceil(Math.log2(members / 32)) + 1
 }

@@ -7,8 +7,12 @@ import type { MemberInfo, MemberState } from '../membership/member.ts'
 import type { SwimPacket } from '../membership/messages.ts'
 import type { ScanRange, StoreEntry, StoreOperation } from '../ports.ts'
 import type { Address, NodeId } from '../std/ids.ts'
+import type { Duration } from '../std/instant.ts'
 import type { Container, Context, Value, Version } from '../versions/version.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import type { KeyId, KeyringState } from './cluster-key.ts'
+import type { KeysAsk, KeysResult } from './key-asks.ts'
+import type { LeavePhase, LeaveResult } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
 
 /** Told to the node. */
@@ -37,6 +41,9 @@ export type NodeEvent =
       readonly ranges: readonly (readonly StoreEntry[])[]
     }
   | { readonly type: 'scan-failed'; readonly scan: number; readonly reason: string }
+  /** The keys are durable and in effect; or they are not, and those before them still are. */
+  | { readonly type: 'keyring-stored'; readonly revision: number }
+  | { readonly type: 'keyring-failed'; readonly revision: number; readonly reason: string }
   /** `nextDeadline()` has come. */
   | { readonly type: 'tick' }
 
@@ -67,6 +74,8 @@ export type NodeEffect =
       readonly operations: readonly StoreOperation[]
     }
   | { readonly type: 'scan'; readonly scan: number; readonly ranges: readonly ScanRange[] }
+  /** Keep these keys and use them; answered by `keyring-stored` or `keyring-failed`. */
+  | { readonly type: 'keyring'; readonly revision: number; readonly state: KeyringState }
   | { readonly type: 'reply'; readonly client: number; readonly reply: ClientReply }
   /** Something worth a log line or a counter. */
   | { readonly type: 'note'; readonly note: Note }
@@ -85,6 +94,9 @@ export type ClientRequest =
       readonly bucket: string
       readonly properties: BucketProperties | undefined
     }
+  /** Leave the cluster: answered when the wish is durable, long before it has left. */
+  | { readonly type: 'leave' }
+  | { readonly type: 'cluster-keys'; readonly ask: KeysAsk }
 
 interface KeyRequest {
   readonly bucket: string
@@ -132,6 +144,8 @@ export type ClientReply =
   | { readonly type: 'get'; readonly result: GetResult }
   | { readonly type: 'list'; readonly result: ListResult }
   | { readonly type: 'configure-bucket'; readonly result: ConfigureResult }
+  | { readonly type: 'leave'; readonly result: LeaveResult }
+  | { readonly type: 'cluster-keys'; readonly result: KeysResult }
 
 export interface GetSuccess {
   readonly ok: true
@@ -175,10 +189,25 @@ export type Note =
       readonly to: MemberState
     }
   | { readonly type: 'refuted'; readonly incarnation: number }
-  | { readonly type: 'cloned-identity'; readonly address: Address }
+  /** Another process with our id listens there; our next life must begin above its generation. */
+  | {
+      readonly type: 'cloned-identity'
+      readonly address: Address
+      readonly generation: number
+    }
+  /** This node stood still. */
+  | { readonly type: 'stalled'; readonly gap: Duration }
+  /** It asks the others to ask somebody else first, or no longer. */
+  | { readonly type: 'degraded'; readonly isDegraded: boolean }
   | { readonly type: 'layout'; readonly version: number; readonly phase: 'moving' | 'complete' }
   | { readonly type: 'transferred'; readonly partition: number; readonly records: number }
   | { readonly type: 'ready' }
+  /** On its way out of the cluster. */
+  | { readonly type: 'leaving'; readonly phase: LeavePhase }
+  /** Its data is elsewhere and the others know it: the process may end. */
+  | { readonly type: 'left' }
+  /** This node has other keys than before, or another primary. */
+  | { readonly type: 'cluster-keys'; readonly keys: readonly KeyId[]; readonly primary: KeyId }
   | { readonly type: 'read-repair'; readonly replicas: number }
   | { readonly type: 'unreadable'; readonly key: Uint8Array }
   | { readonly type: 'amnesia'; readonly partition: number }

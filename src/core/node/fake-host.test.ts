@@ -4,7 +4,7 @@
  */
 import { instant } from '../std/instant.ts'
 import type { Instant } from '../std/instant.ts'
-import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
+import type { Address, NodeId, PartitionId, VnodeId } from '../std/ids.ts'
 import { compareBytes } from '../std/bytes.ts'
 import { crc32 } from '../std/crc32.ts'
 import type { Layout, Role } from '../placement/layout.ts'
@@ -15,6 +15,7 @@ import { EMPTY_CONTAINER, write } from '../versions/container.ts'
 import { encodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import type { KeyringState } from './cluster-key.ts'
 import type { ClientReply, Note } from './events.ts'
 import type { Host, NodeTimer, ScanOwner, StoreOwner } from './host.ts'
 import { listingKey, recordKey } from './storage-keys.ts'
@@ -35,7 +36,10 @@ export class FakeHost implements Host {
   now: Instant = instant(0)
   wallMs: number = WALL
   storeBusy = false
+  clonedBy: Address | undefined
   readonly down: Set<NodeId> = new Set()
+  /** Up, and better not asked. */
+  readonly suspect: Set<NodeId> = new Set()
   readonly sent: { readonly to: NodeId; readonly message: PeerMessage }[] = []
   readonly batches: {
     readonly owner: StoreOwner
@@ -47,6 +51,7 @@ export class FakeHost implements Host {
     readonly token: number
     readonly ranges: readonly ScanRange[]
   }[] = []
+  readonly keyrings: { readonly revision: number; readonly state: KeyringState }[] = []
   readonly timers: { readonly timer: NodeTimer; readonly at: Instant }[] = []
   readonly replies: { readonly client: number; readonly reply: ClientReply }[] = []
   readonly notes: Note[] = []
@@ -60,6 +65,10 @@ export class FakeHost implements Host {
     return !this.down.has(node)
   }
 
+  isPreferred(node: NodeId): boolean {
+    return !this.down.has(node) && !this.suspect.has(node)
+  }
+
   send(to: NodeId, message: PeerMessage): void {
     this.sent.push({ to, message })
   }
@@ -70,6 +79,10 @@ export class FakeHost implements Host {
 
   scan(owner: ScanOwner, token: number, ranges: readonly ScanRange[]): void {
     this.scans.push({ owner, token, ranges })
+  }
+
+  installKeys(revision: number, state: KeyringState): void {
+    this.keyrings.push({ revision, state })
   }
 
   arm(timer: NodeTimer, at: Instant): void {

@@ -72,11 +72,40 @@ test('who is down is passed over, at the start and later', () => {
   const bench = new Bench()
   bench.host.down.add(B)
   bench.start([B, C, D])
-  bench.host.down.delete(B)
   bench.host.down.add(D)
   bench.reply(C, refused('DND_ERR_NOT_READY'))
   assert.deepEqual(bench.targets(), [C])
   assert.equal(bench.results().length, 1)
+})
+
+test('who was passed over and is back is tried when the others have refused', () => {
+  const bench = new Bench()
+  bench.host.down.add(B)
+  bench.start([B, C])
+  bench.host.down.delete(B)
+  bench.reply(C, refused('DND_ERR_NOT_READY'))
+  assert.deepEqual(bench.targets(), [C, B])
+})
+
+test('a suspect is sent to only where nobody better is left', () => {
+  const bench = new Bench()
+  bench.host.suspect.add(B)
+  bench.start([B, C, D])
+  bench.reply(C, refused('DND_ERR_NOT_READY'))
+  bench.reply(D, refused('DND_ERR_NOT_READY'))
+  assert.deepEqual(bench.targets(), [C, D, B])
+  bench.reply(B, DONE)
+  assert.deepEqual(bench.results(), [DONE])
+})
+
+test('what was sent to a node that has become suspect since waits for it, and goes nowhere else', () => {
+  const bench = new Bench()
+  bench.start()
+  bench.host.suspect.add(B)
+  assert.deepEqual(bench.targets(), [B])
+  bench.reply(B, DONE)
+  assert.deepEqual(bench.results(), [DONE])
+  assert.deepEqual(bench.targets(), [B])
 })
 
 test('with nobody to send it to, the client hears why at once', () => {
@@ -97,6 +126,7 @@ test('a refusal that another replica may not share is tried there, and the last 
     'DND_ERR_STORE_FAILED',
     'DND_ERR_OVERLOADED',
     'DND_ERR_LAYOUT_CHANGING',
+    'DND_ERR_CLONED_IDENTITY',
   ]
   for (const code of codes) {
     const bench = new Bench()

@@ -118,9 +118,7 @@ export class Forwards {
   }
 
   #next(forwarded: Forwarded): void {
-    const { candidates } = forwarded
-    let target = candidates.shift()
-    while (target !== undefined && !this.#host.isUp(target)) target = candidates.shift()
+    const target = this.#takeBest(forwarded.candidates)
     if (target === undefined) return this.#answer(forwarded, forwarded.refusal ?? nobodyFailure())
     const request = this.#host.nextRequest()
     forwarded.target = target
@@ -132,6 +130,16 @@ export class Forwards {
     this.#host.send(target, { type: 'forward', request, layoutVersion, operation })
     this.#host.arm({ owner: 'forwards', request }, deadline)
     this.#host.note({ type: 'forwarded' })
+  }
+
+  /**
+   * Takes out whom to send to: the first that we would rather ask, else the first that is up. What
+   * has once been sent waits for its one target, so it matters whom it goes to.
+   */
+  #takeBest(candidates: NodeId[]): NodeId | undefined {
+    let best = candidates.findIndex((node) => this.#host.isPreferred(node))
+    if (best < 0) best = candidates.findIndex((node) => this.#host.isUp(node))
+    return best < 0 ? undefined : candidates.splice(best, 1)[0]
   }
 
   #answer(forwarded: Forwarded, result: WriteResult): void {
@@ -149,7 +157,8 @@ function isRetryable(failure: Failure): boolean {
     failure.code === 'DND_ERR_NOT_READY' ||
     failure.code === 'DND_ERR_STORE_FAILED' ||
     failure.code === 'DND_ERR_OVERLOADED' ||
-    failure.code === 'DND_ERR_LAYOUT_CHANGING'
+    failure.code === 'DND_ERR_LAYOUT_CHANGING' ||
+    failure.code === 'DND_ERR_CLONED_IDENTITY'
   )
 }
 

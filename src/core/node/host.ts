@@ -6,9 +6,10 @@ import type { TransferTimer } from '../repair/transfer-receiver.ts'
 import type { ReadTimer } from '../coordinator/reads.ts'
 import type { SwimTimer } from '../membership/swim.ts'
 import type { ScanRange, StoreOperation } from '../ports.ts'
-import type { NodeId } from '../std/ids.ts'
+import type { Address, NodeId } from '../std/ids.ts'
 import type { Instant } from '../std/instant.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import type { KeyringState } from './cluster-key.ts'
 import type { ClientReply, Note } from './events.ts'
 
 /** Whose batch it is: told when it is stored, with the owner's own token. */
@@ -21,6 +22,7 @@ export type StoreOwner =
   | 'clock'
   | 'cluster'
   | 'buckets'
+  | 'leaving'
   | 'drop'
 export type ScanOwner = 'source' | 'listing'
 
@@ -34,7 +36,12 @@ export type NodeTimer =
   | { readonly owner: 'listings'; readonly listing: number }
   | { readonly owner: 'buckets'; readonly change: number }
   | { readonly owner: 'leases' }
-  | { readonly owner: 'node'; readonly what: 'state-sync' | 'join' | 'plan' | 'grace' | 'persist' }
+  | { readonly owner: 'leaving' }
+  | { readonly owner: 'keys'; readonly ask: number }
+  | {
+      readonly owner: 'node'
+      readonly what: 'state-sync' | 'join' | 'plan' | 'grace' | 'persist' | 'members'
+    }
 
 export interface Host {
   readonly self: NodeId
@@ -45,11 +52,17 @@ export interface Host {
    */
   nextRequest(): number
   isUp(node: NodeId): boolean
+  /** Up, and nothing speaks against asking it first. */
+  isPreferred(node: NodeId): boolean
+  /** Where another process with our identity listens: then we refuse all writes. */
+  readonly clonedBy: Address | undefined
   /** Whether the store is so far behind that it should be given no new work. */
   readonly storeBusy: boolean
   send(to: NodeId, message: PeerMessage): void
   store(owner: StoreOwner, token: number, operations: readonly StoreOperation[]): void
   scan(owner: ScanOwner, token: number, ranges: readonly ScanRange[]): void
+  /** Answered with the revision, once `state` is durable and in effect, or cannot be. */
+  installKeys(revision: number, state: KeyringState): void
   arm(timer: NodeTimer, at: Instant): void
   reply(client: number, reply: ClientReply): void
   note(note: Note): void

@@ -32,7 +32,16 @@ class Bench {
 
   again(zone = 'z', weight = 100): LayoutKeeper {
     const address = { host: '10.0.0.1', port: 1 }
-    const self = { id: this.host.self, name: 'n', address, httpAddress: address, zone, weight }
+    const self = {
+      id: this.host.self,
+      name: 'n',
+      address,
+      httpAddress: address,
+      zone,
+      weight,
+      version: '1.0.0',
+      leaveLock: '00'.repeat(16),
+    }
     return new LayoutKeeper(this.host, { self, rng: new Prng(1), store: this.store })
   }
 
@@ -256,6 +265,108 @@ test('a role that would leave nobody with data is not planned: a peer can ask fo
   bench.keeper.onJoinRequest(role('0'.repeat(15) as NodeId), bench.host.now)
   assert.equal(bench.plan(), undefined, 'no node id')
   assert.equal(bench.keeper.version, 1)
+})
+
+test('a node that leaves asks a member that is up for a layout without it, and for no share any more', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])), C, 'z', 300)
+  bench.host.down.add(A)
+  bench.keeper.leave()
+  for (let i = 0; i < 20; i++) bench.keeper.onJoinTimer(bench.host.now)
+  const asked = new Set(bench.host.sent.map(({ to, message }) => `${to} ${message.type}`))
+  assert.deepEqual(asked, new Set([`${B} leave-request`]))
+  assert.ok(bench.host.timers.length >= 20, 'it asks again')
+  bench.keeper.merge(complete(layoutOf([A, B], layoutOf([A, B, C]))))
+  bench.host.sent.length = 0
+  for (let i = 0; i < 20; i++) bench.keeper.onJoinTimer(bench.host.now)
+  assert.deepEqual(bench.host.sent, [], 'it is out')
+})
+
+test('a wish to leave is passed on to the planner, which plans without the node', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])), B)
+  bench.keeper.onLeaveRequest(C, bench.host.now)
+  assert.deepEqual(bench.host.sent, [{ to: A, message: { type: 'leave-request', node: C } }])
+  const planner = new Bench(complete(layoutOf([A, B, C])))
+  planner.keeper.onLeaveRequest(C, planner.host.now)
+  planner.keeper.onLeaveRequest(C, planner.host.now)
+  assert.equal(planner.host.timers.length, 1)
+  assert.equal(planner.plan()?.after.current.version, 2)
+  assert.deepEqual(planner.nodes(), [A, B])
+  planner.keeper.onLeaveRequest(C, planner.host.now)
+  assert.equal(planner.host.timers.length, 1, 'it is out already')
+})
+
+test('without a majority of the layout nobody is let go', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  bench.host.down.add(B)
+  bench.keeper.onLeaveRequest(A, bench.host.now)
+  assert.deepEqual(bench.host.timers, [])
+})
+
+test('those who join and those who leave are planned together', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  bench.keeper.onJoinRequest(role(C), bench.host.now)
+  bench.keeper.onLeaveRequest(B, bench.host.now)
+  assert.equal(bench.plan()?.after.current.version, 2)
+  assert.deepEqual(bench.nodes(), [A, C])
+})
+
+test('the planner plans without itself', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  bench.keeper.onLeaveRequest(A, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [B])
+})
+
+test('the last wish of a node counts: who wants to leave after all does not join, and the other way round', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  bench.keeper.onJoinRequest(role(B, 'elsewhere'), bench.host.now)
+  bench.keeper.onLeaveRequest(B, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [A])
+  const other = new Bench(complete(layoutOf([A, B])))
+  other.keeper.onLeaveRequest(B, other.host.now)
+  other.keeper.onJoinRequest(role(B, 'elsewhere'), other.host.now)
+  other.plan()
+  assert.equal(other.keeper.state!.current.roles[1]!.zone, 'elsewhere')
+})
+
+test('nobody is let go while one who must take over data is down, and who joins then is planned alone, unless it takes over all', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C, D])))
+  bench.host.down.add(B)
+  bench.keeper.onLeaveRequest(C, bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.equal(bench.keeper.version, 1)
+  const E = 'e'.repeat(16) as NodeId
+  for (const [weight, nodes] of [
+    [1, [A, B, C, D, E]],
+    [100, [A, B, D, E]],
+  ] as const) {
+    const planner = new Bench(complete(layoutOf([A, B, C, D])))
+    planner.host.down.add(B)
+    planner.keeper.onLeaveRequest(C, planner.host.now)
+    planner.keeper.onJoinRequest(role(E, 'z', weight), planner.host.now)
+    assert.ok(planner.plan() !== undefined)
+    assert.deepEqual(planner.nodes(), nodes, `weight ${weight}`)
+  }
+})
+
+test('when all want to leave, who asked last stays', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  for (const node of [C, A, B]) bench.keeper.onLeaveRequest(node, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [B])
+  assert.ok(!bench.keeper.moving || bench.keeper.gained().length === 0)
+})
+
+test('a node without a weight does not keep the last one with data from staying', () => {
+  const roles = [role(A), role(B, 'z', 0)]
+  const bench = new Bench()
+  bench.keeper.found({ partitions: 4, replicas: 3 })
+  bench.keeper.onJoinRequest(roles[1]!, bench.host.now)
+  bench.plan()
+  bench.keeper.onLeaveRequest(A, bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.deepEqual(bench.nodes(), [A, B])
 })
 
 test('behind the last version there is no other', () => {

@@ -1,6 +1,6 @@
 /**
- * The layout as this node knows it: adopting newer ones, asking for a share, giving shares out, and
- * noticing when a move is complete.
+ * The layout as this node knows it: adopting newer ones, asking for a share or to be without one,
+ * planning for those who ask, and noticing when a move is complete.
  *
  * Who plans? For a layout change to be chosen exactly once takes consensus, which this store will
  * have; until then one node plans at a time, by a rule that all apply: the least node id among the
@@ -9,9 +9,13 @@
  * up; then two layouts of one version meet, and the greater hash wins everywhere. This is the one
  * place to replace when versions are chosen by a register.
  *
- * A node without a share asks for one, any member passes the request on to the planner, and the
- * planner waits a little so that nodes that join together are planned together. While data moves,
- * nobody plans.
+ * A node without a share asks for one, and one that leaves asks for a layout without it; any member
+ * passes the request on to the planner, and the planner waits a little so that nodes that join or
+ * leave together are planned together. While data moves, nobody plans.
+ *
+ * Nobody is let go while one who would have to take over data is not up: the move would wait for
+ * that one, and meanwhile writes would need a quorum of replica sets in which it stands. Who joins
+ * at that time is planned without those who want to leave.
  */
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
@@ -28,6 +32,7 @@ import {
   isMoving,
   markSynced,
   mergeLayoutStates,
+  nodesOf,
   PlacementTable,
 } from '../placement/layout-state.ts'
 import { checkRoles } from '../placement/layout-structure.ts'
@@ -36,7 +41,7 @@ import type { StoreReader } from '../ports.ts'
 import type { Host } from './host.ts'
 import { stateKey } from './storage-keys.ts'
 
-/** How often a node without a share asks for one. */
+/** How often a node without a share asks for one, and a node that leaves to be let go. */
 const JOIN_INTERVAL = duration(500)
 /** How long the planner gathers those who join together. */
 const PLAN_DELAY = duration(200)
@@ -55,7 +60,11 @@ export class LayoutKeeper {
   #table: PlacementTable | undefined
   // Nodes that asked this one for a share. Bounded by: NODES_MAX.
   readonly #joining = new Map<NodeId, Role>()
+  // Nodes that asked this one to be planned without, in the order asked. Bounded by: NODES_MAX.
+  readonly #leaving = new Set<NodeId>()
   #planArmed = false
+  /** Whether this node wants no share, for good. */
+  #isLeaving = false
   /** The greatest version known durable. */
   #durable = 0
 
@@ -133,15 +142,28 @@ export class LayoutKeeper {
     this.#durable = Math.max(this.#durable, token)
   }
 
-  /** Asks for a share now and then until the layout has this node as it wants to be. */
+  /** From now on this node wants to be without a share. */
+  leave(): void {
+    this.#isLeaving = true
+  }
+
+  /**
+   * Asks now and then until the layout has this node as it wants to be, or, when it leaves, has it
+   * no more.
+   */
   onJoinTimer(now: Instant): void {
     this.#host.arm({ owner: 'node', what: 'join' }, later(now, JOIN_INTERVAL))
-    if (this.#state === undefined || this.#hasRole(this.#role())) return
+    const { self } = this.#host
+    if (this.#state === undefined) return
+    if (this.#isLeaving ? !this.#isMember(self) : this.#hasRole(this.#role())) return
     const up = this.#state.current.roles.filter(({ node }) => this.#host.isUp(node))
     if (up.length === 0) return
     const { node } = this.#rng.pick(up)
-    // A member that wants another role is among them.
-    if (node === this.#host.self) this.onJoinRequest(this.#role(), now)
+    // A member that wants another role, or none, is among them.
+    if (this.#isLeaving) {
+      if (node === self) this.onLeaveRequest(self, now)
+      else this.#host.send(node, { type: 'leave-request', node: self })
+    } else if (node === self) this.onJoinRequest(this.#role(), now)
     else this.#host.send(node, { type: 'join-request', role: this.#role() })
   }
 
@@ -151,10 +173,21 @@ export class LayoutKeeper {
     if (planner === undefined) return
     if (planner !== this.#host.self) return this.#host.send(planner, { type: 'join-request', role })
     if (this.#joining.size >= NODES_MAX && !this.#joining.has(role.node)) return
+    this.#leaving.delete(role.node)
     this.#joining.set(role.node, role)
-    if (this.#planArmed) return
-    this.#planArmed = true
-    this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
+    this.#armPlan(now)
+  }
+
+  onLeaveRequest(node: NodeId, now: Instant): void {
+    if (!this.#isMember(node)) return
+    const planner = this.#planner()
+    if (planner === undefined) return
+    if (planner !== this.#host.self)
+      return this.#host.send(planner, { type: 'leave-request', node })
+    if (this.#leaving.size >= NODES_MAX && !this.#leaving.has(node)) return
+    this.#joining.delete(node)
+    this.#leaving.add(node)
+    this.#armPlan(now)
   }
 
   /**
@@ -169,28 +202,56 @@ export class LayoutKeeper {
     const wanted = [...this.#joining.values()].filter(
       (role) => !this.#hasRole(role) && this.#host.isUp(role.node),
     )
-    if (state === undefined || wanted.length === 0 || this.#planner() !== this.#host.self) {
-      this.#joining.clear()
-      return undefined
-    }
-    if (this.moving) {
-      this.#planArmed = true
-      this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
+    const leaving = [...this.#leaving].filter(
+      (node) => this.#isMember(node) && this.#host.isUp(node),
+    )
+    const nobodyAsks = wanted.length + leaving.length === 0
+    if (state !== undefined && !nobodyAsks && this.#planner() === this.#host.self && this.moving) {
+      this.#armPlan(now)
       return undefined
     }
     this.#joining.clear()
-    const layout = nextLayout(state.current, wanted)
+    this.#leaving.clear()
+    if (state === undefined || nobodyAsks || this.#planner() !== this.#host.self) return undefined
+    const layout = this.#layoutWithout(state, wanted, leaving) ?? nextLayout(state.current, wanted)
     return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
+  }
+
+  /** A layout without those who leave, if all who must take over data for it are up. */
+  #layoutWithout(
+    state: LayoutState,
+    wanted: readonly Role[],
+    leaving: readonly NodeId[],
+  ): Layout | undefined {
+    if (leaving.length === 0) return undefined
+    const layout = nextLayout(state.current, wanted, leaving)
+    if (layout === undefined) return undefined
+    const next = beginTransition(state, layout)
+    const gainers = nodesOf(layout).filter((node) => gainedBy(next, node).length > 0)
+    return gainers.every((node) => this.#host.isUp(node)) ? layout : undefined
+  }
+
+  #armPlan(now: Instant): void {
+    if (this.#planArmed) return
+    this.#planArmed = true
+    this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
   }
 
   #planner(): NodeId | undefined {
     const nodes = this.#state?.current.roles.map(({ node }) => node) ?? []
     const up = nodes.filter((node) => this.#host.isUp(node))
-    return up.length * 2 > nodes.length ? up[0] : undefined
+    const planner = up.length * 2 > nodes.length ? up[0] : undefined
+    // Of two with one identity neither plans, and the others do not know of it: nobody plans until
+    // the operator has decided.
+    return planner === this.#host.self && this.#host.clonedBy !== undefined ? undefined : planner
   }
 
   #role(): Role {
     return { node: this.#self.id, zone: this.#self.zone, weight: this.#self.weight }
+  }
+
+  #isMember(node: NodeId): boolean {
+    return this.#state?.current.roles.some((role) => role.node === node) === true
   }
 
   #hasRole({ node, zone, weight }: Role): boolean {
@@ -222,16 +283,27 @@ export class LayoutKeeper {
 }
 
 /**
- * The layout that gives the wanted roles, as far as there is room for them; undefined when there is
- * none to be planned.
+ * The layout that gives the wanted roles, as far as there is room for them, and none to those who
+ * leave, as long as somebody is left to hold data: who asked last stays then. undefined when there
+ * is none to be planned.
  */
-function nextLayout(previous: Layout, wanted: readonly Role[]): Layout | undefined {
-  const kept = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
-  const admitted = wanted.slice(0, NODES_MAX - kept.length)
-  const roles = [...kept, ...admitted]
+function nextLayout(
+  previous: Layout,
+  wanted: readonly Role[],
+  leaving: readonly NodeId[] = [],
+): Layout | undefined {
+  const gone = new Set(leaving)
+  const others = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
+  const kept = (): Role[] => others.filter(({ node }) => !gone.has(node))
+  const admitted = wanted.slice(0, NODES_MAX - kept().length)
+  for (const node of leaving.toReversed()) {
+    if ([...kept(), ...admitted].some(({ weight }) => weight > 0)) break
+    gone.delete(node)
+  }
+  const roles = [...kept(), ...admitted]
   // Roles are what peers ask for: a layout in which nobody would hold data is not planned, nor one
   // behind the last version.
-  if (admitted.length === 0 || checkRoles(roles) !== undefined) return undefined
+  if (admitted.length + gone.size === 0 || checkRoles(roles) !== undefined) return undefined
   if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
   const { partitions, replicas } = previous
   return planLayout({ previous, roles, partitions, replicas })

@@ -98,6 +98,13 @@ class Bench {
     )
   }
 
+  /** It is called suspect, now. */
+  suspected(peer: NodeId): void {
+    this.host.suspect.add(peer)
+    this.listings.peerSuspected(peer)
+    this.listings.check()
+  }
+
   keys(): string[] {
     const result = this.results.at(-1)
     assert.ok(result?.ok, JSON.stringify(result))
@@ -206,6 +213,78 @@ test('a node that is lost is replaced, and left alone for the rest of the listin
   assert.deepEqual(bench.results, [], 'an answer of the round before is not one of this')
   for (const one of after) bench.reply(one, [entry('a')])
   assert.deepEqual(bench.keys(), ['a'])
+})
+
+test('the part of a node that becomes suspect is asked of others too, and its own answer still counts', () => {
+  for (const quicker of ['suspect', 'other']) {
+    const bench = new Bench()
+    bench.start()
+    const [slow, one] = bench.asked()
+    bench.reply(one!, [entry('a')])
+    bench.suspected(slow!.to)
+    const [instead, ...more] = bench.asked()
+    assert.deepEqual(more, [], 'who has answered is not asked again')
+    assert.ok(instead!.to !== slow!.to && instead!.to !== one!.to)
+    assert.deepEqual(instead!.message.partitions, slow!.message.partitions)
+    assert.deepEqual(bench.results, [])
+    bench.reply(quicker === 'suspect' ? slow! : instead!, [entry('b')])
+    assert.deepEqual(bench.keys(), ['a', 'b'])
+    bench.reply(quicker === 'suspect' ? instead! : slow!, [entry('c')])
+    assert.equal(bench.results.length, 1)
+  }
+})
+
+test('where several stand in for a suspect all of them must have answered', () => {
+  const E = 'e'.repeat(16) as NodeId
+  const bench = new Bench([B, C, D, E])
+  bench.start({}, { ...DEFAULT_PROPERTIES, r: 1 })
+  const asked = bench.asked()
+  const slow = asked.find(({ message }) => message.partitions.length > 1)!
+  for (const other of asked) if (other !== slow) bench.reply(other, [])
+  bench.suspected(slow.to)
+  const instead = bench.asked()
+  assert.ok(instead.length > 1, `${instead.length} stand in`)
+  const parts = instead.flatMap(({ message }) => message.partitions)
+  assert.deepEqual(
+    parts.sort((a, b) => a - b),
+    slow.message.partitions,
+  )
+  for (const one of instead.slice(1)) bench.reply(one, [entry('a')])
+  assert.deepEqual(bench.results, [])
+  bench.reply(instead[0]!, [])
+  assert.deepEqual(bench.keys(), ['a'])
+})
+
+test('a stand-in that becomes suspect is stood in for, and the answer of the first ends it all', () => {
+  const bench = new Bench()
+  bench.start({}, { ...DEFAULT_PROPERTIES, r: 1 })
+  const [first, ...others] = bench.asked()
+  assert.deepEqual(others, [])
+  bench.suspected(first!.to)
+  const [second] = bench.asked()
+  bench.suspected(second!.to)
+  const [third] = bench.asked()
+  assert.equal(new Set([first!.to, second!.to, third!.to]).size, 3)
+  bench.suspected(third!.to)
+  assert.deepEqual(bench.asked(), [], 'there are no more')
+  bench.reply(third!, [entry('a')])
+  assert.deepEqual(bench.keys(), ['a'])
+})
+
+test('where nobody can stand in, the suspect is waited for; and the next round begins with others', () => {
+  const bench = new Bench()
+  bench.host.down.add(D)
+  bench.start({ limit: 2 })
+  const [slow, one] = bench.asked()
+  bench.suspected(slow!.to)
+  assert.deepEqual(bench.asked(), [])
+  bench.host.down.delete(D)
+  const deleted = entry('a', DELETED)
+  bench.reply(one!, [deleted], true)
+  bench.reply(slow!, [deleted], true)
+  const next = bench.asked()
+  assert.equal(next.length, 2)
+  assert.ok(!next.some(({ to }) => to === slow!.to))
 })
 
 test('with too few replicas left it fails, and says how many there are', () => {

@@ -8,6 +8,10 @@
  * container without values, and the merge tells live from deleted, just as in a get. What of the
  * nodes' pages is complete is decided by their frontier (`frontier.ts`). A page of nothing but
  * tombstones leads to another round, so that an empty answer means the end.
+ *
+ * When a node that is waited for becomes suspect, its part is asked of other replicas as well.
+ * Whichever is here first, its own answer or all of theirs, will do; what came of the others is
+ * merged with the rest, for more answers only know more.
  */
 import { assert } from '../std/assert.ts'
 import { ByteReader, compareBytes, equalBytes } from '../std/bytes.ts'
@@ -29,6 +33,14 @@ import { parseListingKey } from './storage-keys.ts'
 /** Listings coordinated at once; more are refused. */
 const LISTINGS_MAX = 256
 
+/** What one node is asked in a round. */
+interface Question {
+  readonly node: NodeId
+  readonly partitions: readonly PartitionId[]
+  /** The question to a suspect in whose place this is asked as well. */
+  readonly insteadOf: number | undefined
+}
+
 interface Listing {
   readonly query: ListKeysRequest
   readonly properties: BucketProperties
@@ -45,8 +57,10 @@ interface Listing {
    * nodes.
    */
   readonly lost: Set<NodeId>
-  /** This round's questions and answers. Bounded by: the nodes. */
-  waiting: Map<number, NodeId>
+  /** This round's questions. Bounded by: the replicas of all partitions. */
+  questions: Question[]
+  /** Those without an answer, and the pages of the others. Bounded by: the questions. */
+  waiting: Map<number, Question>
   pages: { readonly entries: readonly ListEntry[]; readonly more: boolean }[]
 }
 
@@ -95,6 +109,7 @@ export class Listings {
       from,
       to,
       lost: new Set(),
+      questions: [],
       waiting: new Map(),
       pages: [],
     })
@@ -119,18 +134,25 @@ export class Listings {
 
   replied(from: NodeId, reply: ListReply): void {
     for (const [id, listing] of this.#listings) {
-      if (listing.waiting.get(reply.request) !== from) continue
+      if (listing.waiting.get(reply.request)?.node !== from) continue
       return this.#onPage(id, listing, reply)
     }
   }
 
   peerLost(peer: NodeId): void {
     for (const [id, listing] of this.#listings) {
-      if (![...listing.waiting.values()].includes(peer)) continue
+      if (![...listing.waiting.values()].some(({ node }) => node === peer)) continue
       // Asked again at once it would be lost again at once, and everybody else be asked each time.
       listing.lost.add(peer)
       this.#round(id)
     }
+  }
+
+  /** It may not answer: others are asked for its part, and it is waited for on. */
+  peerSuspected(peer: NodeId): void {
+    for (const [id, listing] of this.#listings)
+      for (const [request, question] of [...listing.waiting])
+        if (question.node === peer) this.#substitute(id, listing, request, question)
   }
 
   /** The layout changed: rounds in flight begin anew; what they listed so far stands. */
@@ -141,8 +163,9 @@ export class Listings {
   onDeadline(id: number): void {
     const listing = this.#listings.get(id)
     if (listing === undefined) return
-    const message = `${listing.waiting.size} nodes did not give their part of the listing in time`
-    this.#finish(id, listing, failure('DND_ERR_TIMEOUT', message, listing.waiting.size, 0))
+    const { size } = new Set([...listing.waiting.values()].map(({ node }) => node))
+    const message = `${size} nodes did not give their part of the listing in time`
+    this.#finish(id, listing, failure('DND_ERR_TIMEOUT', message, size, 0))
   }
 
   check(): void {
@@ -156,25 +179,44 @@ export class Listings {
     if (listing === undefined) return
     const cover = this.#cover(listing)
     if (!(cover instanceof Map)) return this.#finish(id, listing, cover)
+    listing.questions = []
     listing.waiting = new Map()
     listing.pages = []
-    const requests: [NodeId, number, PartitionId[]][] = []
-    for (const [node, partitions] of cover) {
-      const request = this.#host.nextRequest()
-      listing.waiting.set(request, node)
-      requests.push([node, request, partitions])
-    }
-    for (const [node, request, partitions] of requests)
-      this.#ask(id, listing, node, request, partitions)
+    this.#askAll(id, listing, cover, undefined)
   }
 
-  #ask(
+  /** All are waited for before the first is asked, who may answer at once. */
+  #askAll(
     id: number,
     listing: Listing,
-    node: NodeId,
-    request: number,
-    partitions: readonly PartitionId[],
+    cover: ReadonlyMap<NodeId, readonly PartitionId[]>,
+    insteadOf: number | undefined,
   ): void {
+    const asked: [number, Question][] = []
+    for (const [node, partitions] of cover)
+      asked.push([this.#host.nextRequest(), { node, partitions, insteadOf }])
+    for (const [request, question] of asked) {
+      listing.questions.push(question)
+      listing.waiting.set(request, question)
+    }
+    for (const [request, question] of asked) this.#ask(id, listing, request, question)
+  }
+
+  /** Asks others for what the suspect was asked; where there is no other, it must answer itself. */
+  #substitute(id: number, listing: Listing, request: number, { partitions }: Question): void {
+    const asked = new Map<PartitionId, NodeId[]>()
+    for (const { node, partitions: theirs } of listing.questions)
+      for (const partition of theirs) asked.set(partition, [...(asked.get(partition) ?? []), node])
+    const cover = new Map<NodeId, PartitionId[]>()
+    for (const partition of partitions) {
+      const [best] = this.#choices(listing, cover, partition, asked.get(partition))
+      if (best === undefined) return
+      addTo(cover, best, partition)
+    }
+    this.#askAll(id, listing, cover, request)
+  }
+
+  #ask(id: number, listing: Listing, request: number, { node, partitions }: Question): void {
     const { query, from, to } = listing
     const message = {
       type: 'list-request' as const,
@@ -190,7 +232,7 @@ export class Listings {
     if (node !== this.#host.self) return this.#host.send(node, message)
     this.#own.list(message, (reply) => {
       const current = this.#listings.get(id)
-      if (current?.waiting.get(reply.request) === node) this.#onPage(id, current, reply)
+      if (current?.waiting.get(reply.request)?.node === node) this.#onPage(id, current, reply)
     })
   }
 
@@ -198,15 +240,14 @@ export class Listings {
    * For each partition R replicas that are up, and for each node the partitions that it is asked
    * for.
    */
-  #cover({ properties, lost }: Listing): Map<NodeId, PartitionId[]> | Failure {
+  #cover(listing: Listing): Map<NodeId, PartitionId[]> | Failure {
+    const { n, r } = listing.properties
     const cover = new Map<NodeId, PartitionId[]>()
     for (let index = 0; index < this.#partitions(); index++) {
       const partition = index as PartitionId
-      const set = this.#placementOf(partition)?.readSet.slice(0, properties.n) ?? []
-      const needed = Math.min(properties.r, set.length)
-      const chosen = set
-        .filter((node) => this.#host.isUp(node) && !lost.has(node))
-        .sort((a, b) => this.#preference(cover, b) - this.#preference(cover, a))
+      const replicas = Math.min(n, this.#placementOf(partition)?.readSet.length ?? 0)
+      const needed = Math.min(r, replicas)
+      const chosen = this.#choices(listing, cover, partition)
       if (chosen.length < needed || needed === 0)
         return failure(
           'DND_ERR_QUORUM_UNAVAILABLE',
@@ -214,29 +255,49 @@ export class Listings {
           needed,
           chosen.length,
         )
-      for (const node of chosen.slice(0, needed)) {
-        const partitions = cover.get(node)
-        if (partitions === undefined) cover.set(node, [partition])
-        else partitions.push(partition)
-      }
+      for (const node of chosen.slice(0, needed)) addTo(cover, node, partition)
     }
     return cover
   }
 
-  /** Ourselves before those who are asked anyway before the rest. */
-  #preference(cover: Map<NodeId, PartitionId[]>, node: NodeId): number {
-    return node === this.#host.self ? 2 : cover.has(node) ? 1 : 0
+  /** Who may be asked for the partition, the best first. */
+  #choices(
+    { properties, lost }: Listing,
+    cover: ReadonlyMap<NodeId, unknown>,
+    partition: PartitionId,
+    asked: readonly NodeId[] = [],
+  ): NodeId[] {
+    const set = this.#placementOf(partition)?.readSet.slice(0, properties.n) ?? []
+    return set
+      .filter((node) => this.#host.isUp(node) && !lost.has(node) && !asked.includes(node))
+      .sort((a, b) => this.#preference(cover, b) - this.#preference(cover, a))
+  }
+
+  /** Ourselves before those in good standing, and those who are asked anyway before the rest. */
+  #preference(cover: ReadonlyMap<NodeId, unknown>, node: NodeId): number {
+    if (node === this.#host.self) return 4
+    return (this.#host.isPreferred(node) ? 2 : 0) + (cover.has(node) ? 1 : 0)
   }
 
   #onPage(id: number, listing: Listing, reply: ListReply): void {
     // It is ahead of us and has sent its layout before this answer: the replan that follows begins
     // the round anew.
     if (reply.outcome === 'stale-layout') return
-    listing.waiting.delete(reply.request)
+    this.#settle(listing, reply.request)
     if (reply.outcome !== 'ok')
       return this.#fail(id, listing, 'a replica could not read its part of the listing')
     listing.pages.push({ entries: reply.entries, more: reply.more })
     if (listing.waiting.size === 0) this.#merge(id, listing)
+  }
+
+  /** This part is here; with the last of those asked in a suspect's place, so is the suspect's. */
+  #settle({ waiting }: Listing, request: number): void {
+    for (let done: number | undefined = request; done !== undefined;) {
+      const parent: number | undefined = waiting.get(done)?.insteadOf
+      letGo(waiting, done)
+      done = parent
+      for (const { insteadOf } of waiting.values()) if (insteadOf === parent) done = undefined
+    }
   }
 
   #merge(id: number, listing: Listing): void {
@@ -268,6 +329,18 @@ export class Listings {
     this.#listings.delete(id)
     listing.done(result)
   }
+}
+
+/** Waits no more for an answer, nor for those of whoever was asked in its place. */
+function letGo(waiting: Map<number, Question>, request: number): void {
+  waiting.delete(request)
+  for (const [other, { insteadOf }] of waiting) if (insteadOf === request) letGo(waiting, other)
+}
+
+function addTo(cover: Map<NodeId, PartitionId[]>, node: NodeId, partition: PartitionId): void {
+  const partitions = cover.get(node)
+  if (partitions === undefined) cover.set(node, [partition])
+  else partitions.push(partition)
 }
 
 function readSummary(summary: Uint8Array): Container {

@@ -12,10 +12,12 @@ import type { ReadEffect } from '../coordinator/reads.ts'
 import { Replica } from '../coordinator/replica.ts'
 import { Writes } from '../coordinator/writes.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
+import { leaveLockOf } from '../membership/leave-proof.ts'
 import type { MemberRecord } from '../membership/member.ts'
 import { Swim } from '../membership/swim.ts'
 import type { SwimEffect } from '../membership/swim.ts'
-import type { Placement } from '../placement/layout.ts'
+import type { LayoutState, Placement } from '../placement/layout.ts'
+import { nodesOf } from '../placement/layout-state.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
 import { HybridClock } from '../versions/hybrid-clock.ts'
@@ -27,7 +29,10 @@ import { BucketRegistry } from './bucket-registry.ts'
 import { decodeClockLease } from './clock-lease.ts'
 import { Cluster } from './cluster.ts'
 import { Forwards } from './forwards.ts'
+import { KeyChanges } from './key-changes.ts'
+import { KeyRing } from './key-ring.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
+import { Leaving } from './leaving.ts'
 import { ListingReplica } from './listing-replica.ts'
 import { Listings } from './listings.ts'
 import type { StateSync } from './messages.ts'
@@ -54,6 +59,7 @@ export interface Machines {
   readonly actors: Actors
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
+  readonly keys: KeyChanges
   readonly layout: LayoutKeeper
   readonly replica: Replica
   readonly writes: Writes<Origin>
@@ -65,6 +71,7 @@ export interface Machines {
   readonly cluster: Cluster
   readonly requests: Requests
   readonly broken: BrokenRecords
+  readonly leaving: Leaving
 }
 
 export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
@@ -97,9 +104,10 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     listings.replan()
     transfers.begin()
   }
+  const keys = buildKeys(options, base, () => cluster)
   const { stateSyncIntervalMs } = config
   const cluster: Cluster = new Cluster(outlet, {
-    ...{ swim, swimEffects, layout, buckets, changes, actors, rng: rng.fork() },
+    ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
     ...{ stateSyncIntervalMs, birth, replan },
   })
   const { requestTimeoutMs: timeoutMs } = config
@@ -111,7 +119,36 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     ...{ listings, broken, writeEffects, readEffects },
     ...{ isReady: () => cluster.ready, leaseClock: wiring.leaseClock },
   })
-  return { ...base, ...coordinators, changes, transfers, cluster, requests, broken }
+  const leaving = new Leaving(outlet, {
+    ...{ layout, store, served: () => transfers.served },
+    isReady: () => cluster.ready,
+    others: () => cluster.others(),
+    contact: (peer) => cluster.contact(peer),
+    depart: () => {
+      swim.step({ type: 'leave' }, outlet.now, swimEffects)
+      cluster.announce()
+    },
+  })
+  return { ...base, ...coordinators, changes, keys, transfers, cluster, requests, broken, leaving }
+}
+
+function buildKeys(
+  { keyring, digest }: NodeOptions,
+  { outlet, swim, clock, layout }: Base,
+  cluster: () => Cluster,
+): KeyChanges {
+  return new KeyChanges(outlet, {
+    ...{ ring: keyring && new KeyRing(keyring, digest), digest, clock },
+    layoutMembers: () => layout.state && activeNodes(layout.state),
+    others: () => cluster().others(),
+    nameOf: (node) => swim.record(node)?.info.name ?? node,
+    announce: () => cluster().announce(),
+  })
+}
+
+/** Who holds data by any layout in force. */
+function activeNodes({ current, previous }: LayoutState): NodeId[] {
+  return [...nodesOf(current), ...(previous === undefined ? [] : nodesOf(previous))]
 }
 
 type Base = Pick<Machines, 'outlet' | 'swim' | 'clock' | 'actors' | 'buckets' | 'layout'>
@@ -122,13 +159,19 @@ type Coordinators = Pick<
 
 /** Who is up, who holds what, who draws which dots, under which rules. */
 function buildBase(options: NodeOptions, state: (answer: boolean) => StateSync): Base {
-  const { self, config, store, checksum, rng, generation } = options
+  const { config, store, checksum, rng, generation, digest, leaveSecret } = options
+  const self = { ...options.self, leaveLock: leaveLockOf(leaveSecret, digest) }
   const { probeIntervalMs, probeTimeoutMs } = config
   const known = knownMembers(store)
   const swim = new Swim({
     ...{ self, generation, probeIntervalMs, probeTimeoutMs, rng: rng.fork(), known },
+    ...{ digest, leaveSecret },
   })
-  const outlet = new Outlet({ self: self.id, generation, isUp: (node) => swim.isUp(node), state })
+  const outlet = new Outlet({
+    ...{ self: self.id, generation, rng: rng.fork(), state },
+    isUp: (node) => swim.isUp(node),
+    isPreferred: (node) => swim.isPreferred(node),
+  })
   const lease = store.get(stateKey('clock'))
   const leasedUntilMs = lease instanceof Uint8Array ? decodeClockLease(lease, checksum) : 0
   const clock = new HybridClock({ skewMaxMs: config.clockSkewMaxMs, leasedUntilMs })
@@ -151,12 +194,13 @@ function buildCoordinators(
   const { unreadable, isLinked } = wiring
   const { self } = outlet
   const isUp = (node: NodeId): boolean => swim.isUp(node)
+  const isPreferred = (node: NodeId): boolean => swim.isPreferred(node)
   const nextRequest = (): number => outlet.nextRequest()
   const actorOf = (partition: PartitionId): Actor | undefined => actors.of(partition)
   const replica = new Replica({ store, checksum, clock, actorOf })
   const writes = new Writes<Origin>({ self, isUp, nextRequest })
   const reads = new Reads<Origin>({
-    ...{ self, isUp, nextRequest, checksum },
+    ...{ self, isUp, isPreferred, nextRequest, checksum },
     ownRecord: (key) => store.getDurable(key),
     hedgeAfter: duration(config.hedgeAfterMs),
   })

@@ -5,14 +5,18 @@
  * |---|---|---|
  * | state-sync | any → any | on contact, after a change, and now and then with a peer at random |
  * | join-request | node without a role → any node of the layout | until the layout has it |
+ * | leave-request | node that wants to leave → one with a role | until the layout is without it |
+ * | keys-request | node that is asked about keys → all who are up | answered by keys-reply |
+ * | link-probe | prober → a member that is silent over UDP | answered by link-probe-reply |
  * | list-request | coordinator of a listing → replicas | answered by list-reply |
  *
  * "Now and then" is every few seconds; `answer` in a state-sync asks for the other's.
  */
 import type { LayoutState, Role } from '../placement/layout.ts'
 import type { MemberRecord } from '../membership/member.ts'
-import type { PartitionId } from '../std/ids.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Stamp } from '../versions/version.ts'
+import type { KeyId, KeyringState } from './cluster-key.ts'
 
 export type ConflictMode = 'lww' | 'siblings'
 
@@ -50,12 +54,47 @@ export interface StateSync {
   readonly layout: LayoutState | undefined
   /** Bounded by: BUCKETS_MAX. */
   readonly buckets: readonly BucketRecord[]
+  /** Told between nodes only that encrypt all that they say to each other, and refuse the rest. */
+  readonly keyring?: KeyringState
 }
 
 /** "Give me a share." */
 export interface JoinRequest {
   readonly type: 'join-request'
   readonly role: Role
+}
+
+/** "Plan without me": the node has a role and wants none. */
+export interface LeaveRequest {
+  readonly type: 'leave-request'
+  readonly node: NodeId
+}
+
+/** "Are you there?", over TCP (SWIM's fallback). */
+export interface LinkProbe {
+  readonly type: 'link-probe'
+}
+
+/** "I am here, in this generation." */
+export interface LinkProbeReply {
+  readonly type: 'link-probe-reply'
+  readonly generation: number
+}
+
+/** "Which keys of the cluster have you?" */
+export interface KeysRequest {
+  readonly type: 'keys-request'
+  readonly request: number
+}
+
+/** What the sender has installed durably. */
+export interface KeysReply {
+  readonly type: 'keys-reply'
+  readonly request: number
+  /** In order, each once. Bounded by: KEYS_MAX. */
+  readonly keys: readonly KeyId[]
+  /** One of them, with which it seals; undefined iff there is none. */
+  readonly primary: KeyId | undefined
 }
 
 export interface ListRequest {

@@ -22,7 +22,16 @@ export function infoOf(id: NodeId): MemberInfo {
   const port = 1000 + Number.parseInt(id.slice(0, 2), 16)
   const address = { host: '10.0.0.1', port }
   const httpAddress = { host: '10.0.0.1', port: port + 1000 }
-  return { id, name: `node ${id[0]}`, address, httpAddress, zone: 'z', weight: 100 }
+  return {
+    id,
+    name: `node ${id[0]}`,
+    address,
+    httpAddress,
+    zone: 'z',
+    weight: 100,
+    version: '1.0.0',
+    leaveLock: '00'.repeat(16),
+  }
 }
 
 export function memberOf(id: NodeId, state: MemberState = 'alive'): MemberRecord {
@@ -56,7 +65,8 @@ export class NodeBench {
     this.store = options.store ?? new FakeStore()
     this.node = new Node({
       ...{ self: infoOf(A), cluster: 'c'.repeat(32) as ClusterId, generation: 5 },
-      ...{ checksum: crc32, rng: new Prng(1), birth: undefined, ...options },
+      ...{ checksum: crc32, digest: (bytes: Uint8Array) => bytes, leaveSecret: 'ab'.repeat(16) },
+      ...{ rng: new Prng(1), birth: undefined, ...options },
       store: this.store,
       config: { ...DEFAULT_NODE_CONFIG, ...options.config },
     })

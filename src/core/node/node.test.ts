@@ -258,7 +258,9 @@ test('a node tells what it knows of itself, whatever it knows', () => {
     [view.layout, view.ready, view.inFlight, view.buckets, view.partitions.total],
     [undefined, false, 0, [], 0],
   )
-  assert.deepEqual(view.members, [{ ...memberOf(A), generation: 5 }])
+  const { leaveLock } = view.self.info
+  const info = { ...memberOf(A).info, leaveLock }
+  assert.deepEqual(view.members, [{ ...memberOf(A), info, generation: 5 }])
   const serving = NodeBench.serving([A, B, C]).node.view()
   assert.deepEqual(serving.partitions, { total: 8, withQuorum: 8, allUp: 8 })
 })

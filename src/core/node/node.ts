@@ -1,10 +1,10 @@
 /**
  * One node: the machines of all layers, composed. It routes every event to the machine that it
  * concerns and maps what the machines ask for into effects of its own; it decides nothing that a
- * machine could decide.
+ * machine could decide. What peers say goes through `inbox.ts`.
  *
  * ```
- *   client ─ Requests ─┬─ Writes ───┐           Swim ── who is up
+ *   client ─ Requests ─┬─ Writes ───┐           Swim ── who is up;  Leaving ── the way out
  *                      ├─ Reads ────┼─ store,   Cluster, LayoutKeeper, Transfers ── who holds what
  *                      ├─ Forwards ─┤  peers    Actors, HybridClock ── dots and stamps
  *                      └─ Listings ─┘           BucketRegistry, BucketChanges ── under which rules
@@ -14,15 +14,13 @@
  * asks of another is done when it asks; no machine is entered a second time while it is in a step.
  */
 import type { Effects } from '../std/effects.ts'
-import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { NodeId } from '../std/ids.ts'
 import type { Duration, Instant, Now } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
 import type { ReadEffect } from '../coordinator/reads.ts'
-import type { ReplicaEffect, ReplicaFacts } from '../coordinator/replica.ts'
-import type { Read, Replicate } from '../coordinator/messages.ts'
+import type { ReplicaEffect } from '../coordinator/replica.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
 import type { SwimEffect } from '../membership/swim.ts'
-import type { PeerMessage } from '../wire/messages.ts'
 import { DEFAULT_PROPERTIES } from './buckets.ts'
 import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
 import type { NodeTimer } from './host.ts'
@@ -31,9 +29,10 @@ import { buildMachines } from './machines.ts'
 import type { NodeOptions } from './options.ts'
 import type { Origin } from './requests.ts'
 import { encodeClockLease } from './clock-lease.ts'
-import { isRecordKey, stateKey } from './storage-keys.ts'
+import { Inbox } from './inbox.ts'
+import { stateKey } from './storage-keys.ts'
 import type { NodeView } from './view.ts'
-import { countPartitions } from './view.ts'
+import { countPartitions, standingsOf } from './view.ts'
 
 /** How often the leases are looked after; well below the shortest of them. */
 const LEASE_INTERVAL: Duration = duration(500)
@@ -43,6 +42,7 @@ export type { NodeOptions } from './options.ts'
 export class Node {
   readonly #options: NodeOptions
   readonly #machines: Machines
+  readonly #inbox: Inbox
   readonly #checked: readonly { check(): void }[]
   // Peers towards which a connection of ours stands. Bounded by: NODES_MAX.
   readonly #linked = new Set<NodeId>()
@@ -60,11 +60,18 @@ export class Node {
       leaseClock: () => this.#leaseClock(),
       isLinked: (peer) => this.#linked.has(peer),
     })
+    this.#inbox = new Inbox(this.#machines, {
+      swim: this.#swimEffects,
+      writes: this.#writeEffects,
+      reads: this.#readEffects,
+      replica: this.#replicaEffects,
+    })
     const { swim, clock, actors, writes, reads, replica, forwards } = this.#machines
-    const { listings, ownListings, requests, transfers, cluster, broken, changes } = this.#machines
+    const { listings, ownListings, requests, transfers, cluster, broken } = this.#machines
+    const { changes, keys, leaving } = this.#machines
     this.#checked = [
-      ...[swim, clock, actors, writes, reads, replica, forwards, broken, changes],
-      ...[listings, ownListings, requests, transfers, cluster],
+      ...[swim, clock, actors, writes, reads, replica, forwards, broken, changes, keys],
+      ...[listings, ownListings, requests, transfers, cluster, leaving],
     ]
   }
 
@@ -76,11 +83,12 @@ export class Node {
       case 'start':
         this.#leaseClock()
         this.#armLeases()
-        return cluster.start(event.seeds)
+        cluster.start(event.seeds)
+        return this.#machines.leaving.start()
       case 'request':
         return this.#onRequest(event.client, event.request)
       case 'message':
-        return this.#onMessage(event.from, event.message)
+        return this.#inbox.received(event.from, event.message)
       case 'packet':
         return swim.step(event, outlet.now, this.#swimEffects)
       case 'link-up':
@@ -99,6 +107,10 @@ export class Node {
       case 'scanned':
       case 'scan-failed':
         return this.#onScan(event)
+      case 'keyring-stored':
+        return cluster.keysStored(event.revision)
+      case 'keyring-failed':
+        return this.#machines.keys.storeFailed(event.revision, event.reason)
       case 'tick':
         for (let timer = outlet.timers.due(outlet.now); timer !== undefined;) {
           this.#onTimer(timer)
@@ -113,14 +125,24 @@ export class Node {
   }
 
   view(): NodeView {
-    const { swim, layout, buckets, transfers, cluster, requests, listings } = this.#machines
+    const { swim, layout, buckets, transfers, cluster, requests, listings, outlet } = this.#machines
+    const { leaving } = this.#machines
     return {
       cluster: this.#options.cluster,
       self: swim.self,
       members: swim.records(),
+      get standings() {
+        return standingsOf(swim, outlet.now, outlet.wallMs)
+      },
+      swim: {
+        counts: swim.counts,
+        gossipQueue: swim.gossipQueue,
+        localHealth: swim.localHealth,
+      },
       layout: layout.state,
       buckets: buckets.configured(),
       ready: cluster.ready,
+      clonedBy: outlet.clonedBy,
       inFlight: requests.inFlight + listings.size,
       get partitions() {
         return countPartitions(
@@ -131,6 +153,9 @@ export class Node {
         )
       },
       transfers: { pending: transfers.pending, records: transfers.records },
+      get leaving() {
+        return leaving.view
+      },
     }
   }
 
@@ -140,7 +165,7 @@ export class Node {
   }
 
   #onRequest(client: number, request: ClientRequest): void {
-    const { requests, changes } = this.#machines
+    const { requests, changes, keys, leaving } = this.#machines
     switch (request.type) {
       case 'put':
       case 'delete':
@@ -151,71 +176,11 @@ export class Node {
         return requests.list(client, request)
       case 'configure-bucket':
         return changes.configure(client, request.bucket, request.properties)
+      case 'leave':
+        return leaving.ask(client)
+      case 'cluster-keys':
+        return keys.ask(client, request.ask)
     }
-  }
-
-  #onMessage(from: NodeId, message: PeerMessage): void {
-    const { outlet, writes, reads, requests, forwards, cluster, layout, listings, transfers } =
-      this.#machines
-    switch (message.type) {
-      case 'replicate':
-      case 'read':
-        return this.#onReplicaMessage(from, message)
-      case 'replicate-reply':
-        return writes.step({ type: 'replied', from, message }, this.#writeEffects)
-      case 'read-reply':
-        return reads.step({ type: 'replied', from, message }, outlet.now, this.#readEffects)
-      case 'forward':
-        if (message.layoutVersion < layout.version) outlet.tell(from)
-        return requests.forward(from, message)
-      case 'forward-reply':
-        return forwards.replied(from, message)
-      case 'state-sync':
-        return cluster.heard(from, message)
-      case 'join-request':
-        return layout.onJoinRequest(message.role, outlet.now)
-      case 'list-request':
-        return this.#onListRequest(from, message)
-      case 'list-reply':
-        return listings.replied(from, message)
-      case 'transfer-request':
-        return transfers.requested(from, message)
-      case 'transfer-chunk':
-        return transfers.received(from, message)
-    }
-  }
-
-  #onReplicaMessage(from: NodeId, message: Replicate | Read): void {
-    const { outlet, replica } = this.#machines
-    const { type, request, partition, key } = message
-    // A key is a place in our store: one that is not a record of the partition would reach into
-    // something else.
-    if (!isRecordKey(key, partition))
-      return outlet.note({ type: 'peer-misbehaved', peer: from, what: `a ${type} of no record` })
-    if (type === 'replicate' && outlet.storeBusy)
-      return outlet.send(from, { type: 'replicate-reply', request, outcome: 'store-failed' })
-    const facts = this.#facts(partition)
-    const { wallMs } = outlet
-    if (message.type === 'read')
-      replica.step({ type: 'read', from, message, facts }, wallMs, this.#replicaEffects)
-    else replica.step({ type: 'replicate', from, message, facts }, wallMs, this.#replicaEffects)
-  }
-
-  #onListRequest(from: NodeId, message: Extract<PeerMessage, { type: 'list-request' }>): void {
-    const { outlet, layout, ownListings } = this.#machines
-    const { request, layoutVersion, partitions } = message
-    const stale = layoutVersion < layout.version
-    if (!stale && partitions.every((partition) => this.#facts(partition).holds))
-      return ownListings.answer(from, message)
-    outlet.tell(from)
-    const outcome = stale ? 'stale-layout' : 'not-replica'
-    outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false })
-  }
-
-  #facts(partition: PartitionId): ReplicaFacts {
-    const { layout, outlet } = this.#machines
-    const sets = layout.placementOf(partition)?.writeSets ?? []
-    return { layoutVersion: layout.version, holds: sets.some((set) => set.includes(outlet.self)) }
   }
 
   #onLinkUp(peer: NodeId): void {
@@ -241,6 +206,13 @@ export class Node {
     transfers.peerLost(peer)
   }
 
+  /** It may answer yet, but nobody waits for that: others are asked as well. */
+  #onSuspect(peer: NodeId): void {
+    const { reads, listings } = this.#machines
+    reads.step({ type: 'peer-suspected', peer }, this.#machines.outlet.now, this.#readEffects)
+    listings.peerSuspected(peer)
+  }
+
   #onStored(batch: number): void {
     const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
     const ticket = outlet.takeBatch(batch)
@@ -262,6 +234,8 @@ export class Node {
         return cluster.stateStored(token)
       case 'buckets':
         return cluster.bucketsStored(token)
+      case 'leaving':
+        return this.#machines.leaving.stored()
       case 'barrier':
         return transfers.onBarrier(token)
       case 'drop':
@@ -291,6 +265,8 @@ export class Node {
       case 'cluster':
       case 'buckets':
         return cluster.stateFailed()
+      case 'leaving':
+        return this.#machines.leaving.storeFailed(reason)
       case 'barrier':
         return transfers.onBarrier(token)
       // What should have been dropped takes space and does no harm: were the partition to come
@@ -330,6 +306,10 @@ export class Node {
         return changes.finish(timer.change)
       case 'node':
         return cluster.onTimer(timer.what)
+      case 'leaving':
+        return this.#machines.leaving.onTimer()
+      case 'keys':
+        return this.#machines.keys.onTimer(timer.ask)
       case 'leases':
         this.#armLeases()
         this.#machines.actors.retry()
@@ -361,10 +341,18 @@ export class Node {
       case 'changed':
         return this.#onMember(effect)
       case 'refuted':
-      case 'cloned-identity':
+      case 'stalled':
+      case 'degraded':
         return outlet.note(effect)
+      case 'cloned-identity':
+        return this.#onClone(effect)
+      case 'probe-link':
+        return outlet.send(effect.id, { type: 'link-probe' })
+      case 'sync':
       case 'reconnect':
-        return cluster.contact(effect.id)
+        return cluster.reach(effect.id)
+      case 'reconnect-seed':
+        return cluster.dialSeed()
     }
   }
 
@@ -373,11 +361,20 @@ export class Node {
     const { info, state } = record
     if (state !== from) outlet.note({ type: 'member', member: info, from, to: state })
     outlet.effect({ type: 'address', peer: info.id, address: info.address })
+    if (state === 'suspect') this.#onSuspect(info.id)
     if (state === 'dead' || state === 'left') {
       this.#onPeerLost(info.id)
       this.#machines.forwards.memberDown(info.id)
     }
-    cluster.persistMembers()
+    cluster.membersChanged()
+  }
+
+  /** Another process has our identity: until this one is restarted it refuses all writes (R1). */
+  #onClone(effect: Extract<SwimEffect, { type: 'cloned-identity' }>): void {
+    const { outlet, transfers } = this.#machines
+    outlet.clonedBy = effect.address
+    transfers.stop()
+    outlet.note(effect)
   }
 
   #onWrite(effect: WriteEffect<Origin>): void {
@@ -406,7 +403,7 @@ export class Node {
       case 'repair-own': {
         const { key, record } = effect
         // There will be another read.
-        if (outlet.storeBusy) return
+        if (outlet.storeBusy || outlet.clonedBy !== undefined) return
         return replica.step({ type: 'repair', key, record }, outlet.wallMs, this.#replicaEffects)
       }
       case 'repaired':

@@ -4,12 +4,15 @@
 import type { Checksum } from '../std/crc32.ts'
 import type { ClusterId } from '../std/ids.ts'
 import type { Prng } from '../std/prng.ts'
+import type { Digest } from '../membership/leave-proof.ts'
 import type { MemberInfo } from '../membership/member.ts'
 import type { StoreReader } from '../ports.ts'
+import type { KeyringState } from './cluster-key.ts'
 import type { NodeConfig } from './config.ts'
 
 export interface NodeOptions {
-  readonly self: MemberInfo
+  /** The lock of its leave is made of `leaveSecret`. */
+  readonly self: Omit<MemberInfo, 'leaveLock'>
   readonly cluster: ClusterId
   readonly generation: number
   readonly config: NodeConfig
@@ -17,5 +20,14 @@ export interface NodeOptions {
   readonly birth: { readonly partitions: number; readonly replicas: number } | undefined
   readonly store: StoreReader
   readonly checksum: Checksum
+  /** SHA-256. */
+  readonly digest: Digest
+  /** 32 hexadecimal digits, of this generation alone, from a source that nobody can guess. */
+  readonly leaveSecret: string
   readonly rng: Prng
+  /**
+   * What this node has stored of the cluster's keys; undefined: it has nothing to do with them, for
+   * they are told to nobody who might be overheard or could be anybody.
+   */
+  readonly keyring?: KeyringState | undefined
 }

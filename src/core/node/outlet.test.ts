@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { NodeId } from '../std/ids.ts'
 import { instant } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
+import { Prng } from '../std/prng.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { NodeEffect } from './events.ts'
 import { A, B, C, keyIn, partition } from './fake-host.test.ts'
@@ -24,9 +25,13 @@ class Bench {
   readonly effects: NodeEffect[] = []
   readonly outlet: Outlet
 
-  constructor(generation = 1) {
+  constructor(generation = 1, seed = 1) {
     const state = (answer: boolean): StateSync => ({ ...STATE, answer })
-    this.outlet = new Outlet({ self: A, generation, isUp: (node) => node !== C, state })
+    this.outlet = new Outlet({
+      ...{ self: A, generation, rng: new Prng(seed), state },
+      isUp: (node) => node !== C,
+      isPreferred: (node) => node === B,
+    })
     this.outlet.begin({ instant: instant(5), wallMs: 7 }, this.effects)
   }
 
@@ -119,9 +124,16 @@ test('request numbers rise, over restarts too', () => {
   const first = new Bench(1_700_000_000).outlet
   const numbers = Array.from({ length: 1000 }, () => first.nextRequest())
   assert.equal(new Set(numbers).size, 1000)
-  const next = new Bench(1_700_000_001).outlet.nextRequest()
+  const next = new Bench(1_700_000_001, 2).outlet.nextRequest()
   assert.ok(next > Math.max(...numbers))
   assert.ok(Number.isSafeInteger(next))
+})
+
+test('two processes of one id and generation number their requests differently', () => {
+  const one = new Bench(7, 1).outlet
+  const other = new Bench(7, 2).outlet
+  const numbers = new Set(Array.from({ length: 1000 }, () => one.nextRequest()))
+  for (let i = 0; i < 1000; i++) assert.ok(!numbers.has(other.nextRequest()))
 })
 
 test('time is that of the step', () => {
@@ -130,4 +142,5 @@ test('time is that of the step', () => {
   bench.outlet.arm({ owner: 'leases' }, instant(9))
   assert.equal(bench.outlet.timers.nextDeadline(), 9)
   assert.ok(bench.outlet.isUp(B) && !bench.outlet.isUp(C))
+  assert.ok(bench.outlet.isPreferred(B) && !bench.outlet.isPreferred(A))
 })

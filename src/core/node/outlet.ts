@@ -7,13 +7,15 @@
  * preceded, on the same connection, by our state.
  */
 import type { Effects } from '../std/effects.ts'
-import type { NodeId } from '../std/ids.ts'
+import type { Address, NodeId } from '../std/ids.ts'
 import type { Instant, Now } from '../std/instant.ts'
 import { instant } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
+import type { Prng } from '../std/prng.ts'
 import { TimerQueue } from '../std/timer-queue.ts'
 import type { ScanRange, StoreOperation } from '../ports.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import type { KeyringState } from './cluster-key.ts'
 import type { ClientReply, NodeEffect, Note } from './events.ts'
 import type { Host, NodeTimer, ScanOwner, StoreOwner } from './host.ts'
 import type { StateSync } from './messages.ts'
@@ -26,6 +28,12 @@ interface Ticket<Owner> {
 const NOWHERE: Effects<NodeEffect> = { push: () => 0 }
 /** Request numbers of one life of a node; a life begins above all numbers of the one before. */
 const REQUESTS_PER_SECOND_OF_LIFE = 2 ** 21
+/**
+ * Where in them it begins is drawn. Two processes with one data directory's copies may have one id
+ * and one generation until they have met, and an answer to the one must not pass for an answer to
+ * the other: an acknowledgement of something else, or another key's record.
+ */
+const FIRST_REQUEST_MAX = 2 ** 20
 /** Batches on their way to the disk; beyond it writes are refused, whoever brings them. */
 export const BATCHES_BUSY = 32_768
 
@@ -33,6 +41,7 @@ export class Outlet implements Host {
   readonly self: NodeId
   now: Instant = instant(0)
   wallMs = 0
+  clonedBy: Address | undefined
   readonly timers: TimerQueue<NodeTimer> = new TimerQueue()
   #effects: Effects<NodeEffect> = NOWHERE
   // Bounded by: BATCHES_BUSY, by whoever asks `storeBusy` before a write, and the few batches of
@@ -43,6 +52,7 @@ export class Outlet implements Host {
   // What each connected peer was told last. Bounded by: NODES_MAX; beyond it all are told again.
   readonly #told = new Map<NodeId, number>()
   readonly #isUp: (node: NodeId) => boolean
+  readonly #isPreferred: (node: NodeId) => boolean
   readonly #state: (answer: boolean) => StateSync
   #batch = 0
   #scan = 0
@@ -52,13 +62,17 @@ export class Outlet implements Host {
   constructor(options: {
     readonly self: NodeId
     readonly generation: number
+    readonly rng: Prng
     readonly isUp: (node: NodeId) => boolean
+    readonly isPreferred: (node: NodeId) => boolean
     readonly state: (answer: boolean) => StateSync
   }) {
     this.self = options.self
     this.#isUp = options.isUp
+    this.#isPreferred = options.isPreferred
     this.#state = options.state
-    this.#request = options.generation * REQUESTS_PER_SECOND_OF_LIFE
+    const first = options.rng.below(FIRST_REQUEST_MAX)
+    this.#request = options.generation * REQUESTS_PER_SECOND_OF_LIFE + first
   }
 
   begin(now: Now, effects: Effects<NodeEffect>): void {
@@ -73,6 +87,10 @@ export class Outlet implements Host {
 
   isUp(node: NodeId): boolean {
     return this.#isUp(node)
+  }
+
+  isPreferred(node: NodeId): boolean {
+    return this.#isPreferred(node)
   }
 
   /** A disk that stands still must not fill the memory with what waits for it. */
@@ -123,6 +141,10 @@ export class Outlet implements Host {
 
   takeScan(scan: number): Ticket<ScanOwner> | undefined {
     return take(this.#scans, scan)
+  }
+
+  installKeys(revision: number, state: KeyringState): void {
+    this.#effects.push({ type: 'keyring', revision, state })
   }
 
   arm(timer: NodeTimer, at: Instant): void {

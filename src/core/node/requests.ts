@@ -35,6 +35,7 @@ import type { Actors } from './actors.ts'
 import type { BrokenRecords } from './broken-records.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import { bucketNameProblem } from './buckets.ts'
+import { clonedFailure } from './cloned-identity.ts'
 import type { NodeConfig } from './config.ts'
 import type {
   DeleteRequest,
@@ -209,6 +210,8 @@ export class Requests {
 
   #write(operation: WriteOperation, origin: Origin): void {
     const { buckets } = this.#parts
+    const { clonedBy } = this.#host
+    if (clonedBy !== undefined) return this.written(origin, clonedFailure(clonedBy))
     const place = this.#place(operation.bucket, operation.key)
     if ('ok' in place) return this.written(origin, place)
     const properties = buckets.of(operation.bucket)

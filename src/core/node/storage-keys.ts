@@ -6,7 +6,8 @@
  * ```
  * 0x01 · partition u16 · bucket · 0x00 · listing key    a record
  * 0x02 · partition u16         the replica's actor: vnode id and counter lease
- * 0x03 · name                  what the node knows: layout, members, buckets, clock lease
+ * 0x03 · name                  what the node knows: layout, members, buckets, clock lease, and
+ *                              whether it wants to leave
  *
  * listing key = escape(key) · 00 01 · [ escape(sort) · 00 01 ]    escape: 00 → 00 FF
  * ```
@@ -123,7 +124,7 @@ export function actorKey(partition: PartitionId): Uint8Array {
   return Uint8Array.of(ACTOR, partition >> 8, partition & 0xff)
 }
 
-export type StateName = 'layout' | 'members' | 'buckets' | 'clock'
+export type StateName = 'layout' | 'members' | 'buckets' | 'clock' | 'leave'
 
 export function stateKey(name: StateName): Uint8Array {
   const text = utf8Encode(name)

@@ -45,7 +45,16 @@ class Bench {
   constructor(self: NodeId, state: LayoutState) {
     this.host.self = self
     const address = { host: '10.0.0.1', port: 1 }
-    const info = { id: self, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 }
+    const info = {
+      id: self,
+      name: 'n',
+      address,
+      httpAddress: address,
+      zone: 'z',
+      weight: 100,
+      version: '1.0.0',
+      leaveLock: '00'.repeat(16),
+    }
     const { host, store, buckets } = this
     this.layout = new LayoutKeeper(host, { self: info, rng: new Prng(1), store })
     this.layout.merge(state)

@@ -62,6 +62,7 @@ export class Transfers {
   /** The barrier behind a pull that has ended; 0: none is under way. */
   #barrier = 0
   #barriers = 0
+  #served = 0
 
   constructor(host: Host, parts: TransfersParts) {
     this.#host = host
@@ -86,13 +87,18 @@ export class Transfers {
     return this.#receiver.records
   }
 
+  /** Records sent to others that pull, in this life. */
+  get served(): number {
+    return this.#served
+  }
+
   /**
    * The layout may have given this node something: pulls it, unless it has said already that it is
    * here.
    */
   begin(): void {
     const { state } = this.#parts.layout
-    if (state === undefined) return
+    if (state === undefined || this.#host.clonedBy !== undefined) return
     const { version, hash } = state.current
     const partitions = this.#planOf(state)
     this.#pulling = partitions.length > 0
@@ -120,6 +126,12 @@ export class Transfers {
       const needed = owners.length - Math.min(leastW, owners.length) + 1 - own
       return { partition, sources, needed }
     })
+  }
+
+  /** Nothing more is pulled in this life of the node, nor said to be here. */
+  stop(): void {
+    this.#pulling = false
+    this.#forget(this.#parts.layout.version)
   }
 
   /** Lets go of all that is being pulled. */
@@ -157,7 +169,8 @@ export class Transfers {
   requested(from: NodeId, message: TransferRequest): void {
     const { layout } = this.#parts
     const placement = layout.placementOf(message.partition)
-    const replica = placement?.writeSets.some((set) => set.includes(this.#host.self)) ?? false
+    const holds = placement?.writeSets.some((set) => set.includes(this.#host.self)) ?? false
+    const replica = holds && this.#host.clonedBy === undefined
     // A fence that a crash could take down is none: only a durable layout counts as adopted.
     const layoutVersion = layout.durableVersion
     this.#source.step(
@@ -230,7 +243,10 @@ export class Transfers {
   }
 
   #onSource(effect: TransferSourceEffect): void {
-    if (effect.type === 'send') return this.#host.send(effect.to, effect.message)
+    if (effect.type === 'send') {
+      this.#served += effect.message.entries.length
+      return this.#host.send(effect.to, effect.message)
+    }
     this.#host.scan('source', effect.token, [effect.range])
   }
 }

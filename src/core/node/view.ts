@@ -3,9 +3,15 @@
  * asked, never kept.
  */
 import type { PartitionId } from '../std/ids.ts'
-import type { ClusterId, NodeId } from '../std/ids.ts'
+import type { Address, ClusterId, NodeId } from '../std/ids.ts'
 import type { MemberRecord } from '../membership/member.ts'
+import type { Swim } from '../membership/swim.ts'
+import type { Standing } from '../membership/standing.ts'
+import type { SwimCounts } from '../membership/swim-counts.ts'
+import type { Instant } from '../std/instant.ts'
+import { since } from '../std/instant.ts'
 import type { LayoutState, Placement } from '../placement/layout.ts'
+import type { LeavingView } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
 
 export interface NodeView {
@@ -13,12 +19,17 @@ export interface NodeView {
   readonly self: MemberRecord
   /** Itself included, in order of id. */
   readonly members: readonly MemberRecord[]
+  /** What this node knows of each of `members` besides; computed when read. */
+  readonly standings: ReadonlyMap<NodeId, MemberStanding>
+  readonly swim: SwimView
   /** undefined: not part of a cluster yet. */
   readonly layout: LayoutState | undefined
   /** Configured buckets in order of name; any other has the defaults. */
   readonly buckets: readonly { readonly name: string; readonly properties: BucketProperties }[]
   /** Whether it serves: counters leased, cluster state heard or the wait for it over. */
   readonly ready: boolean
+  /** Where another process with its identity listens: then it refuses all writes (R1). */
+  readonly clonedBy: Address | undefined
   /** Client requests in flight here. */
   readonly inFlight: number
   /**
@@ -30,6 +41,22 @@ export interface NodeView {
    * Partitions that this node still has to pull, and the records pulled since the layout changed.
    */
   readonly transfers: { readonly pending: number; readonly records: number }
+  /** How far this node is on its way out of the cluster; undefined: it does not want to leave. */
+  readonly leaving: LeavingView | undefined
+}
+
+/** Of one member, as this node sees it. */
+export interface MemberStanding extends Omit<Standing, 'since'> {
+  /** When this node came to see it in its present state, milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
+export interface SwimView {
+  readonly counts: Readonly<SwimCounts>
+  /** News waiting to be passed on. */
+  readonly gossipQueue: number
+  /** Of this node, 0 to 7: what its probe interval and time-out are multiplied with, less one. */
+  readonly localHealth: number
 }
 
 export interface PartitionCounts {
@@ -54,4 +81,18 @@ export function countPartitions(
     if (set.length > 0 && up === set.length) allUp++
   }
   return { total, withQuorum, allUp }
+}
+
+/** What `swim` knows of all members; `now` and `wallMs` are one moment. */
+export function standingsOf(
+  swim: Swim,
+  now: Instant,
+  wallMs: number,
+): ReadonlyMap<NodeId, MemberStanding> {
+  const standings = new Map<NodeId, MemberStanding>()
+  for (const { info } of swim.records()) {
+    const { since: instant, ...standing } = swim.standing(info.id)
+    standings.set(info.id, { ...standing, sinceMs: wallMs - since(instant, now) })
+  }
+  return standings
 }

@@ -3,6 +3,9 @@ import fc from 'fast-check'
 import type { Failure, Forward, WriteOperation } from '../coordinator/messages.ts'
 import type { MemberRecord } from '../membership/member.ts'
 import type { SwimPacket } from '../membership/messages.ts'
+import { LOCAL_HEALTH_MAX, NACK_MS_MAX } from '../membership/messages.ts'
+import type { KeyId, KeyringState } from '../node/cluster-key.ts'
+import { KEY_BYTES, KEYS_MAX } from '../node/cluster-key.ts'
 import type { BucketRecord, ListEntry, StateSync } from '../node/messages.ts'
 import type { Layout, LayoutState, Role } from '../placement/layout.ts'
 import { hashLayout } from '../placement/layout-codec.ts'
@@ -41,19 +44,35 @@ const addresses = fc.record({
   port: fc.integer({ min: 1, max: 65_535 }),
 })
 
-export const members: fc.Arbitrary<MemberRecord> = fc.record({
-  info: fc.record({
-    id: nodeIds,
-    name: sentences.filter((name) => name.length < 16),
-    address: addresses,
-    httpAddress: addresses,
-    zone: zones,
-    weight: weights,
-  }),
-  generation: fc.maxSafeNat(),
-  incarnation: fc.nat(0xffff),
-  state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
-})
+/** Zeros stand for none. */
+const hexOf = (digits: number): fc.Arbitrary<string> =>
+  fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`)).filter((hex) => /[^0]/.test(hex))
+
+export const members: fc.Arbitrary<MemberRecord> = fc
+  .record({
+    info: fc.record({
+      id: nodeIds,
+      name: sentences.filter((name) => name.length < 16),
+      address: addresses,
+      httpAddress: addresses,
+      zone: zones,
+      weight: weights,
+      version: sentences.filter((text) => text.length < 8),
+      leaveLock: fc.stringMatching(/^[0-9a-f]{32}$/),
+    }),
+    generation: fc.maxSafeNat(),
+    incarnation: fc.nat(0xffff),
+    state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
+    degraded: fc.boolean(),
+    accuser: fc.option(hexOf(16), none),
+    leaveProof: fc.option(hexOf(32), none),
+  })
+  .map(({ degraded, accuser, leaveProof, ...record }) => ({
+    ...record,
+    ...(degraded && { degraded }),
+    ...(record.state === 'suspect' && accuser !== undefined && { accuser: accuser as NodeId }),
+    ...(record.state === 'left' && leaveProof !== undefined && { leaveProof }),
+  }))
 
 const roles: fc.Arbitrary<Role[]> = fc
   .uniqueArray(
@@ -101,13 +120,40 @@ export const bucketRecords: fc.Arbitrary<BucketRecord> = fc.record({
   ),
 })
 
-const stateSyncs: fc.Arbitrary<StateSync> = fc.record({
-  type: fc.constant('state-sync'),
-  answer: fc.boolean(),
-  members: fc.array(members, { maxLength: 4 }),
-  layout: fc.option(layouts, none),
-  buckets: fc.array(bucketRecords, { maxLength: 4 }),
+const keyIds = fc.stringMatching(/^[0-9a-f]{8}$/).map((id) => id as KeyId)
+const inOrder = (a: { id: KeyId }, b: { id: KeyId }): number => (a.id < b.id ? -1 : 1)
+
+export const keyrings: fc.Arbitrary<KeyringState> = fc.record({
+  entries: fc
+    .uniqueArray(
+      fc.record({
+        id: keyIds,
+        stamp: stamps,
+        secret: fc.option(fc.uint8Array({ minLength: KEY_BYTES, maxLength: KEY_BYTES }), none),
+      }),
+      { maxLength: KEYS_MAX, selector: ({ id }) => id },
+    )
+    .map((entries) => entries.toSorted(inOrder)),
+  primary: fc.option(fc.record({ id: keyIds, stamp: stamps }), none),
 })
+
+const keysReplies = fc
+  .tuple(numbers, fc.uniqueArray(keyIds, { maxLength: KEYS_MAX }), fc.nat())
+  .map(([request, keys, place]) => ({
+    ...{ type: 'keys-reply' as const, request, keys: keys.toSorted() },
+    primary: keys.length === 0 ? undefined : keys[place % keys.length],
+  }))
+
+const stateSyncs: fc.Arbitrary<StateSync> = fc
+  .record({
+    type: fc.constant('state-sync' as const),
+    answer: fc.boolean(),
+    members: fc.array(members, { maxLength: 4 }),
+    layout: fc.option(layouts, none),
+    buckets: fc.array(bucketRecords, { maxLength: 4 }),
+    keyring: fc.option(keyrings, none),
+  })
+  .map(({ keyring, ...state }) => (keyring === undefined ? state : { ...state, keyring }))
 
 const operations: fc.Arbitrary<WriteOperation> = fc.record({
   bucket: names,
@@ -199,6 +245,11 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     type: fc.constant('join-request' as const),
     role: fc.record({ node: nodeIds, zone: zones, weight: weights }),
   }),
+  fc.record({ type: fc.constant('leave-request' as const), node: nodeIds }),
+  fc.record({ type: fc.constant('link-probe' as const) }),
+  fc.record({ type: fc.constant('keys-request' as const), request: numbers }),
+  keysReplies,
+  fc.record({ type: fc.constant('link-probe-reply' as const), generation: fc.maxSafeNat() }),
   fc.record({
     type: fc.constant('list-request' as const),
     request: numbers,
@@ -245,37 +296,50 @@ export const linkMessages: fc.Arbitrary<LinkMessage> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('refusal' as const),
-    reason: fc.constantFrom('wrong-cluster', 'unsupported-protocol', 'self', 'malformed'),
+    reason: fc.constantFrom(
+      ...(['wrong-cluster', 'unsupported-protocol', 'self'] as const),
+      ...(['malformed', 'encryption-required', 'bad-certificate'] as const),
+    ),
     message: sentences,
   }),
 )
 
-const gossip = fc.array(members, { maxLength: 6 })
+const sender = {
+  from: nodeIds,
+  fromGeneration: fc.maxSafeNat(),
+  health: fc.nat(LOCAL_HEALTH_MAX),
+  gossip: fc.array(members, { maxLength: 6 }),
+}
+const digests = fc.nat(0xffff_ffff)
 
 export const packets: fc.Arbitrary<SwimPacket> = fc.oneof(
   fc.record({
     type: fc.constant('ping' as const),
-    from: nodeIds,
-    fromGeneration: fc.maxSafeNat(),
+    ...sender,
     to: nodeIds,
     sequence: numbers,
-    gossip,
+    digest: digests,
   }),
   fc.record({
     type: fc.constant('ping-request' as const),
-    from: nodeIds,
-    fromGeneration: fc.maxSafeNat(),
+    ...sender,
     target: nodeIds,
     sequence: numbers,
-    gossip,
+    nackAfterMs: fc.nat(NACK_MS_MAX),
   }),
   fc.record({
     type: fc.constant('ack' as const),
-    from: nodeIds,
-    fromGeneration: fc.maxSafeNat(),
+    ...sender,
     about: nodeIds,
     aboutGeneration: fc.maxSafeNat(),
     sequence: numbers,
-    gossip,
+    digest: digests,
   }),
+  fc.record({
+    type: fc.constant('nack' as const),
+    ...sender,
+    about: nodeIds,
+    sequence: numbers,
+  }),
+  fc.record({ type: fc.constant('gossip' as const), ...sender }),
 )

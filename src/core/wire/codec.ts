@@ -10,6 +10,8 @@
  * 14 forward          15 forward-reply
  * 20 state-sync       21 join-request                                   `state-codec.ts`
  * 22 list-request     23 list-reply                                     `list-codec.ts`
+ * 24 leave-request    25 link-probe (empty)   26 link-probe-reply        `state-codec.ts`
+ * 27 keys-request     28 keys-reply                                     `keys-codec.ts`
  * 30 transfer-request 31 transfer-chunk                                 `transfer-codec.ts`
  * ```
  *
@@ -48,6 +50,7 @@ import {
   encodeNodeId,
   encodeSentence,
 } from './fields.ts'
+import { decodeKeysReply, encodeKeysReply } from './keys-codec.ts'
 import {
   decodeListReply,
   decodeListRequest,
@@ -91,6 +94,11 @@ const STATE_SYNC = 0x20
 const JOIN_REQUEST = 0x21
 const LIST_REQUEST = 0x22
 const LIST_REPLY = 0x23
+const LEAVE_REQUEST = 0x24
+const LINK_PROBE = 0x25
+const LINK_PROBE_REPLY = 0x26
+const KEYS_REQUEST = 0x27
+const KEYS_REPLY = 0x28
 const TRANSFER_REQUEST = 0x30
 const TRANSFER_CHUNK = 0x31
 
@@ -99,6 +107,8 @@ const REFUSAL_REASON: Codes<Refusal['reason']> = codes<Refusal['reason']>({
   'unsupported-protocol': 2,
   self: 3,
   malformed: 4,
+  'encryption-required': 5,
+  'bad-certificate': 6,
 })
 
 export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
@@ -127,6 +137,20 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
     case 'join-request':
       writer.u8(JOIN_REQUEST)
       return encodeJoinRequest(writer, message)
+    case 'leave-request':
+      writer.u8(LEAVE_REQUEST)
+      return encodeNodeId(writer, message.node)
+    case 'link-probe':
+      return writer.u8(LINK_PROBE)
+    case 'link-probe-reply':
+      writer.u8(LINK_PROBE_REPLY)
+      return writer.u64(message.generation)
+    case 'keys-request':
+      writer.u8(KEYS_REQUEST)
+      return writer.varint(message.request)
+    case 'keys-reply':
+      writer.u8(KEYS_REPLY)
+      return encodeKeysReply(writer, message)
     case 'list-request':
       writer.u8(LIST_REQUEST)
       return encodeListRequest(writer, message)
@@ -172,6 +196,16 @@ function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
       return decodeStateSync(reader)
     case JOIN_REQUEST:
       return decodeJoinRequest(reader)
+    case LEAVE_REQUEST:
+      return { type: 'leave-request', node: decodeNodeId(reader) }
+    case LINK_PROBE:
+      return { type: 'link-probe' }
+    case LINK_PROBE_REPLY:
+      return { type: 'link-probe-reply', generation: reader.u64() }
+    case KEYS_REQUEST:
+      return { type: 'keys-request', request: reader.varint() }
+    case KEYS_REPLY:
+      return decodeKeysReply(reader)
     case LIST_REQUEST:
       return decodeListRequest(reader)
     case LIST_REPLY:

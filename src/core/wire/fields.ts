@@ -5,11 +5,14 @@
  * ```
  * flag        u8: 0 no, 1 yes; nothing else
  * node id     8 bytes          cluster id  16 bytes
+ * key id      4 bytes
  * partition   u16, below PARTITIONS_MAX
  * code        u8: one name of a closed union, numbered from 1, so that zeroed bytes mean nothing
  * ```
  */
 import { bucketNameProblem } from '../node/buckets.ts'
+import type { KeyId } from '../node/cluster-key.ts'
+import { KEY_ID_BYTES } from '../node/cluster-key.ts'
 import { PARTITIONS_MAX } from '../placement/layout-structure.ts'
 import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
@@ -76,6 +79,14 @@ export function encodeClusterId(writer: ByteWriter, cluster: ClusterId): void {
 
 export function decodeClusterId(reader: ByteReader): ClusterId {
   return toHex(reader.raw(CLUSTER_ID_BYTES)) as ClusterId
+}
+
+export function encodeKeyId(writer: ByteWriter, id: KeyId): void {
+  encodeHex(writer, id, KEY_ID_BYTES)
+}
+
+export function decodeKeyId(reader: ByteReader): KeyId {
+  return toHex(reader.raw(KEY_ID_BYTES)) as KeyId
 }
 
 export function decodePartition(reader: ByteReader): PartitionId {

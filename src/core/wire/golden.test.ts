@@ -18,12 +18,16 @@ import { decodePacket, encodePacket } from './packet-codec.ts'
 import { CLUSTER, LINK_SAMPLES, PACKET_SAMPLES, SAMPLES } from './samples.test.ts'
 
 const ADDRESSES = '093132372e302e302e31 1389 093132372e302e302e31 1771'
-const MEMBER = `a0a1a2a3a4a5a6a7 01 80e2cfaa06 02 056e6f646531 017a 0064 ${ADDRESSES}`
+const LOCK = '0f'.repeat(16)
+const INFO = `056e6f646531 017a 0064 05302e312e30 ${LOCK} ${ADDRESSES}`
+const MEMBER = `a0a1a2a3a4a5a6a7 01 80e2cfaa06 02 ${INFO} b0b1b2b3b4b5b6b7`
+const DEGRADED = `a0a1a2a3a4a5a6a7 10 80e2cfaa06 03 ${INFO}`
+const LEFT = `a0a1a2a3a4a5a6a7 03 80e2cfaa06 03 ${INFO} ${'1f'.repeat(16)}`
 const LAYOUT = '01 01 00000000 01 01 01 a0a1a2a3a4a5a6a7 017a 64 00 00 42c03e6a'
 const CONTEXT = '01 0000000000000007 ac02 000000000102 0003'
 const VALUE = '00 0a746578742f706c61696e 01 016b 0176 026869'
 const HEADER = 'dd 0001 000102030405060708090a0b0c0d0e0f'
-const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007'
+const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007 03'
 
 const GOLDEN: Readonly<Record<string, string>> = {
   replicate: '10 ac02 04 0102 024b31 03525252',
@@ -36,12 +40,20 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'forward-reply, success': `15 05 01 02 01 ${CONTEXT}`,
   'forward-reply, success without context': '15 05 01 03 00',
   'forward-reply, failure': '15 05 00 02 02 02 01 06 7370c3a4c5a5',
-  'state-sync, empty': '20 00 00 00 00',
+  'state-sync, empty': '20 00 00 00 00 00',
   'state-sync': `20 01 01 ${MEMBER} 01 01 ${LAYOUT} 00
-    02 056361727473 000000000009 0001 01 03 02 01 02 00001000 036f6c64 000000000001 0000 00`,
+    02 056361727473 000000000009 0001 01 03 02 01 02 00001000 036f6c64 000000000001 0000 00 00`,
+  'state-sync, keys': `20 00 00 00 00 01 01 c0c1c2c3 000000000006 0001 02
+    0a0b0c0d 000000000007 0000 00 c0c1c2c3 000000000005 0002 01 ${'5e'.repeat(32)}`,
   'join-request': '21 a0a1a2a3a4a5a6a7 017a 0064',
   'list-request': '22 01 02 0764656661756c74 04 00 00 07 f51f 024b31 00 01 65',
   'list-reply': '23 01 01 01 01 024b31 03525252',
+  'leave-request': '24 a0a1a2a3a4a5a6a7',
+  'link-probe': '25',
+  'link-probe-reply': '26 000000006553f100',
+  'keys-request': '27 ac02',
+  'keys-reply': '28 ac02 02 0a0b0c0d c0c1c2c3 01',
+  'keys-reply, none': '28 01 00',
   'transfer-request': '30 01 02 0102 024b31',
   'transfer-chunk': '31 01 01 00 01 024b31 03525252',
 }
@@ -52,9 +64,11 @@ const GOLDEN_LINK: Readonly<Record<string, string>> = {
 }
 
 const GOLDEN_PACKETS: Readonly<Record<string, string>> = {
-  ping: `${HEADER} 01 ${SENDER} b0b1b2b3b4b5b6b7 ac02 01 ${MEMBER}`,
-  'ping-request': `${HEADER} 02 ${SENDER} b0b1b2b3b4b5b6b7 01 00`,
-  ack: `${HEADER} 03 ${SENDER} b0b1b2b3b4b5b6b7 0000000000000008 01 00`,
+  ping: `${HEADER} 01 ${SENDER} b0b1b2b3b4b5b6b7 ac02 00d16e57 01 ${MEMBER}`,
+  'ping-request': `${HEADER} 02 ${SENDER} b0b1b2b3b4b5b6b7 01 b004 00`,
+  ack: `${HEADER} 03 ${SENDER} b0b1b2b3b4b5b6b7 01 0000000000000008 ffffffff 00`,
+  nack: `${HEADER} 04 ${SENDER} b0b1b2b3b4b5b6b7 01 00`,
+  gossip: `${HEADER} 05 ${SENDER} 02 ${DEGRADED} ${LEFT}`,
 }
 
 function hexOf(golden: string): string {
@@ -109,5 +123,5 @@ for (const [name, packet] of Object.entries(PACKET_SAMPLES)) {
 
 test('every kind of message has golden bytes', () => {
   assert.deepEqual(Object.keys(GOLDEN), Object.keys(SAMPLES))
-  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 12)
+  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 17)
 })

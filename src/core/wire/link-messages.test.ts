@@ -56,7 +56,7 @@ suite('hello and refusal', () => {
   test('a refusal with an unknown reason or a byte too many is malformed', () => {
     const refusal = encodedLink(LINK_SAMPLES['refusal']!)
     assert.equal(decodeLink(Uint8Array.of(...refusal, 0)), undefined)
-    for (const reason of [0, 5]) {
+    for (const reason of [0, 7]) {
       const changed = refusal.slice()
       changed[1] = reason
       assert.equal(decodeLink(changed), undefined)

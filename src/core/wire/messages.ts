@@ -10,7 +10,17 @@ import type {
   Replicate,
   ReplicateReply,
 } from '../coordinator/messages.ts'
-import type { JoinRequest, ListReply, ListRequest, StateSync } from '../node/messages.ts'
+import type {
+  JoinRequest,
+  KeysReply,
+  KeysRequest,
+  LeaveRequest,
+  LinkProbe,
+  LinkProbeReply,
+  ListReply,
+  ListRequest,
+  StateSync,
+} from '../node/messages.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'
 
@@ -23,6 +33,11 @@ export type PeerMessage =
   | ForwardReply
   | StateSync
   | JoinRequest
+  | KeysRequest
+  | KeysReply
+  | LeaveRequest
+  | LinkProbe
+  | LinkProbeReply
   | ListRequest
   | ListReply
   | TransferRequest
@@ -42,7 +57,13 @@ export interface Hello {
 /** Said instead of hello before closing: why the connection is refused. */
 export interface Refusal {
   readonly type: 'refusal'
-  readonly reason: 'wrong-cluster' | 'unsupported-protocol' | 'self' | 'malformed'
+  readonly reason:
+    | 'wrong-cluster'
+    | 'unsupported-protocol'
+    | 'self'
+    | 'malformed'
+    | 'encryption-required'
+    | 'bad-certificate'
   /** A sentence for the log of the one refused; at most 256 bytes. */
   readonly message: string
 }

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { PACKET_HEADER_BYTES_MAX } from '../membership/gossip-queue.ts'
 import type { SwimPacket } from '../membership/messages.ts'
+import { LOCAL_HEALTH_MAX, NACK_MS_MAX } from '../membership/messages.ts'
 import { ByteWriter } from '../std/bytes.ts'
 import type { ClusterId } from '../std/ids.ts'
 import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
@@ -33,7 +34,8 @@ suite('packets', () => {
     for (const sample of Object.values(PACKET_SAMPLES)) {
       const packet = { ...sample, fromGeneration: largest, sequence: largest, gossip: [] }
       const bytes = encode(packet as SwimPacket)
-      assert.ok(bytes.length + 1 <= PACKET_HEADER_BYTES_MAX, `${packet.type}: ${bytes.length}`)
+      assert.ok(bytes.length + 1 <= 75, `${packet.type}: ${bytes.length}`)
+      assert.ok(bytes.length + 1 <= PACKET_HEADER_BYTES_MAX)
     }
   })
 
@@ -54,17 +56,43 @@ suite('packets', () => {
   })
 
   test('cut short anywhere, or followed by a byte, are malformed', () => {
-    for (let length = 0; length < ping.length; length++) {
-      assert.equal(decodePacket(ping.subarray(0, length), CLUSTER), 'malformed')
+    for (const sample of Object.values(PACKET_SAMPLES)) {
+      const bytes = encode(sample)
+      for (let length = 0; length < bytes.length; length++) {
+        assert.equal(decodePacket(bytes.subarray(0, length), CLUSTER), 'malformed', sample.type)
+      }
+      assert.equal(decodePacket(Uint8Array.of(...bytes, 0), CLUSTER), 'malformed', sample.type)
     }
-    assert.equal(decodePacket(Uint8Array.of(...ping, 0), CLUSTER), 'malformed')
+  })
+
+  test('with a health that nobody has are malformed', () => {
+    for (const sample of Object.values(PACKET_SAMPLES)) {
+      const worst = { ...sample, health: LOCAL_HEALTH_MAX }
+      assert.deepEqual(decodePacket(encode(worst), CLUSTER), worst)
+      const worse = { ...sample, health: LOCAL_HEALTH_MAX + 1 }
+      assert.equal(decodePacket(encode(worse), CLUSTER), 'malformed')
+    }
+  })
+
+  test('that ask a helper to wait longer than a minute are malformed', () => {
+    const request = PACKET_SAMPLES['ping-request']!
+    const long = { ...request, nackAfterMs: NACK_MS_MAX }
+    assert.deepEqual(decodePacket(encode(long), CLUSTER), long)
+    const longer = { ...request, nackAfterMs: NACK_MS_MAX + 1 }
+    assert.equal(decodePacket(encode(longer), CLUSTER), 'malformed')
+  })
+
+  test('that claim more members than a datagram has bytes cost nothing', () => {
+    const bytes = encode({ ...PACKET_SAMPLES['gossip']!, gossip: [] })
+    const many = Uint8Array.of(...bytes.subarray(0, -1), 0xff, 0xff, 0xff, 0x7f)
+    assert.equal(decodePacket(many, CLUSTER), 'malformed')
   })
 
   test('of an unknown kind, or without the first byte that all have, are malformed', () => {
     for (const [at, value] of [
       [0, 0xdc],
       [19, 0],
-      [19, 4],
+      [19, 6],
     ] as const) {
       const bytes = ping.slice()
       bytes[at] = value

@@ -3,23 +3,26 @@
  *
  * ```
  * packet        DD · protocol u16 · cluster 16 bytes · kind u8 ·
- *               from 8 bytes · from generation u64 · head · gossip
- * head          01 ping          to 8 bytes · sequence varint
- *               02 ping-request  target 8 bytes · sequence varint
- *               03 ack           about 8 bytes · about generation u64 · sequence varint
+ *               from 8 bytes · from generation u64 · health u8 · head · gossip
+ * head          01 ping          to 8 bytes · sequence varint · digest u32
+ *               02 ping-request  target 8 bytes · sequence varint · nack after varint
+ *               03 ack           about 8 bytes · sequence varint · generation u64 · digest u32
+ *               04 nack          about 8 bytes · sequence varint
+ *               05 gossip        nothing
  * gossip        count varint · (member record)*
  * ```
- * All but the member records takes at most 62 bytes, within the PACKET_HEADER_BYTES_MAX that SWIM
- * reckons with. The cluster stands in every packet, since a datagram has no handshake that could
- * have told foreigners apart.
+ * All but the member records takes at most 75 bytes; what encryption puts around the packet comes
+ * on top (PACKET_HEADER_BYTES_MAX is for both). The cluster stands in every packet, since a
+ * datagram has no handshake that could have told foreigners apart.
  */
 import { decodeMember, encodeMember } from '../membership/member-codec.ts'
 import type { MemberRecord } from '../membership/member.ts'
 import type { SwimPacket } from '../membership/messages.ts'
+import { LOCAL_HEALTH_MAX, NACK_MS_MAX } from '../membership/messages.ts'
 import { unreachable } from '../std/assert.ts'
 import type { ByteWriter } from '../std/bytes.ts'
 import { ByteReader } from '../std/bytes.ts'
-import type { ClusterId } from '../std/ids.ts'
+import type { ClusterId, NodeId } from '../std/ids.ts'
 import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
 import { PROTOCOL_VERSION } from './codec.ts'
 import { decodeClusterId, decodeNodeId, encodeClusterId, encodeNodeId } from './fields.ts'
@@ -29,6 +32,8 @@ const MAGIC = 0xdd
 const PING = 0x01
 const PING_REQUEST = 0x02
 const ACK = 0x03
+const NACK = 0x04
+const GOSSIP = 0x05
 
 export function encodePacket(writer: ByteWriter, packet: SwimPacket, cluster: ClusterId): void {
   writer.u8(MAGIC)
@@ -37,21 +42,30 @@ export function encodePacket(writer: ByteWriter, packet: SwimPacket, cluster: Cl
   switch (packet.type) {
     case 'ping':
       encodeSender(writer, PING, packet)
-      encodeNodeId(writer, packet.to)
+      encodeSubject(writer, packet.to, packet.sequence)
+      writer.u32(packet.digest)
       break
     case 'ping-request':
       encodeSender(writer, PING_REQUEST, packet)
-      encodeNodeId(writer, packet.target)
+      encodeSubject(writer, packet.target, packet.sequence)
+      writer.varint(packet.nackAfterMs)
       break
     case 'ack':
       encodeSender(writer, ACK, packet)
-      encodeNodeId(writer, packet.about)
+      encodeSubject(writer, packet.about, packet.sequence)
       writer.u64(packet.aboutGeneration)
+      writer.u32(packet.digest)
+      break
+    case 'nack':
+      encodeSender(writer, NACK, packet)
+      encodeSubject(writer, packet.about, packet.sequence)
+      break
+    case 'gossip':
+      encodeSender(writer, GOSSIP, packet)
       break
     default:
       return unreachable(packet)
   }
-  writer.varint(packet.sequence)
   writer.varint(packet.gossip.length)
   for (const member of packet.gossip) encodeMember(writer, member)
 }
@@ -60,6 +74,12 @@ function encodeSender(writer: ByteWriter, kind: number, packet: SwimPacket): voi
   writer.u8(kind)
   encodeNodeId(writer, packet.from)
   writer.u64(packet.fromGeneration)
+  writer.u8(packet.health)
+}
+
+function encodeSubject(writer: ByteWriter, subject: NodeId, sequence: number): void {
+  encodeNodeId(writer, subject)
+  writer.varint(sequence)
 }
 
 /** Why a datagram is not a packet for us. */
@@ -82,25 +102,32 @@ function decodeBody(reader: ByteReader): SwimPacket | undefined {
   const kind = reader.u8()
   const from = decodeNodeId(reader)
   const fromGeneration = reader.u64()
+  const health = reader.u8()
+  if (health > LOCAL_HEALTH_MAX) reader.fail()
+  const sender = { from, fromGeneration, health }
+  if (kind === GOSSIP) return { type: 'gossip', ...sender, gossip: decodeGossip(reader) }
   const subject = decodeNodeId(reader)
-  const aboutGeneration = kind === ACK ? reader.u64() : 0
   const sequence = reader.varint()
-  const gossip = decodeGossip(reader)
   switch (kind) {
-    case PING:
-      return { type: 'ping', from, fromGeneration, to: subject, sequence, gossip }
-    case PING_REQUEST:
-      return { type: 'ping-request', from, fromGeneration, target: subject, sequence, gossip }
-    case ACK:
-      return {
-        type: 'ack',
-        from,
-        fromGeneration,
-        about: subject,
-        aboutGeneration,
-        sequence,
-        gossip,
-      }
+    case PING: {
+      const digest = reader.u32()
+      const gossip = decodeGossip(reader)
+      return { type: 'ping', ...sender, to: subject, sequence, digest, gossip }
+    }
+    case PING_REQUEST: {
+      const nackAfterMs = reader.varint()
+      if (nackAfterMs > NACK_MS_MAX) reader.fail()
+      const gossip = decodeGossip(reader)
+      return { type: 'ping-request', ...sender, target: subject, sequence, nackAfterMs, gossip }
+    }
+    case ACK: {
+      const aboutGeneration = reader.u64()
+      const digest = reader.u32()
+      const gossip = decodeGossip(reader)
+      return { type: 'ack', ...sender, about: subject, aboutGeneration, sequence, digest, gossip }
+    }
+    case NACK:
+      return { type: 'nack', ...sender, about: subject, sequence, gossip: decodeGossip(reader) }
     default:
       return undefined
   }

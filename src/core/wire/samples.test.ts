@@ -1,6 +1,7 @@
 /** One message of each kind, for golden bytes and for the tests that break messages on purpose. */
 import type { SwimPacket } from '../membership/messages.ts'
 import type { MemberRecord } from '../membership/member.ts'
+import type { KeyId, KeyringState } from '../node/cluster-key.ts'
 import type { BucketRecord } from '../node/messages.ts'
 import type { Layout } from '../placement/layout.ts'
 import { hashLayout } from '../placement/layout-codec.ts'
@@ -36,10 +37,30 @@ export const MEMBER: MemberRecord = {
     httpAddress: { host: '127.0.0.1', port: 6001 },
     zone: 'z',
     weight: 100,
+    version: '0.1.0',
+    leaveLock: '0f'.repeat(16),
   },
   generation: 1_700_000_000,
   incarnation: 2,
   state: 'suspect',
+  accuser: NODE_B,
+}
+
+/** Alive by its own word, and in trouble. */
+const DEGRADED: MemberRecord = {
+  info: MEMBER.info,
+  generation: 1_700_000_000,
+  incarnation: 3,
+  state: 'alive',
+  degraded: true,
+}
+
+const LEFT: MemberRecord = {
+  info: MEMBER.info,
+  generation: 1_700_000_000,
+  incarnation: 3,
+  state: 'left',
+  leaveProof: '1f'.repeat(16),
 }
 
 const content = {
@@ -56,6 +77,16 @@ export const BUCKET: BucketRecord = {
   name: 'carts',
   stamp: { ms: 9, counter: 1 },
   properties: { n: 3, r: 2, w: 1, conflicts: 'siblings', valueBytesMax: 4096 },
+}
+
+const KEY_ID = '0a0b0c0d' as KeyId
+const KEY_ID_2 = 'c0c1c2c3' as KeyId
+export const KEYRING: KeyringState = {
+  entries: [
+    { id: KEY_ID, stamp: { ms: 7, counter: 0 }, secret: undefined },
+    { id: KEY_ID_2, stamp: { ms: 5, counter: 2 }, secret: new Uint8Array(32).fill(0x5e) },
+  ],
+  primary: { id: KEY_ID_2, stamp: { ms: 6, counter: 1 } },
 }
 
 export const REPLICATE: PeerMessage = {
@@ -157,6 +188,14 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     layout: { current: LAYOUT, previous: undefined, synced: [] },
     buckets: [BUCKET, { name: 'old', stamp: { ms: 1, counter: 0 }, properties: undefined }],
   },
+  'state-sync, keys': {
+    type: 'state-sync',
+    answer: false,
+    members: [],
+    layout: undefined,
+    buckets: [],
+    keyring: KEYRING,
+  },
   'join-request': { type: 'join-request', role: { node: NODE_A, zone: 'z', weight: 100 } },
   'list-request': LIST_REQUEST,
   'list-reply': {
@@ -166,6 +205,12 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     entries: [{ key: KEY, summary: RECORD }],
     more: true,
   },
+  'leave-request': { type: 'leave-request', node: NODE_A },
+  'link-probe': { type: 'link-probe' },
+  'link-probe-reply': { type: 'link-probe-reply', generation: 1_700_000_000 },
+  'keys-request': { type: 'keys-request', request: 300 },
+  'keys-reply': { type: 'keys-reply', request: 300, keys: [KEY_ID, KEY_ID_2], primary: KEY_ID_2 },
+  'keys-reply, none': { type: 'keys-reply', request: 1, keys: [], primary: undefined },
   'transfer-request': {
     type: 'transfer-request',
     request: 1,
@@ -193,30 +238,34 @@ export const LINK_SAMPLES: Readonly<Record<string, LinkMessage>> = {
   refusal: { type: 'refusal', reason: 'wrong-cluster', message: 'no' },
 }
 
+const SENDER = { from: NODE_A, fromGeneration: 7, health: 3 }
+
 export const PACKET_SAMPLES: Readonly<Record<string, SwimPacket>> = {
   ping: {
     type: 'ping',
-    from: NODE_A,
-    fromGeneration: 7,
+    ...SENDER,
     to: NODE_B,
     sequence: 300,
+    digest: 0xd1_6e57,
     gossip: [MEMBER],
   },
   'ping-request': {
     type: 'ping-request',
-    from: NODE_A,
-    fromGeneration: 7,
+    ...SENDER,
     target: NODE_B,
     sequence: 1,
+    nackAfterMs: 560,
     gossip: [],
   },
   ack: {
     type: 'ack',
-    from: NODE_A,
-    fromGeneration: 7,
+    ...SENDER,
     about: NODE_B,
     aboutGeneration: 8,
     sequence: 1,
+    digest: 0xffff_ffff,
     gossip: [],
   },
+  nack: { type: 'nack', ...SENDER, about: NODE_B, sequence: 1, gossip: [] },
+  gossip: { type: 'gossip', ...SENDER, gossip: [DEGRADED, LEFT] },
 }

@@ -3,10 +3,11 @@
  *
  * ```
  * state-sync     answer flag · members · known flag · [layout state] ·
- *                count varint · (bucket record)*
+ *                count varint · (bucket record)* · keyring flag · [keyring]
  * join-request   node 8 bytes · zone text · weight u16
  * ```
- * Members and bucket records: `records.ts`. Layout states: `layout-codec.ts`.
+ * Members and bucket records: `records.ts`. Layout states: `layout-codec.ts`. Keyrings:
+ * `keys-codec.ts`.
  */
 import type { BucketRecord, JoinRequest, StateSync } from '../node/messages.ts'
 import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
@@ -15,6 +16,7 @@ import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
 import { BUCKETS_MAX } from '../std/limits.ts'
 import { decodeFlag, decodeNodeId, encodeFlag, encodeNodeId } from './fields.ts'
+import { decodeKeyring, encodeKeyring } from './keys-codec.ts'
 import {
   decodeBucketRecord,
   decodeMembersList,
@@ -35,6 +37,8 @@ export function encodeStateSync(writer: ByteWriter, message: StateSync): void {
   if (message.layout !== undefined) encodeLayoutState(writer, message.layout)
   writer.varint(message.buckets.length)
   for (const bucket of message.buckets) encodeBucketRecord(writer, bucket)
+  encodeFlag(writer, message.keyring !== undefined)
+  if (message.keyring !== undefined) encodeKeyring(writer, message.keyring)
 }
 
 export function decodeStateSync(reader: ByteReader): StateSync {
@@ -44,7 +48,8 @@ export function decodeStateSync(reader: ByteReader): StateSync {
   const buckets: BucketRecord[] = []
   const count = reader.count(BUCKETS_MAX, BUCKET_BYTES_MIN)
   for (let i = 0; i < count && reader.ok; i++) buckets.push(decodeBucketRecord(reader))
-  return { type: 'state-sync', answer, members, layout, buckets }
+  const state = { type: 'state-sync', answer, members, layout, buckets } as const
+  return decodeFlag(reader) ? { ...state, keyring: decodeKeyring(reader) } : state
 }
 
 export function encodeJoinRequest(writer: ByteWriter, message: JoinRequest): void {

@@ -1,0 +1,113 @@
+/**
+ * What peers say: each message goes to the machine that it concerns, and what is none of our
+ * business, or would reach into something that is not a record, ends here.
+ */
+import type { Read, Replicate } from '../coordinator/messages.ts'
+import type { ReadEffect } from '../coordinator/reads.ts'
+import type { ReplicaEffect, ReplicaFacts } from '../coordinator/replica.ts'
+import type { WriteEffect } from '../coordinator/writes.ts'
+import type { SwimEffect } from '../membership/swim.ts'
+import type { Effects } from '../std/effects.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { PeerMessage } from '../wire/messages.ts'
+import type { Machines } from './machines.ts'
+import type { Origin } from './requests.ts'
+import { isRecordKey } from './storage-keys.ts'
+
+/** Where the effects go of the machines that are stepped here. */
+export interface InboxEffects {
+  readonly swim: Effects<SwimEffect>
+  readonly writes: Effects<WriteEffect<Origin>>
+  readonly reads: Effects<ReadEffect<Origin>>
+  readonly replica: Effects<ReplicaEffect>
+}
+
+export class Inbox {
+  readonly #machines: Machines
+  readonly #effects: InboxEffects
+
+  constructor(machines: Machines, effects: InboxEffects) {
+    this.#machines = machines
+    this.#effects = effects
+  }
+
+  received(from: NodeId, message: PeerMessage): void {
+    const { outlet, writes, reads, requests, forwards, cluster, layout, listings, transfers } =
+      this.#machines
+    const { swim, keys, leaving } = this.#machines
+    switch (message.type) {
+      case 'replicate':
+      case 'read':
+        return this.#onReplicaMessage(from, message)
+      case 'replicate-reply':
+        return writes.step({ type: 'replied', from, message }, this.#effects.writes)
+      case 'read-reply':
+        return reads.step({ type: 'replied', from, message }, outlet.now, this.#effects.reads)
+      case 'forward':
+        if (message.layoutVersion < layout.version) outlet.tell(from)
+        return requests.forward(from, message)
+      case 'forward-reply':
+        return forwards.replied(from, message)
+      case 'state-sync':
+        cluster.heard(from, message)
+        return leaving.heard(from, message)
+      case 'join-request':
+        return layout.onJoinRequest(message.role, outlet.now)
+      case 'leave-request':
+        return layout.onLeaveRequest(message.node, outlet.now)
+      case 'link-probe':
+        return outlet.send(from, { type: 'link-probe-reply', generation: swim.self.generation })
+      case 'link-probe-reply':
+        return swim.step(
+          { type: 'contact', id: from, generation: message.generation },
+          outlet.now,
+          this.#effects.swim,
+        )
+      case 'keys-request':
+        return keys.requested(from, message.request)
+      case 'keys-reply':
+        return keys.replied(from, message)
+      case 'list-request':
+        return this.#onListRequest(from, message)
+      case 'list-reply':
+        return listings.replied(from, message)
+      case 'transfer-request':
+        return transfers.requested(from, message)
+      case 'transfer-chunk':
+        return transfers.received(from, message)
+    }
+  }
+
+  #onReplicaMessage(from: NodeId, message: Replicate | Read): void {
+    const { outlet, replica } = this.#machines
+    const { type, request, partition, key } = message
+    // A key is a place in our store: one that is not a record of the partition would reach into
+    // something else.
+    if (!isRecordKey(key, partition))
+      return outlet.note({ type: 'peer-misbehaved', peer: from, what: `a ${type} of no record` })
+    if (type === 'replicate' && (outlet.storeBusy || outlet.clonedBy !== undefined))
+      return outlet.send(from, { type: 'replicate-reply', request, outcome: 'store-failed' })
+    const facts = this.#facts(partition)
+    const { wallMs } = outlet
+    if (message.type === 'read')
+      replica.step({ type: 'read', from, message, facts }, wallMs, this.#effects.replica)
+    else replica.step({ type: 'replicate', from, message, facts }, wallMs, this.#effects.replica)
+  }
+
+  #onListRequest(from: NodeId, message: Extract<PeerMessage, { type: 'list-request' }>): void {
+    const { outlet, layout, ownListings } = this.#machines
+    const { request, layoutVersion, partitions } = message
+    const stale = layoutVersion < layout.version
+    if (!stale && partitions.every((partition) => this.#facts(partition).holds))
+      return ownListings.answer(from, message)
+    outlet.tell(from)
+    const outcome = stale ? 'stale-layout' : 'not-replica'
+    outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false })
+  }
+
+  #facts(partition: PartitionId): ReplicaFacts {
+    const { layout, outlet } = this.#machines
+    const sets = layout.placementOf(partition)?.writeSets ?? []
+    return { layoutVersion: layout.version, holds: sets.some((set) => set.includes(outlet.self)) }
+  }
+}
