@@ -7,6 +7,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 const ROOTS = ['src', 'packages', 'sim', 'bench', 'test']
@@ -39,7 +40,10 @@ if (missing.length > 0) {
   console.error(`not compiled: ${missing.join(', ')}; run npm run build`)
   process.exit(1)
 }
-const concurrency = group === 'cluster' ? ['--test-concurrency=1'] : []
+const concurrency = [
+  '--test-concurrency',
+  group === 'cluster' ? '1' : String(availableParallelism()),
+]
 const reporter = ['--test-reporter=spec', '--test-reporter-destination=stdout']
 const run = spawnSync(
   process.execPath,

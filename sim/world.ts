@@ -201,8 +201,12 @@ export class World implements Surroundings, ClientWorld {
     return this.nodes.some((node) => node.formerIds.includes(id))
   }
 
-  /** Whether nothing is under way but what goes on for ever. */
+  /**
+   * Whether nothing is under way but what goes on for ever, and of that nothing at this moment: a
+   * write that crawls along a clogged link would come up after the last reads.
+   */
   isAtRest(): boolean {
+    if (this.network.inFlight() > 0) return false
     return this.nodes.every(
       (node) => node.disk.pending === 0 && (node.machine?.view().inFlight ?? 0) === 0,
     )

@@ -127,7 +127,7 @@ export class Writes {`,
     ],
     scenario: 'slow-moves',
     by: LOSS,
-    seedsMax: 40,
+    seedsMax: 80,
   },
   {
     name: 'pull-forgotten',

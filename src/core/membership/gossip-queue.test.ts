@@ -42,13 +42,18 @@ test('each piece of news is sent as often as it may and then no more', () => {
   assert.deepEqual(queue.records(), [])
 })
 
-test('good news goes first, then suspicions, then deaths and leaves, however fresh', () => {
+test('of equally sent news the good goes first, then suspicions, then deaths and leaves', () => {
   const queue = queueOf(claim(2, 'left'), claim(3, 'dead'), claim(4, 'suspect'), claim(5))
   const inOrder = ['node5', 'node4', 'node2', 'node3']
   assert.deepEqual(names(queue.take(NOBODY, SENDER, 1_000, 4)), inOrder)
+})
+
+test('a death that nobody has heard does not wait behind a flow of refutations', () => {
+  const queue = queueOf(claim(2), claim(3), claim(4))
+  queue.take(NOBODY, SENDER, 1_000, 4)
   queue.push(claim(6, 'dead'), START)
   const only = memberBytes(claim(5))
-  assert.deepEqual(names(queue.take(NOBODY, SENDER, only, 4)), ['node5'])
+  assert.deepEqual(names(queue.take(NOBODY, SENDER, only, 4)), ['node6'])
 })
 
 test('of a kind the fewest-sent goes first, and of equally sent ones what waits longest', () => {

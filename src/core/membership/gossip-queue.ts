@@ -5,10 +5,14 @@
  * Each piece of news is sent a number of times that grows with log n, which infects everybody with
  * high probability and then stops, so that an idle cluster is quiet. What a packet takes:
  *
- * 1. Good news first: that somebody lives overrules a wrong accusation, and must not wait behind a
- *    storm of accusations. Then suspicions, then deaths and leaves (rule R10).
- * 2. Of each kind what was sent least: fresh news, which the fewest have.
- * 3. Of those what waits longest. (Last in, first out lets old news starve under a steady flow.)
+ * 1. What was sent least: fresh news, which the fewest have, must not wait behind news that is
+ *    everywhere already.
+ * 2. Of that the good news first: that somebody lives overrules a wrong accusation, and must not
+ *    wait behind a storm of accusations. Then suspicions, then deaths and leaves (rule R10). Were
+ *    kind to come before number, a steady flow of refutations in a large cluster on a bad network
+ *    would leave no room for any death.
+ * 3. Of each kind what waits longest. (Last in, first out lets old news starve under a steady
+ *    flow.)
  *
  * What does not fit is skipped and the next is tried. A newer record about a member replaces the
  * older one, so the queue never holds two words on one member.
@@ -52,16 +56,16 @@ interface News {
   sent: number
 }
 
-/** A kind of news by how often it was sent; those sent equally often in order of waiting. */
-type Kind = Map<NodeId, News>[]
-
 const KIND: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 2 }
+const KINDS = 3
 
 export class GossipQueue {
   // Bounded by: one for each member, NODES_MAX.
   readonly #news = new Map<NodeId, News>()
-  /** The same news in the order of taking. */
-  readonly #kinds: readonly Kind[] = [[], [], []]
+  /**
+   * The same news in the order of taking: by how often it was sent and its kind, then by waiting.
+   */
+  readonly #ranks: Map<NodeId, News>[] = []
 
   get size(): number {
     return this.#news.size
@@ -79,7 +83,7 @@ export class GossipQueue {
     const news = this.#news.get(id)
     if (news === undefined) return
     this.#news.delete(id)
-    this.#kinds[news.kind]![news.sent]!.delete(id)
+    this.#ranks[rankOf(news)]!.delete(id)
   }
 
   expire(now: Instant): void {
@@ -125,27 +129,31 @@ export class GossipQueue {
   }
 
   *#inOrder(): Generator<News> {
-    for (const kind of this.#kinds) for (const sent of kind) yield* sent.values()
+    for (const rank of this.#ranks) yield* rank.values()
   }
 
   #onSent(news: News, transmits: number): void {
     const { id } = news.record.info
-    this.#kinds[news.kind]![news.sent]!.delete(id)
+    this.#ranks[rankOf(news)]!.delete(id)
     news.sent++
     if (news.sent >= transmits) this.#news.delete(id)
     else this.#file(id, news)
   }
 
   #file(id: NodeId, news: News): void {
-    const kind = this.#kinds[news.kind]!
-    while (kind.length <= news.sent) kind.push(new Map())
-    kind[news.sent]!.set(id, news)
+    const rank = rankOf(news)
+    while (this.#ranks.length <= rank) this.#ranks.push(new Map())
+    this.#ranks[rank]!.set(id, news)
   }
 
   check(): void {
     assert(this.#news.size <= NODES_MAX, () => `${this.#news.size} pieces of news`)
     let filed = 0
-    for (const kind of this.#kinds) for (const sent of kind) filed += sent.size
+    for (const rank of this.#ranks) filed += rank.size
     assert(filed === this.#news.size, () => `${filed} of ${this.#news.size} pieces of news filed`)
   }
+}
+
+function rankOf({ sent, kind }: News): number {
+  return KINDS * sent + kind
 }

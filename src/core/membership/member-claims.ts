@@ -119,6 +119,11 @@ export class MemberClaims {
     return [...this.#layout].filter((id) => this.#held.get(id) === undefined)
   }
 
+  /** How often anything that is held or shown has become another. */
+  get changes(): number {
+    return this.#held.changes + this.#shown.changes
+  }
+
   held(id: NodeId): MemberRecord | undefined {
     return this.#held.get(id)
   }

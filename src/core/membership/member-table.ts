@@ -13,9 +13,15 @@ export class MemberTable {
   // Bounded by: #capacity. In order of first hearing.
   readonly #records = new Map<NodeId, MemberRecord>()
   #sorted: readonly MemberRecord[] | undefined
+  #changes = 0
 
   constructor(capacity: number = NODES_MAX) {
     this.#capacity = capacity
+  }
+
+  /** How often it has become another one. */
+  get changes(): number {
+    return this.#changes
   }
 
   get size(): number {
@@ -40,12 +46,15 @@ export class MemberTable {
     if (held === undefined && !this.hasRoom) return 'full'
     this.#records.set(record.info.id, record)
     this.#sorted = undefined
+    this.#changes++
     return 'newer'
   }
 
   /** Drops all memory of a member: from then on any record about it is news. */
   forget(id: NodeId): void {
-    if (this.#records.delete(id)) this.#sorted = undefined
+    if (!this.#records.delete(id)) return
+    this.#sorted = undefined
+    this.#changes++
   }
 
   /** In order of id; never changed afterwards, so it may be kept. */

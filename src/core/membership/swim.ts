@@ -78,6 +78,8 @@ export class Swim {
   readonly #gossiper: Gossiper
   readonly #reconnects: Reconnects
   #isStarted = false
+  /** `changes` of the claims when they were last checked. */
+  #checked = -1
   #pulseToken = 0
   #nextProbeAt = 0 as Instant
   #nextIntervalAt = 0 as Instant
@@ -399,9 +401,12 @@ export class Swim {
     this.#standings.forget(id)
   }
 
+  /** What has not changed needs no second look: the simulator asks after every step. */
   check(): void {
-    this.#claims.check()
     this.#packets.news.check()
+    if (this.#claims.changes === this.#checked) return
+    this.#checked = this.#claims.changes
+    this.#claims.check()
     this.#prober.check()
     this.#judgement.check()
   }
