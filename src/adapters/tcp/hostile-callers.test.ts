@@ -283,7 +283,7 @@ overEveryKind(() => {
     })
 
     test('but one that accepts us into another cluster or protocol is a fault', async () => {
-      const answers = [helloOf(2, 1, OTHER_CLUSTER), { ...helloOf(2), protocol: 2 }]
+      const answers = [helloOf(2, 1, OTHER_CLUSTER), { ...helloOf(2), protocol: 98 }]
       const causes: string[] = []
       for (const answer of answers) {
         const a = await station(1, quick)

@@ -287,3 +287,13 @@ test('a repair of the own copy is merged and answered to nobody', () => {
   bench.replica.step({ type: 'repair', key: KEY, record: record(OLD) }, WALL, bench.effects)
   assert.deepEqual(bench.effects, [], 'nothing to mend')
 })
+
+test('a repair that finds the own copy broken says so, for it may have held more', () => {
+  const bench = new Bench()
+  bench.held = 'unreadable'
+  bench.replica.step({ type: 'repair', key: KEY, record: record(OLD) }, WALL, bench.effects)
+  assert.deepEqual(
+    bench.effects.map(({ type }) => type),
+    ['unreadable', 'store'],
+  )
+})

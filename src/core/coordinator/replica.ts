@@ -125,8 +125,10 @@ export class Replica {
         return this.#onRead(event.from, event.message, event.facts, effects)
       case 'repair': {
         const merged = this.merge(event.key, event.record)
-        if (merged !== 'malformed' && merged.record !== undefined)
-          effects.push({ type: 'store', ...this.#put(event.key, merged.record) })
+        if (merged === 'malformed' || merged.record === undefined) return
+        // It was read long ago: what it replaces may have broken since, and have held more.
+        if (merged.unreadable) effects.push({ type: 'unreadable', key: event.key })
+        effects.push({ type: 'store', ...this.#put(event.key, merged.record) })
         return
       }
       case 'stored':

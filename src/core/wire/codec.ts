@@ -72,7 +72,7 @@ import {
 } from './transfer-codec.ts'
 
 /** Nodes that say another number do not talk to each other. */
-export const PROTOCOL_VERSION: number = 1
+export const PROTOCOL_VERSION: number = 2
 /** What a hello says for "I belong to no cluster yet". */
 export const NO_CLUSTER: ClusterId = '0'.repeat(32) as ClusterId
 /**

@@ -26,7 +26,7 @@ const LEFT = `a0a1a2a3a4a5a6a7 03 80e2cfaa06 03 ${INFO} ${'1f'.repeat(16)}`
 const LAYOUT = '01 01 00000000 01 01 01 a0a1a2a3a4a5a6a7 017a 64 00 00 42c03e6a'
 const CONTEXT = '01 0000000000000007 ac02 000000000102 0003'
 const VALUE = '00 0a746578742f706c61696e 01 016b 0176 026869'
-const HEADER = 'dd 0001 000102030405060708090a0b0c0d0e0f'
+const HEADER = 'dd 0002 000102030405060708090a0b0c0d0e0f'
 const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007 03'
 
 const GOLDEN: Readonly<Record<string, string>> = {
@@ -59,7 +59,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
 }
 
 const GOLDEN_LINK: Readonly<Record<string, string>> = {
-  hello: '01 0001 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
+  hello: '01 0002 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
   refusal: '02 01 026e6f',
 }
 
@@ -86,7 +86,7 @@ function encoded(encode: (writer: ByteWriter) => void): string {
 }
 
 test('the protocol is version 1', () => {
-  assert.equal(PROTOCOL_VERSION, 1)
+  assert.equal(PROTOCOL_VERSION, 2)
   assert.equal(NO_CLUSTER, '00000000000000000000000000000000')
 })
 

@@ -230,7 +230,7 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
 export const LINK_SAMPLES: Readonly<Record<string, LinkMessage>> = {
   hello: {
     type: 'hello',
-    protocol: 1,
+    protocol: 2,
     cluster: CLUSTER,
     node: NODE_A,
     generation: 1_700_000_000,
