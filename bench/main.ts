@@ -10,6 +10,9 @@
  *   npm run bench -- --out base.json --seconds 20   longer, elsewhere
  *   npm run bench -- --engine memory                without a disk: what durability costs
  *   npm run bench -- --compare a.json b.json        two results side by side
+ *   npm run bench -- tree                           what the hash trees cost a put
+ *   npm run bench -- storm                          clients during a storm of background work
+ *   npm run bench -- space                          what deleting everything leaves on the disk
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -19,10 +22,13 @@ import { runLoad, sendAll } from './load.ts'
 import { cpuSeconds, startNodes } from './nodes.ts'
 import { printComparison, printResults } from './report.ts'
 import type { BenchResult, Measurement } from './report.ts'
+import { measureSpace } from './space.ts'
+import { measureStorm } from './storm.ts'
+import { measureTree } from './tree.ts'
+import { putRequest, getRequest } from './workload.ts'
 import { zipfian } from './zipf.ts'
 
 const KEYS = 100_000
-const VALUE_BYTES = 100
 const CONNECTIONS = 64
 const WARM_UP_MS = 2_000
 
@@ -31,7 +37,16 @@ interface Settings {
   readonly engine: string
 }
 
+/** Each has its own options. */
+const OTHERS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  tree: measureTree,
+  storm: measureStorm,
+  space: measureSpace,
+}
+
 async function main(): Promise<void> {
+  const other = OTHERS[process.argv[2] ?? '']
+  if (other !== undefined) return other(process.argv.slice(3))
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -107,19 +122,6 @@ async function measure(count: number, { seconds, engine }: Settings): Promise<Me
 
 function* fills(): Generator<Buffer> {
   for (let key = 0; key < KEYS; key++) yield putRequest(key)
-}
-
-const VALUE = 'v'.repeat(VALUE_BYTES)
-
-function putRequest(key: number): Buffer {
-  return Buffer.from(
-    `PUT /kv/key-${key} HTTP/1.1\r\nHost: dnd\r\nContent-Type: text/plain\r\nContent-Length: ${VALUE_BYTES}\r\n\r\n${VALUE}`,
-    'latin1',
-  )
-}
-
-function getRequest(key: number): Buffer {
-  return Buffer.from(`GET /kv/key-${key} HTTP/1.1\r\nHost: dnd\r\n\r\n`, 'latin1')
 }
 
 await main()

@@ -17,40 +17,59 @@ const TICKS_PER_SECOND = 100
 export interface Nodes {
   readonly targets: readonly Target[]
   readonly pids: readonly number[]
+  /** Data directories. */
+  readonly folders: readonly string[]
+  /** Ends one node, as an operator would. */
+  end(place: number): Promise<void>
+  /** Starts one that was ended, with its data and ports. */
+  again(place: number): Promise<void>
   stop(): Promise<void>
 }
 
 interface Started {
-  readonly child: ChildProcess
+  readonly args: readonly string[]
+  child: ChildProcess
   readonly http: Target
   readonly cluster: string
 }
 
+export interface NodesOptions {
+  /** Loaded by each process before the node. */
+  readonly preload?: URL
+  /** Of the command line, besides. */
+  readonly flags?: readonly string[]
+}
+
 /** Starts `count` nodes as one cluster; resolves when every partition has its replicas. */
-export async function startNodes(count: number, engine: string): Promise<Nodes> {
+export async function startNodes(
+  count: number,
+  engine: string,
+  options: NodesOptions = {},
+): Promise<Nodes> {
   const folder = mkdtempSync(join(tmpdir(), 'dnd-bench-'))
+  const folderOf = (place: number): string => join(folder, `node${place + 1}`)
   const started: Started[] = []
   for (let i = 0; i < count; i++) {
     const role = i === 0 ? ['start'] : ['join', started[0]!.cluster]
-    const flags = ['--port', '0', '--server-port', '0', '--data', join(folder, `node${i + 1}`)]
-    started.push(
-      await startNode([
-        ...role,
-        ...flags,
-        '--name',
-        `node${i + 1}`,
-        '--engine',
-        engine,
-        '--log-level',
-        'error',
-      ]),
-    )
+    const name = ['--name', `node${i + 1}`, '--data', folderOf(i)]
+    const args = [...role, ...name, '--engine', engine, '--log-level', 'error']
+    started.push(await startNode(args, [0, 0], options))
   }
   const targets = started.map(({ http }) => http)
   await whenComplete(targets)
   return {
     targets,
-    pids: started.map(({ child }) => child.pid!),
+    get pids() {
+      return started.map(({ child }) => child.pid!)
+    },
+    folders: started.map((_, place) => folderOf(place)),
+    end: (place) => endOf(started[place]!.child),
+    again: async (place) => {
+      const before = started[place]!
+      const ports = [Number(before.cluster.split(':')[1]), before.http.port] as const
+      started[place] = await startNode(before.args, ports, options)
+      await whenComplete(targets)
+    },
     stop: async () => {
       await Promise.all(started.map(({ child }) => endOf(child)))
       rmSync(folder, { recursive: true, force: true })
@@ -69,13 +88,22 @@ export function cpuSeconds(pids: readonly number[]): number {
   return ticks / TICKS_PER_SECOND
 }
 
-function startNode(args: readonly string[]): Promise<Started> {
-  const child = fork(CLI, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+function startNode(
+  args: readonly string[],
+  [port, httpPort]: readonly [number, number],
+  { preload, flags = [] }: NodesOptions,
+): Promise<Started> {
+  const ports = ['--port', `${port}`, '--server-port', `${httpPort}`]
+  const child = fork(CLI, [...args, ...ports, ...flags], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: preload === undefined ? [] : ['--import', preload.href],
+  })
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`dnd ${args[0]} ended with ${code}`)))
     child.once('message', (message: { readonly http: string; readonly clusterAddress: string }) => {
       const [host, port] = message.http.split(':')
-      resolve({ child, http: { host: host!, port: Number(port) }, cluster: message.clusterAddress })
+      const http = { host: host!, port: Number(port) }
+      resolve({ args, child, http, cluster: message.clusterAddress })
     })
   })
 }

@@ -28,6 +28,8 @@ const WORKLOAD: Workload = {
   impatience: 0,
   timeoutMs: [100, 100],
   valueBytes: [4, 40],
+  ttlShare: 0,
+  ttlMs: [0, 0],
   largeChance: 0,
   largeBytes: [0, 0],
 }

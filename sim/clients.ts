@@ -10,7 +10,9 @@ import type { ConflictMode } from '../src/core/node/messages.ts'
 import { listingKey } from '../src/core/node/storage-keys.ts'
 import { shownBy } from './checkers/causality.ts'
 import { pageProblem } from './checkers/listings.ts'
+import { EPOCH_MS } from './clock.ts'
 import type { EventQueue } from './clock.ts'
+import { mayExpireAtMs } from './expiry.ts'
 import type { GetRecord, History, Operation, SeenContext, WriteRecord } from './history.ts'
 import { valueName } from './history.ts'
 import type { Range } from './seed.ts'
@@ -26,6 +28,10 @@ export interface WorkloadBucket {
   readonly n?: number
   readonly r: number
   readonly w: number
+  /** Whether what stands in for a replica counts for w; without it, not. */
+  readonly sloppy?: boolean
+  /** How long values live whose put says nothing; without it, for ever. */
+  readonly ttlMs?: number
 }
 
 export interface Workload {
@@ -53,6 +59,10 @@ export interface Workload {
   readonly impatience: number
   readonly timeoutMs: Range
   readonly valueBytes: Range
+  /** Chance that a put says until when its value lives. */
+  readonly ttlShare: number
+  /** How long such values live, milliseconds. */
+  readonly ttlMs: Range
   /** Chance that a value is a large one. */
   readonly largeChance: number
   readonly largeBytes: Range
@@ -64,6 +74,8 @@ export interface ClientWorld {
   readonly nodes: readonly SimNode[]
   readonly history: History
   readonly replicas: number
+  /** How far wall clocks may be off, milliseconds; Infinity: by anything. */
+  readonly clockErrorMs: number
   violate(broken: Violation): void
   nextProcess(): number
 }
@@ -160,10 +172,13 @@ export class Client {
     const blind = supersedes === undefined && kind === 'delete' && bucket.mode === 'siblings'
     if (blind && !hasBlindDeletes(key)) return this.#get(node, bucket, key)
     const w = this.#ownQuorum(bucket, bucket.w)
+    const life = kind === 'put' ? this.#drawLife() : undefined
     const operation = this.#world.history.invoke<WriteRecord>({
       ...this.#common(node, bucket, key),
       kind,
       w: w ?? bucket.w,
+      ...(bucket.sloppy === true ? { sloppy: true } : {}),
+      ...(kind === 'put' ? this.#deadline(life?.ttlMs ?? bucket.ttlMs) : {}),
       supersedes,
       context: undefined,
       acks: 0,
@@ -172,12 +187,30 @@ export class Client {
     const names = { bucket: bucket.name, key: utf8Encode(key), sort: undefined, timeoutMs, w }
     const context = supersedes?.context
     const bytes = this.#value(operation.id)
-    const value = { bytes, contentType: 'text/plain', metadata: [], expiresAtMs: 0 }
+    const expiresAtMs = life?.expiresAtMs ?? 0
+    const value = { bytes, contentType: 'text/plain', metadata: [], expiresAtMs }
+    const ttl = life !== undefined && expiresAtMs === 0 ? { ttlMs: life.ttlMs } : {}
     const request: ClientRequest =
       kind === 'put'
-        ? { type: 'put', ...names, context, value }
+        ? { type: 'put', ...names, context, value, ...ttl }
         : { type: 'delete', ...names, context }
     this.#ask(node, operation, request, timeoutMs)
+  }
+
+  /** How long the value of a put lives, and until when if the client says so itself. */
+  #drawLife(): { readonly ttlMs: number; readonly expiresAtMs: number } | undefined {
+    const { ttlShare, ttlMs: range } = this.#workload
+    if (!this.#rng.chance(ttlShare)) return undefined
+    const ttlMs = wholeWithin(range, this.#rng)
+    const saysWhen = this.#rng.chance(0.5)
+    const deadlineMs = Math.floor(EPOCH_MS + this.#world.queue.nowMs + ttlMs)
+    return { ttlMs, expiresAtMs: saysWhen ? deadlineMs : 0 }
+  }
+
+  #deadline(ttlMs: number | undefined): { readonly mayExpireAtMs?: number } {
+    if (ttlMs === undefined) return {}
+    const { queue, clockErrorMs } = this.#world
+    return { mayExpireAtMs: mayExpireAtMs(queue.nowMs, ttlMs, clockErrorMs) }
   }
 
   #get(node: SimNode, bucket: WorkloadBucket, key: string): void {
@@ -261,6 +294,7 @@ export class Client {
 
   #answered(operation: Operation, reply: ClientReply | 'lost'): void {
     if (this.#waiting !== operation) return
+    operation.returnedAtMs = this.#world.queue.nowMs
     if (reply === 'lost') this.#inDoubt(operation, 'the node died')
     else if (!reply.result.ok) this.#failed(operation, reply.result)
     else if (reply.type === 'write') this.#written(operation, reply)

@@ -45,6 +45,7 @@ test('a replicate names its key and shows its record to a reader', () => {
       partition: 3 as PartitionId,
       key: KEY,
       record: RECORD,
+      base: new Uint8Array(0),
     },
     Uint8Array.of(1, 2),
   )
@@ -59,6 +60,7 @@ test('the same message in other bytes reads differently', () => {
     request: 8,
     outcome: 'absent',
     record: new Uint8Array(),
+    base: new Uint8Array(),
   } as const
   const texts = [1, 2].map((byte) => describeMessage(message, Uint8Array.of(byte)).text)
   assert.notEqual(texts[0], texts[1])

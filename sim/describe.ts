@@ -78,9 +78,14 @@ function messageAbout(message: PeerMessage): About {
         text: ` #${message.request} ${message.keys.join(' ')}, seals with ${message.primary}`,
       }
     case 'join-request':
+    case 'replace-request':
     case 'link-probe':
     case 'link-probe-reply':
       return { text: '' }
+    default: {
+      const partition = 'partition' in message ? ` p${message.partition}` : ''
+      return { text: 'request' in message ? ` #${message.request}${partition}` : partition }
+    }
   }
 }
 
@@ -114,11 +119,13 @@ export function describeRequest(request: ClientRequest): About {
   if (request.type === 'configure-bucket')
     return { text: `configure ${request.bucket} ${request.properties?.conflicts ?? 'defaults'}` }
   if (request.type === 'list') return { text: `list ${request.bucket}` }
+  if (!('key' in request)) return { text: request.type }
   const key = `${request.bucket}/${utf8Decode(request.key) ?? '?'}`
   if (request.type === 'get') return { text: `get ${key} r=${request.r ?? '-'}`, key }
-  const { context } = request
+  const context = 'context' in request ? request.context : undefined
+  const w = 'w' in request ? request.w : undefined
   const value = request.type === 'put' ? ` ${valueText(request.value.bytes)}` : ''
-  const text = `${request.type} ${key}${value} w=${request.w ?? '-'}`
+  const text = `${request.type} ${key}${value} w=${w ?? '-'}`
   return {
     text: context === undefined ? text : `${text} with context`,
     key,
@@ -147,10 +154,7 @@ export function describeReply(reply: ClientReply): About {
         text: 'live' in result ? `ok, ${result.live.length} live` : 'ok',
         detail: () => ('container' in result ? containerText(result.container) : ''),
       }
-    case 'list':
-    case 'configure-bucket':
-    case 'leave':
-    case 'cluster-keys':
+    default:
       return { text: `ok ${reply.type}` }
   }
 }

@@ -8,7 +8,8 @@
  *   what arrives while a group is being synced waits for the next one.
  * - At a crash the durable part survives, and of the rest a prefix of whole batches, maybe none:
  *   `stored` is a promise, its absence is not.
- * - A group whose sync fails is gone: reads do not see it any more.
+ * - A group whose sync fails is gone: reads do not see it any more. So is all that is handed over
+ *   after it until the process has been told.
  *
  * What faults do to it: syncs become slow; the disk is full, so that every group that puts anything
  * fails; a stored value comes back with flipped bits; the whole content is lost, or is that of an
@@ -82,6 +83,8 @@ export class Disk implements StoreReader {
   // Bounded by: PENDING_MAX, one answer a batch.
   #answers: ((listener: DiskListener) => void)[] = []
   #syncing = 0
+  /** Why a batch failed, until the process has been told: what it hands over fails as well. */
+  #doom: string | undefined
   // Scans that wait for batches handed over before them. Bounded by: what the node asks at once.
   #scans: Scan[] = []
   /** Batches handed over, and those of them that are durable or have failed. */
@@ -112,6 +115,8 @@ export class Disk implements StoreReader {
 
   commit(batch: number, operations: readonly StoreOperation[]): void {
     assert(this.#pending.length < PENDING_MAX, `more than ${PENDING_MAX} batches pending`)
+    const doom = this.#doom
+    if (doom !== undefined) return this.#tell((listener) => listener.storeFailed(batch, doom))
     this.#live.apply(operations)
     this.#pending.push({ batch, operations })
     this.#handed++
@@ -209,6 +214,7 @@ export class Disk implements StoreReader {
     this.#settled = this.#handed
     this.#answers = []
     this.#syncing = 0
+    this.#doom = undefined
     this.#live = this.#durable.copy()
   }
 
@@ -248,10 +254,17 @@ export class Disk implements StoreReader {
     for (const { batch } of group) this.#tell((listener) => listener.stored(batch))
   }
 
+  /** What was handed over after the group was built on it, and goes with it. */
   #fail(group: readonly Batch[], reason: string): void {
+    const later = this.#pending.splice(0)
+    this.#settled += later.length
     this.#live = this.#durable.copy()
-    for (const { operations } of this.#pending) this.#live.apply(operations)
-    for (const { batch } of group) this.#tell((listener) => listener.storeFailed(batch, reason))
+    this.#doom = reason
+    for (const { batch } of [...group, ...later])
+      this.#tell((listener) => {
+        this.#doom = undefined
+        listener.storeFailed(batch, reason)
+      })
   }
 
   /** Answers of one group arrive one by one, in order, with time for other events between them. */

@@ -12,6 +12,26 @@ import type { NodeFactory } from './sim-node.ts'
 import { Trace } from './trace.ts'
 import type { WorldOptions } from './world.ts'
 
+/** What goes on in the background of a node that has nothing to do. */
+export const IDLE: Pick<NodeView, 'reaping' | 'antiEntropy' | 'background' | 'hints' | 'writes'> = {
+  reaping: { reaped: 0, waiting: 0 },
+  antiEntropy: {
+    trees: { missing: 0, checked: 0, broken: 0, mended: 0, scrubbed: 0 },
+    active: 0,
+    pairs: 0,
+    compared: 0,
+    doubtful: 0,
+    repairs: [],
+    counts: { completed: 0, failed: 0, found: 0, received: 0, sent: 0 },
+  },
+  background: { unitsPerSecond: 0, work: [], waits: [] },
+  hints: {
+    ...{ targets: [], bytes: 0, bytesMax: 0, isCounted: true, received: 0 },
+    counts: { kept: 0, delivered: 0, refused: 0, dropped: 0 },
+  },
+  writes: { begun: 0, over: 0 },
+}
+
 /** Does what the test says at each event, and keeps all that it was told. */
 export class FakeNode implements NodeMachine {
   readonly options: NodeOptions
@@ -52,7 +72,10 @@ export class FakeNode implements NodeMachine {
       inFlight: 0,
       partitions: { total: 0, withQuorum: 0, allUp: 0 },
       transfers: { pending: 0, records: 0 },
+      ...IDLE,
       leaving: undefined,
+      replacing: undefined,
+      conflicts: new Map(),
     }
   }
 

@@ -41,6 +41,8 @@ interface OperationBase {
    */
   returned: number
   outcome: 'pending' | 'ok' | 'fail' | 'unknown'
+  /** When it returned, by the world's time; without it, nobody knows. */
+  returnedAtMs?: number
   /** Code of the failure, or how the answer was lost. */
   reason: string
 }
@@ -49,6 +51,13 @@ export interface WriteRecord extends OperationBase {
   readonly kind: 'put' | 'delete'
   /** Acknowledgements asked for. */
   readonly w: number
+  /** Whether what stands in for a replica counts. */
+  readonly sloppy?: boolean
+  /**
+   * From this moment of the world's time on, milliseconds, reads may leave out its value; without
+   * it, it has no deadline.
+   */
+  readonly mayExpireAtMs?: number
   /** What the write supersedes. */
   readonly supersedes: SeenContext | undefined
   /**

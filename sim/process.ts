@@ -38,7 +38,8 @@ import type { Violation } from './violation.ts'
 import { violation } from './violation.ts'
 
 /** What the driver needs of a node: the real one, or a small one in the simulator's own tests. */
-export type NodeMachine = Pick<Node, 'step' | 'nextDeadline' | 'view' | 'check'>
+export type NodeMachine = Pick<Node, 'step' | 'nextDeadline' | 'view' | 'check'> &
+  Partial<Pick<Node, 'resumable'>>
 
 /** What a process sees of the world around it. */
 export interface Surroundings {

@@ -72,6 +72,8 @@ export class SimNode {
   #keyring: KeyringState | undefined
   #resumedAtMs = -Infinity
   #hasLeft = false
+  /** Whether the last process ended when all was durable, as one does that is asked to. */
+  #endedInOrder = false
 
   constructor(world: Surroundings, options: SimNodeOptions) {
     const { seed, index } = options
@@ -165,6 +167,7 @@ export class SimNode {
     const generation = this.#generation
     this.#world.tell(index, 'start', generation, () => ({ text: `generation ${generation}` }))
     const machine = options.create({
+      resumed: this.#endedInOrder,
       self: this.#info(),
       cluster: options.cluster,
       generation: this.#generation,
@@ -188,6 +191,7 @@ export class SimNode {
     this.#world.tell(this.index, 'crash', pending, () => ({
       text: `${pending} batches not durable`,
     }))
+    this.#endedInOrder = pending === 0 && process.machine.resumable === true
     this.#process = undefined
     process.kill()
     if (this.#options.mutant === 'forgotten-disk') this.#forget()
@@ -224,6 +228,7 @@ export class SimNode {
     this.#formerIds.push(this.#id)
     this.#id = idOf(this.#options.seed, this.index, this.#formerIds.length)
     this.#generation = 0
+    this.#endedInOrder = false
     this.disk.restore(new Table())
     this.#world.renamed(this)
     this.#world.tell(this.index, 'wiped', this.#formerIds.length, () => ({ text: 'a new node' }))
@@ -239,6 +244,7 @@ export class SimNode {
     assert(backup.id === this.#id, 'a backup of another node')
     this.crash()
     this.#generation = backup.generation
+    this.#endedInOrder = false
     this.disk.restore(backup.table)
     this.#world.tell(this.index, 'rolled back', backup.generation, () => ({
       text: `to generation ${backup.generation}`,
@@ -282,7 +288,10 @@ export class SimNode {
         },
       },
       skipsReadRepair: this.#options.mutant === 'no-read-repair',
-      crashed: () => this.crash(),
+      crashed: () => {
+        this.crash()
+        this.#endedInOrder = false
+      },
       left: () => this.#leftSoon(),
     }
   }
@@ -304,6 +313,7 @@ export class SimNode {
    * of Riak's kv679.
    */
   #forget(): void {
+    this.#endedInOrder = true
     const kept = new Table()
     const state = this.disk.entries().filter(({ key }) => key[0] !== RECORD)
     kept.apply(state.map(({ key, value }) => ({ type: 'put', key, value })))

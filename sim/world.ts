@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly disk: Omit<DiskOptions, 'answersBeforeSync'>
   readonly clockOffsetMs: Range
   readonly clockDrift: Range
+  /** How far wall clocks may be off, milliseconds; without it, by anything. */
+  readonly clockErrorMs?: number
   readonly mutant: Mutant | undefined
   readonly create: NodeFactory
   readonly trace: Trace
@@ -52,6 +54,7 @@ export class World implements Surroundings, ClientWorld {
   readonly trace: Trace
   readonly replicas: number
   readonly seed: number
+  readonly clockErrorMs: number
   /** What faults may do to disks. */
   readonly atlas: Atlas
   /** Notes of all nodes by type. Bounded by: the types of notes. */
@@ -67,6 +70,7 @@ export class World implements Surroundings, ClientWorld {
   constructor(options: WorldOptions) {
     const { seed, nodes, config } = options
     this.seed = seed
+    this.clockErrorMs = options.clockErrorMs ?? Infinity
     this.trace = options.trace
     this.replicas = Math.min(options.replicas, nodes)
     this.queue = new EventQueue(stream(seed, 'ties'))

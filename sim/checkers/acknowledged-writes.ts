@@ -10,7 +10,7 @@ import { checkerOfKeys, finalReflections } from './evidence.ts'
 export const acknowledgedWrites: Checker = checkerOfKeys('acknowledged-writes', (key) => {
   for (const { what, result, writes } of finalReflections(key)) {
     for (const write of writes) {
-      const wrong = notReflected(write, result.container)
+      const wrong = notReflected(write, result.container, key.writes)
       if (wrong !== undefined) return `${what}: ${wrong}`
     }
   }

@@ -55,7 +55,7 @@ export class Acknowledged {
     const shown = shownBy(container)
     const successions = Successions.among(this.#key.writes)
     for (const write of sum.unreplaced.values())
-      if (!successions.accountsFor(write, shown, get.returned)) return false
+      if (!successions.accountsFor(write, shown, get.returned, get.returnedAtMs)) return false
     return true
   }
 

@@ -4,6 +4,7 @@ import { boundedQueues } from './bounded-queues.ts'
 import { convergence } from './convergence.ts'
 import { dots } from './dots.ts'
 import type { Checker } from './evidence.ts'
+import { expiry } from './expiry.ts'
 import { honestAnswers } from './honest-answers.ts'
 import { listings } from './listings.ts'
 import { monotonicReads } from './monotonic-reads.ts'
@@ -11,6 +12,8 @@ import { monotonicWrites } from './monotonic-writes.ts'
 import { noFalseSibling } from './no-false-sibling.ts'
 import { noLostVersion } from './no-lost-version.ts'
 import { noResurrection } from './no-resurrection.ts'
+import { noReturn } from './no-return.ts'
+import { nothingDeadLeft } from './nothing-dead-left.ts'
 import { quorumReads } from './quorum-reads.ts'
 import { readYourWrites } from './read-your-writes.ts'
 import { stamps } from './stamps.ts'
@@ -32,11 +35,13 @@ const CLAIMS_UNDER_FAULTS: readonly Checker[] = [
 /** The most telling first: the first that fails names the run's fault. */
 export const ALL_CHECKERS: readonly Checker[] = [
   honestAnswers,
+  expiry,
   dots,
   stamps,
   quorumReads,
   noLostVersion,
   noResurrection,
+  noReturn,
   noFalseSibling,
   acknowledgedWrites,
   readYourWrites,
@@ -44,6 +49,7 @@ export const ALL_CHECKERS: readonly Checker[] = [
   monotonicWrites,
   writesFollowReads,
   convergence,
+  nothingDeadLeft,
   listings,
   boundedQueues,
 ]

@@ -91,9 +91,14 @@ export function shownBy(container: Container): ReadonlySet<number> {
 
 /**
  * What is wrong with reading `container` after `write` was acknowledged, other than a lost sibling;
- * undefined: nothing.
+ * undefined: nothing. `writes`: all of the key; `atMs`: when it was read.
  */
-export function notReflected(write: WriteRecord, container: Container): string | undefined {
+export function notReflected(
+  write: WriteRecord,
+  container: Container,
+  writes: readonly WriteRecord[],
+  atMs: number = Infinity,
+): string | undefined {
   const { context } = write
   if (context === undefined) return undefined
   const name = `${write.kind} ${valueName(write.id)}`
@@ -101,10 +106,37 @@ export function notReflected(write: WriteRecord, container: Container): string |
     return `its vector does not cover that of the acknowledged ${name}`
   if (write.mode !== 'lww') return undefined
   const winner = winnerOf(container)
-  if (winner === undefined) return `it shows nothing, not even a delete, after ${name}`
-  if (compareStamps(winner.stamp, context.stamp) < 0)
+  const isReaped = writes.some((other) => mayHaveEnded(other, write, atMs))
+  if (winner === undefined)
+    return isReaped ? undefined : `it shows nothing, and nothing ended it, after ${name}`
+  if (compareStamps(winner.stamp, context.stamp) >= 0) return undefined
+  if (!isReaped || isOlder(winner, write, writes))
     return `its winner has a lesser stamp than the acknowledged ${name}`
   return undefined
+}
+
+/**
+ * Whether `other` is a delete, or a value that has expired, since reaped, that may have ended
+ * `write`; what has expired may be `write` itself.
+ */
+function mayHaveEnded(other: WriteRecord, write: WriteRecord, atMs: number): boolean {
+  if (other.outcome === 'fail' || other.returned < write.invoked) return false
+  return other.kind === 'delete' || mayHaveExpired(other, atMs)
+}
+
+/** Whether a read at `atMs` of the world's time may leave out what `write` wrote. */
+export function mayHaveExpired({ mayExpireAtMs = Infinity }: WriteRecord, atMs: number): boolean {
+  return mayExpireAtMs <= atMs && mayExpireAtMs < Infinity
+}
+
+/**
+ * Whether what is shown was acknowledged before `write` was. A stamp does not say so where a delete
+ * was reaped: no later write knows of its stamp, and a slow clock draws a lesser one.
+ */
+function isOlder(winner: Version, write: WriteRecord, writes: readonly WriteRecord[]): boolean {
+  const id = writerOfVersion(winner)
+  const writer = writes.find((other) => other.id === id)
+  return writer === undefined ? winner.value !== undefined : writer.returned < write.returned
 }
 
 /** Who may have replaced whom, for one key. */
@@ -138,15 +170,23 @@ export class Successions {
     return this.#byPredecessor.get(id) ?? []
   }
 
-  /** Whether `write` is shown, or was rightly replaced by writes invoked before `until`. */
-  accountsFor(write: WriteRecord, shown: ReadonlySet<number>, until: number): boolean {
+  /**
+   * Whether `write` is shown, or was rightly replaced by writes invoked before `until`, or has
+   * expired, or its successor has, by `atMs` of the world's time.
+   */
+  accountsFor(
+    write: WriteRecord,
+    shown: ReadonlySet<number>,
+    until: number,
+    atMs: number = Infinity,
+  ): boolean {
     // Depth first without recursion: chains of writes with contexts grow as long as the run.
     const pending = [write]
     const visited = new Set<number>()
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       if (visited.has(next.id)) continue
       visited.add(next.id)
-      if (next.kind === 'delete' || shown.has(next.id)) return true
+      if (next.kind === 'delete' || shown.has(next.id) || mayHaveExpired(next, atMs)) return true
       const { invoked } = next
       if (this.#blindDeletes.some((by) => by.returned > invoked && by.invoked < until)) return true
       for (const successor of this.of(next.id))

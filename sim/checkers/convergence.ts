@@ -1,19 +1,19 @@
 /**
- * Replicas converge: once everything has come to rest and every key has been read with r = n, all
- * replicas of a key hold the same on their disks, byte for byte, and it makes no difference through
- * which node one reads.
- *
- * Bytes may be demanded because the form of a record is canonical (`src/core/versions/record.ts`):
- * equal containers have equal bytes. It will cease to hold when there is a second record format and
- * a cluster that is being upgraded writes both.
+ * Replicas converge: once every node has repaired what it holds, without a single read, and again
+ * when every key has been read with r = n, all replicas of a key hold the same on their disks, and
+ * it makes no difference through which node one reads. The same is what is alive. Not the same
+ * vectors: a base rises with the writes of other keys, and what it covers is stripped from a record
+ * when that is written next. Nor the same tombstones: each replica reaps in its own time.
  */
 import { crc32 } from '../../src/core/std/crc32.ts'
-import { equalBytes, toHex } from '../../src/core/std/bytes.ts'
-import type { Container } from '../../src/core/versions/version.ts'
+import { toHex } from '../../src/core/std/bytes.ts'
+import type { ConflictMode } from '../../src/core/node/messages.ts'
+import type { Container, Version } from '../../src/core/versions/version.ts'
 import { containerText } from '../describe.ts'
 import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
-import type { Checker, Evidence } from './evidence.ts'
+import type { Checker, Copies, Evidence, FinalRead } from './evidence.ts'
+import { winnerOf } from './causality.ts'
 import { byKey } from './evidence.ts'
 
 const NAME = 'convergence'
@@ -21,7 +21,12 @@ const NAME = 'convergence'
 export const convergence: Checker = {
   name: NAME,
   check(evidence) {
-    return differingReads(evidence) ?? differingCopies(evidence)
+    const { repaired, copies } = evidence
+    return (
+      differingCopies(evidence, repaired?.copies ?? [], 'after repair') ??
+      differingReads(evidence) ??
+      differingCopies(evidence, copies, 'in the end')
+    )
   },
 }
 
@@ -29,8 +34,10 @@ function differingReads(evidence: Evidence): Violation | undefined {
   for (const { name, finals } of byKey(evidence)) {
     const [first, ...others] = finals
     if (first === undefined) continue
-    const expected = fingerprint(first.result.container)
-    const other = others.find(({ result }) => fingerprint(result.container) !== expected)
+    const of = ({ result }: FinalRead): string =>
+      fingerprint(result.container, first.mode, evidence.nowMs)
+    const expected = of(first)
+    const other = others.find((final) => of(final) !== expected)
     if (other === undefined) continue
     const texts = [first, other].map(
       ({ node, result }) => `n${node + 1} ${containerText(result.container)}`,
@@ -40,38 +47,46 @@ function differingReads(evidence: Evidence): Violation | undefined {
   return undefined
 }
 
-function differingCopies(evidence: Evidence): Violation | undefined {
-  for (const { name, copies } of evidence.copies) {
-    const distinct = new Set(copies.map(({ container }) => fingerprint(container)))
+function differingCopies(
+  evidence: Evidence,
+  all: readonly Copies[],
+  when: string,
+): Violation | undefined {
+  const modes = new Map(byKey(evidence).map(({ name, mode }) => [name, mode]))
+  for (const { name, copies } of all) {
+    const mode = modes.get(name) ?? 'lww'
+    const { nowMs } = evidence
+    const distinct = new Set(copies.map(({ container }) => fingerprint(container, mode, nowMs)))
     const texts = copies.map(({ node, container }) => `n${node + 1} ${textOf(container)}`)
     if (distinct.size > 1)
-      return violation(NAME, `${name}: replicas differ: ${texts.join(', ')}`, [name])
-    const odd = copies.find(({ record }) => !sameRecord(record, copies[0]?.record))
-    if (odd === undefined) continue
-    const message = `${name}: n${odd.node + 1} holds the same in other bytes: ${texts.join(', ')}`
-    return violation(NAME, message, [name])
+      return violation(NAME, `${name}: replicas differ ${when}: ${texts.join(', ')}`, [name])
   }
   return undefined
 }
 
-type StoredRecord = Evidence['copies'][number]['copies'][number]['record']
-
-function sameRecord(a: StoredRecord, b: StoredRecord): boolean {
-  return a instanceof Uint8Array && b instanceof Uint8Array ? equalBytes(a, b) : a === b
-}
-
-function textOf(container: Container | 'absent' | 'corrupt'): string {
+function textOf(container: Container | 'corrupt'): string {
   return typeof container === 'string' ? container : containerText(container)
 }
 
-/** Equal for equal containers: dots, stamps, values by length and checksum, vector. */
-function fingerprint(container: Container | 'absent' | 'corrupt'): string {
+/**
+ * Equal for copies that hold the same living versions: dots, stamps, values by their first bytes
+ * and checksum. `nowMs`: what has expired by then is dead.
+ */
+function fingerprint(
+  container: Container | 'corrupt',
+  mode: ConflictMode,
+  nowMs: number = 0,
+): string {
   if (typeof container === 'string') return container
-  const versions = container.versions.map(({ dot, stamp, value }) => {
-    const bytes = value === undefined ? 'deleted' : toHex(value.bytes.subarray(0, 32))
-    const sum = value === undefined ? 0 : crc32(value.bytes)
-    return `${dot.vnode}.${dot.counter}@${stamp.ms}.${stamp.counter}=${bytes}:${sum}`
+  const isLiving = ({ value }: Version): boolean =>
+    value !== undefined && (value.expiresAtMs === 0 || value.expiresAtMs > nowMs)
+  const winner = winnerOf(container)
+  // What is dead keeps down what it won against; both are reaped together.
+  if (mode === 'lww' && (winner === undefined || !isLiving(winner))) return ''
+  const versions = container.versions.filter(isLiving).flatMap(({ dot, stamp, value }) => {
+    if (value === undefined) return []
+    const bytes = `${toHex(value.bytes.subarray(0, 32))}:${crc32(value.bytes)}`
+    return [`${dot.vnode}.${dot.counter}@${stamp.ms}.${stamp.counter}=${bytes}`]
   })
-  const vector = container.vector.map(({ vnode, counter }) => `${vnode}.${counter}`)
-  return `${versions.sort().join(' ')}|${vector.sort().join(' ')}`
+  return versions.sort().join(' ')
 }

@@ -30,10 +30,17 @@ export interface Copies {
   readonly name: string
   readonly copies: readonly {
     readonly node: number
-    readonly container: Container | 'absent' | 'corrupt'
+    /** Filled. */
+    readonly container: Container | 'corrupt'
     /** The record as it is on the disk. */
     readonly record?: Uint8Array | 'unreadable' | undefined
   }[]
+}
+
+export interface Repaired {
+  readonly copies: readonly Copies[]
+  /** What is dead and was not reaped, in words. */
+  readonly leftovers: readonly string[]
 }
 
 /** Queues: the most that one ever held, and the most that it may. */
@@ -50,9 +57,15 @@ export interface Evidence {
   readonly finals: readonly FinalRead[]
   readonly listings: readonly FinalListing[]
   readonly copies: readonly Copies[]
+  /** What every node's repair came to, before any of the final reads. */
+  readonly repaired?: Repaired
   readonly gauges: readonly Gauge[]
   /** Disks that were damaged, and until when: see `faults/atlas.ts`. */
   readonly damages?: readonly Damage[]
+  /** When the run ended, milliseconds since 1970; without it, what has expired is not known. */
+  readonly nowMs?: number
+  /** How far wall clocks were off; Infinity, and without it: by more than is allowed. */
+  readonly clockErrorMs?: number
   /** n of every bucket. */
   readonly replicas: number
   /** Replicas when the cluster was smallest: what quorums were cut down to then. */
@@ -153,7 +166,8 @@ export function finalReflections(key: KeyEvidence): readonly Reflection[] {
 
 /**
  * Whether `get` must reflect the acknowledged `write`: it began after the acknowledgement, and r +
- * w > n, so that one of those that answered had the write; unless a disk that may have forgotten it
+ * w > n, so that one of those that answered had the write; unless what stood in for a replica may
+ * have been counted, or a disk that may have forgotten it
  * was among those that were asked.
  */
 export function meets(
@@ -163,6 +177,7 @@ export function meets(
 ): boolean {
   return (
     write.returned < get.invoked &&
+    write.sloppy !== true &&
     get.r + write.w > (get.n ?? replicas) &&
     !damages.some((damage) => mayBeForgotten(write, get, damage))
   )

@@ -60,6 +60,7 @@ interface WriteFields {
   readonly acks?: number
   /** What the reply said. */
   readonly context?: Context
+  readonly more?: Partial<WriteRecord>
 }
 
 interface GetFields {
@@ -68,6 +69,7 @@ interface GetFields {
   readonly returned: number
   readonly r?: number
   readonly answers?: number
+  readonly returnedAtMs?: number
   readonly container: Container
   /** What was shown, when it is not what the container says. */
   readonly live?: readonly Version[]
@@ -98,6 +100,7 @@ export class HandMade {
       acks,
       supersedes,
       context: outcome === 'ok' ? fields.context : undefined,
+      ...fields.more,
     }
     this.#operations.push(operation)
     return this
@@ -113,6 +116,7 @@ export class HandMade {
       returned,
       r,
       result,
+      ...(fields.returnedAtMs === undefined ? {} : { returnedAtMs: fields.returnedAtMs }),
     }
     this.#operations.push(operation)
     return this

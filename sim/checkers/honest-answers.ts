@@ -60,7 +60,7 @@ function wrongContent(
     if (write.outcome === 'fail')
       return `shows ${valueName(write.id)}, which was rejected (${write.reason})`
   }
-  return sameVersions(result.live, expectedLive(key, result))
+  return isRightlyShown(result.live, expectedLive(key, result))
     ? undefined
     : 'shows the wrong versions'
 }
@@ -71,7 +71,13 @@ function expectedLive(key: KeyEvidence, { container }: GetSuccess): readonly Ver
   return winner?.value === undefined ? [] : [winner]
 }
 
-function sameVersions(a: readonly Version[], b: readonly Version[]): boolean {
+/** All that is to be shown, but for what has a deadline; whether that has come `expiry` judges. */
+function isRightlyShown(live: readonly Version[], expected: readonly Version[]): boolean {
   const name = ({ dot }: Version): string => `${dot.vnode}.${dot.counter}`
-  return a.map(name).sort().join() === b.map(name).sort().join()
+  const shown = new Set(live.map(name))
+  const known = new Set(expected.map(name))
+  return (
+    live.every((version) => known.has(name(version))) &&
+    expected.every((version) => shown.has(name(version)) || (version.value?.expiresAtMs ?? 0) > 0)
+  )
 }

@@ -5,6 +5,7 @@
 import { compareBytes } from '../../src/core/std/bytes.ts'
 import type { ListKeysRequest, ListSuccess } from '../../src/core/node/events.ts'
 import { listingKey } from '../../src/core/node/storage-keys.ts'
+import type { Version } from '../../src/core/versions/version.ts'
 import { violation } from '../violation.ts'
 import type { Checker, Evidence } from './evidence.ts'
 
@@ -13,8 +14,10 @@ const NAME = 'listings'
 export const listings: Checker = {
   name: NAME,
   check(evidence) {
-    for (const { node, bucket, reverse, keys } of evidence.listings) {
-      const expected = liveKeys(evidence, bucket)
+    for (const { node, bucket, reverse, keys: listed } of evidence.listings) {
+      const open = openKeys(evidence, bucket)
+      const keys = listed.filter((key) => !open.has(key))
+      const expected = liveKeys(evidence, bucket).filter((key) => !open.has(key))
       if (reverse) expected.reverse()
       if (keys.join() === expected.join()) continue
       const found = `lists ${keys.join(' ') || 'nothing'}`
@@ -39,6 +42,23 @@ function liveKeys(evidence: Evidence, bucket: string): string[] {
   for (const final of evidence.finals)
     if (final.bucket === bucket && final.result.live.length > 0) live.add(final.key)
   return [...live].sort()
+}
+
+/**
+ * Keys with a deadline to come, where clocks are wrong by more than is allowed: each node goes by a
+ * hybrid clock of its own, which does not go back.
+ */
+function openKeys({ finals, clockErrorMs = Infinity }: Evidence, bucket: string): Set<string> {
+  const open = new Set<string>()
+  if (clockErrorMs < Infinity) return open
+  for (const final of finals)
+    if (final.bucket === bucket && final.result.container.versions.some(hasDeadline))
+      open.add(final.key)
+  return open
+}
+
+function hasDeadline({ value }: Version): boolean {
+  return value !== undefined && value.expiresAtMs > 0
 }
 
 /** What is wrong with a page by itself, whatever the bucket holds. */

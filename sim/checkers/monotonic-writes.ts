@@ -34,5 +34,7 @@ function wrongAbout(
   if (meets(get, earlier, evidence)) return missing(key, earlier, get)
   const { context } = earlier
   const isInContext = context !== undefined && builtOn(write, context.vector)
-  return isInContext ? notReflected(earlier, get.result.container) : undefined
+  return isInContext
+    ? notReflected(earlier, get.result.container, key.writes, get.returnedAtMs)
+    : undefined
 }

@@ -27,9 +27,12 @@ function firstWrong(key: KeyEvidence, get: AnsweredGet, evidence: Evidence): str
   const successions = Successions.among(key.writes)
   for (const write of key.writes) {
     if (write.outcome !== 'ok' || !meets(get, write, evidence)) continue
-    const wrong = notReflected(write, container)
+    const wrong = notReflected(write, container, key.writes, get.returnedAtMs)
     if (wrong !== undefined) return wrong
-    if (key.mode === 'siblings' && !successions.accountsFor(write, shown, get.returned))
+    if (
+      key.mode === 'siblings' &&
+      !successions.accountsFor(write, shown, get.returned, get.returnedAtMs)
+    )
       return `it lacks the acknowledged ${valueName(write.id)}, and nobody who had seen it wrote`
   }
   return undefined

@@ -58,10 +58,10 @@ export function missing(
   get: AnsweredGet,
 ): string | undefined {
   const { container } = get.result
-  const wrong = notReflected(write, container)
+  const wrong = notReflected(write, container, key.writes, get.returnedAtMs)
   if (wrong !== undefined || key.mode === 'lww') return wrong
   const successions = Successions.among(key.writes)
-  return successions.accountsFor(write, shownBy(container), get.returned)
+  return successions.accountsFor(write, shownBy(container), get.returned, get.returnedAtMs)
     ? undefined
     : 'nobody who had seen it wrote in its place'
 }

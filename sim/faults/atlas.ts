@@ -26,15 +26,14 @@
  */
 import { must } from '../../src/core/std/assert.ts'
 import { bytesToBinary } from '../../src/core/std/bytes.ts'
-import { crc32 } from '../../src/core/std/crc32.ts'
 import type { Prng } from '../../src/core/std/prng.ts'
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { BucketProperties } from '../../src/core/node/messages.ts'
 import { parseListingKey, parseRecordKey } from '../../src/core/node/storage-keys.ts'
 import type { Layout } from '../../src/core/placement/layout.ts'
-import { decodeRecord } from '../../src/core/versions/record.ts'
-import type { Container, VersionVector } from '../../src/core/versions/version.ts'
+import type { Dot } from '../../src/core/versions/version.ts'
 import { covers } from '../checkers/causality.ts'
+import { heldBy } from '../held.ts'
 import { stream, wholeWithin } from '../seed.ts'
 import type { SimNode } from '../sim-node.ts'
 import type { World } from '../world.ts'
@@ -54,7 +53,12 @@ export interface Damage {
 /** One record that was there when a disk was damaged. */
 interface Wanted {
   readonly key: Uint8Array
-  readonly vector: VersionVector
+  /**
+   * Dots of versions that somebody else holds: every replica must hold them, or what came after.
+   */
+  readonly held: Map<string, Dot>
+  /** Dots of versions that somebody knows to be superseded: no replica may hold them. */
+  readonly ended: Set<string>
 }
 
 interface Open {
@@ -128,8 +132,8 @@ export class Atlas {
   /** Damages the disk of `node`, by `how`, after `may…` has said that it may. */
   strike(node: SimNode, kind: DamageKind, how: () => void): void {
     const layout = must(newestLayout(this.#world, true), 'a layout, as mayDamage asked for one')
-    const wanted = this.#heldUnder(layout, node)
     how()
+    const wanted = this.#heldUnder(layout, node)
     const at = this.#world.history.position
     const damage: Damage = { kind, node: node.index, at, until: Infinity }
     this.#damages.push(damage)
@@ -181,20 +185,17 @@ export class Atlas {
     this.#rng.pick(up).request(request, () => undefined)
   }
 
-  /** What each record holds on those that should hold it, less `but`: enough to bring it back. */
+  /** What the replicas less `but` hold of each record: enough to bring it back. */
   #heldUnder(layout: Layout, but?: SimNode): Map<string, Wanted> {
     const wanted = new Map<string, Wanted>()
     const buckets = this.#buckets()
     for (const node of this.#world.nodes) {
-      if (node === but) continue
-      for (const { key, value } of node.disk.durableEntries()) {
+      for (const { key } of node.disk.durableEntries()) {
         // What lies on a disk that should not hold it any more was promised to nobody.
-        if (!holdersOf(this.#world, layout, buckets, key).includes(node)) continue
-        const container = decoded(value)
-        if (container === undefined) continue
+        const holders = holdersOf(this.#world, layout, buckets, key)
         const name = bytesToBinary(key)
-        const known = wanted.get(name)?.vector ?? []
-        wanted.set(name, { key, vector: joined(known, container.vector) })
+        if (!holders.includes(node) || wanted.has(name)) continue
+        wanted.set(name, wantedOf(key, holders, but))
       }
     }
     return wanted
@@ -241,13 +242,42 @@ function isEverywhere(
   world: World,
   layout: Layout,
   buckets: Buckets,
-  { key, vector }: Wanted,
+  { key, held, ended }: Wanted,
 ): boolean {
   return holdersOf(world, layout, buckets, key).every((node) => {
-    const value = node.disk.getDurable(key)
-    const container = value === undefined ? undefined : decoded(value)
-    return container !== undefined && vector.every((dot) => covers(container.vector, dot))
+    const copy = heldBy((at) => node.disk.getDurable(at), key)
+    return (
+      copy !== 'corrupt' &&
+      [...held.values()].every((dot) => covers(copy.vector, dot)) &&
+      !copy.versions.some(({ dot }) => ended.has(nameOf(dot)))
+    )
   })
+}
+
+function wantedOf(key: Uint8Array, holders: readonly SimNode[], but: SimNode | undefined): Wanted {
+  const held = new Map<string, Dot>()
+  const ended = new Set<string>()
+  const copies = holders.flatMap((node) => {
+    const copy = heldBy((at) => node.disk.getDurable(at), key)
+    return copy === 'corrupt' ? [] : [{ node, copy }]
+  })
+  for (const { node, copy } of copies)
+    for (const { dot } of copy.versions) {
+      const name = nameOf(dot)
+      if (node !== but) held.set(name, dot)
+      const isEnded = copies.some(
+        ({ node: other, copy: { versions, vector } }) =>
+          other !== but &&
+          covers(vector, dot) &&
+          !versions.some((version) => nameOf(version.dot) === name),
+      )
+      if (isEnded) ended.add(name)
+    }
+  return { key, held, ended }
+}
+
+function nameOf({ vnode, counter }: Dot): string {
+  return `${vnode}.${counter}`
 }
 
 /** The nodes that should hold `key`, less those that are gone for good. */
@@ -263,14 +293,4 @@ function holdersOf(
   const places = (layout.table[record.partition] ?? []).slice(0, n)
   const ids = places.map((place) => layout.roles[place]?.node)
   return world.nodes.filter((node) => ids.includes(node.id))
-}
-
-function decoded(value: Uint8Array): Container | undefined {
-  const container = decodeRecord(value, crc32)
-  return typeof container === 'string' ? undefined : container
-}
-
-function joined(a: VersionVector, b: VersionVector): VersionVector {
-  const ahead = b.filter((dot) => !covers(a, dot))
-  return [...a.filter(({ vnode }) => !ahead.some((dot) => dot.vnode === vnode)), ...ahead]
 }

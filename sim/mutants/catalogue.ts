@@ -4,6 +4,7 @@ import { DURABILITY } from './durability.ts'
 import { MEMBERSHIP } from './membership.ts'
 import { MOVES } from './moves.ts'
 import type { Mutant } from './mutant.ts'
+import { REPAIR } from './repair.ts'
 import type { Unnoticed } from './unnoticed.ts'
 import { UNNOTICED } from './unnoticed.ts'
 import { VERSIONS } from './versions.ts'
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DURABILITY,
   ...MOVES,
   ...MEMBERSHIP,
+  ...REPAIR,
 ]
 
 /** Also one that nobody notices. */

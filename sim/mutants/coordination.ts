@@ -3,7 +3,6 @@ import type { Mutant } from './mutant.ts'
 import { LOSS } from './versions.ts'
 
 const FORWARDS = 'src/core/node/forwards.js'
-const FRONTIER = 'src/core/node/frontier.js'
 const NODE = 'src/core/node/node.js'
 const READS = 'src/core/coordinator/reads.js'
 const WRITES = 'src/core/coordinator/writes.js'
@@ -15,7 +14,7 @@ export const COORDINATION: readonly Mutant[] = [
     instead: 'it is left as it is',
     patches: [],
     scenario: 'crash-restart',
-    by: ['convergence'],
+    by: [...LOSS, 'convergence'],
     seedsMax: 10,
   },
   {
@@ -25,9 +24,8 @@ export const COORDINATION: readonly Mutant[] = [
     patches: [
       {
         file: WRITES,
-        find: 'const { layoutVersion, partition, key, record } = write;',
-        replace: `write.tally.succeed(node);
-            const { layoutVersion, partition, key, record } = write;`,
+        find: 'write.standIns?.setGone(node, false);',
+        replace: 'write.standIns?.setGone(node, false);\n            write.tally.succeed(node);',
       },
     ],
     scenario: 'partition-heal',
@@ -107,9 +105,9 @@ export const COORDINATION: readonly Mutant[] = [
     patches: [
       {
         file: WRITES,
-        find: 'origin: write.origin, result }',
-        replace: `origin: write.origin,
-            result: result.ok ? result : { ...result, outcome: 'rejected' } }`,
+        find: '#answer(write, result, effects) {',
+        replace: `#answer(write, result, effects) {
+        if (!result.ok) result = { ...result, outcome: 'rejected' };`,
       },
     ],
     scenario: 'partition-heal',
@@ -123,27 +121,12 @@ export const COORDINATION: readonly Mutant[] = [
     patches: [
       {
         file: WRITES,
-        find: '#onDeadline(request, effects) {',
-        replace: '#onDeadline(request, effects) {\n        if (true) return;',
+        find: '#onTimer(request, effects) {',
+        replace: '#onTimer(request, effects) {\n        if (true) return;',
       },
     ],
     scenario: 'partition-heal',
     by: ['replies', 'progress', 'bounded-queues'],
-    seedsMax: 10,
-  },
-  {
-    name: 'listing-beyond-frontier',
-    rule: 'a listing is complete only up to the least end of the pages that it merges',
-    instead: 'it goes on up to the greatest end',
-    patches: [
-      {
-        file: FRONTIER,
-        find: 'order * compareBytes(last, frontier) < 0',
-        replace: 'order * compareBytes(last, frontier) > 0',
-      },
-    ],
-    scenario: 'many-keys',
-    by: ['listings'],
     seedsMax: 10,
   },
 ]

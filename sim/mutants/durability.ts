@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts'
 import { LOSS } from './versions.ts'
 
 const CODEC = 'src/core/versions/record.js'
-const MACHINES = 'src/core/node/machines.js'
+const HOLDINGS = 'src/core/node/holdings.js'
 const NODE = 'src/core/node/node.js'
 const REPLICA = 'src/core/coordinator/replica.js'
 const REQUESTS = 'src/core/node/requests.js'
@@ -26,8 +26,8 @@ export const DURABILITY: readonly Mutant[] = [
     patches: [
       {
         file: REPLICA,
-        find: 'this.#pending.set(batch.token,',
-        replace: "reply(asker, 'stored', effects);\n        this.#pending.set(batch.token,",
+        find: 'this.#pending.set(token,',
+        replace: "reply(asker, 'stored', effects);\n        this.#pending.set(token,",
       },
     ],
     scenario: 'power-loss',
@@ -50,8 +50,8 @@ export const DURABILITY: readonly Mutant[] = [
     patches: [
       {
         file: WRITES,
-        find: "effects.push({ type: 'arm', request, at: event.deadline });",
-        replace: `effects.push({ type: 'arm', request, at: event.deadline });
+        find: "effects.push({ type: 'arm', request, at: overdue ? deadline : hintAt });",
+        replace: `effects.push({ type: 'arm', request, at: overdue ? deadline : hintAt });
         this.#replicate(request, this.#writes.get(request), effects);`,
       },
     ],
@@ -65,14 +65,14 @@ export const DURABILITY: readonly Mutant[] = [
     instead: 'reads show what has been handed to the store',
     patches: [
       {
-        file: REPLICA,
-        find: 'this.#store.getDurable(key)',
-        replace: 'this.#store.get(key)',
+        file: HOLDINGS,
+        find: 'record: this.#store.getDurable(key)',
+        replace: 'record: this.#store.get(key)',
       },
       {
-        file: MACHINES,
-        find: 'ownRecord: (key) => store.getDurable(key)',
-        replace: 'ownRecord: (key) => store.get(key)',
+        file: HOLDINGS,
+        find: 'shownBase(partition) {\n        const clock = this.#store.getDurable(',
+        replace: 'shownBase(partition) {\n        const clock = this.#store.get(',
       },
     ],
     scenario: 'bad-disks',
@@ -116,8 +116,11 @@ export const DURABILITY: readonly Mutant[] = [
     patches: [
       {
         file: REQUESTS,
-        find: 'this.#parts.broken.found(key);',
-        replace: 'if (true) return EMPTY_CONTAINER;',
+        find: 'const held = holdings.held(partition, key);\n        if (held',
+        replace: `const there = holdings.held(partition, key);
+        const container = { versions: [], vector: [] };
+        const held = there === 'unreadable' ? { container, isWhole: true, isStored: true } : there;
+        if (held`,
       },
     ],
     scenario: 'rotten-disks',

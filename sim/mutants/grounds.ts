@@ -7,9 +7,13 @@ import { noLostVersion } from '../checkers/no-lost-version.ts'
 import { noResurrection } from '../checkers/no-resurrection.ts'
 import type { Fault } from '../faults/fault.ts'
 import { STANDARD } from '../scenarios/standard.ts'
+import { longAway } from '../scenarios/drift.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 
 const QUORUMS: Scenario['workload'] = { ...STANDARD.workload, ownQuorumChance: 0 }
+
+/** So that nobody else brings what is missing: the first comparisons come after the run. */
+const NEVER: Scenario['antiEntropyMs'] = [3_600_000, 3_600_000]
 
 /** Moves that take long, one after the other, under load and in all kinds of trouble. */
 export const slowMoves: Scenario = {
@@ -23,6 +27,7 @@ export const slowMoves: Scenario = {
   keys: [3, 20],
   syncMs: [20, 300],
   network: { ...STANDARD.network, latencyMs: [20, 300] },
+  antiEntropyMs: NEVER,
   faults: [
     { type: 'join', betweenMs: [300, 2_500] },
     {
@@ -63,6 +68,7 @@ export const wideMove: Scenario = {
   keys: [3, 10],
   syncMs: [50, 300],
   network: { ...STANDARD.network, latencyMs: [50, 400] },
+  antiEntropyMs: NEVER,
   faults: [
     { type: 'join', betweenMs: [0, 60] },
     { type: 'partition', shapes: ['pair', 'one-way'], calmMs: [0, 500], lastsMs: [300, 2_000] },
@@ -203,6 +209,48 @@ export const rottenDisks: Scenario = {
   faults: [{ type: 'bit-rot', calmMs: [200, 1_500], share: [0.2, 1] }],
 }
 
+/** The same while nodes miss writes, and take over each other's clocks all the time. */
+export const rotAndPartitions: Scenario = {
+  ...rottenDisks,
+  name: 'rot-and-partitions',
+  about: 'three nodes whose stored records rot, one node at a time, and that are cut off',
+  keys: [3, 12],
+  antiEntropyMs: [300, 1_500],
+  faults: [
+    ...rottenDisks.faults,
+    {
+      type: 'partition',
+      shapes: ['isolated', 'pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [300, 3_000],
+    },
+  ],
+}
+
+/** Holes in clocks that stay open for long, since nobody compares. */
+export const rarelyCompared: Scenario = {
+  ...longAway,
+  name: 'rarely-compared',
+  about: 'three nodes that delete much, are cut off much, and compare only who was lost',
+  loadMs: 40_000,
+  keys: [2, 6],
+  antiEntropyMs: NEVER,
+  faults: [
+    {
+      type: 'partition',
+      shapes: ['isolated', 'pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [300, 3_000],
+    },
+    {
+      type: 'partition',
+      shapes: ['pair', 'one-way'],
+      calmMs: [100, 1_500],
+      lastsMs: [300, 3_000],
+    },
+  ],
+}
+
 /** Processes that stand still, while nobody crashes and nothing is lost. */
 export const pauses: Scenario = {
   ...STANDARD,
@@ -235,6 +283,8 @@ export const GROUNDS: readonly Scenario[] = [
   growInTheDark,
   badDisks,
   rottenDisks,
+  rotAndPartitions,
+  rarelyCompared,
   pauses,
   manyKeys,
 ]

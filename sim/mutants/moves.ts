@@ -22,8 +22,8 @@ export const MOVES: readonly Mutant[] = [
       },
       {
         file: WRITES,
-        find: 'quorumSets(writeSets, write.n, write.w)',
-        replace: 'quorumSets(writeSets.slice(-1), write.n, write.w)',
+        find: 'quorumSets(writeSets, n, w)',
+        replace: 'quorumSets(writeSets.slice(-1), n, w)',
       },
     ],
     scenario: 'wide-move',
@@ -43,7 +43,7 @@ export const MOVES: readonly Mutant[] = [
       {
         file: WRITES,
         find: 'write.tally.retarget(write.sets)',
-        replace: 'write.tally.retarget(joined(write.sets, write.w))',
+        replace: 'write.tally.retarget(joined(write.sets, w))',
       },
       {
         file: WRITES,
@@ -88,21 +88,6 @@ export class Writes {`,
     scenario: 'single-copies',
     by: LOSS,
     seedsMax: 10,
-  },
-  {
-    name: 'one-old-owner',
-    rule: 'a new owner pulls from so many old owners that they meet every write quorum (B.3.5)',
-    instead: 'it pulls from one',
-    patches: [
-      {
-        file: TRANSFERS,
-        find: 'const needed = owners.length - Math.min(leastW, owners.length) + 1 - own;',
-        replace: 'const needed = 1;',
-      },
-    ],
-    scenario: 'slow-moves',
-    by: LOSS,
-    seedsMax: 30,
   },
   {
     name: 'no-layout-fence-nor-news',

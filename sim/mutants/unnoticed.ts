@@ -9,6 +9,10 @@ const ACTOR = 'src/core/versions/actor.js'
 const BROKEN = 'src/core/node/broken-records.js'
 const CLAIMS = 'src/core/membership/member-claims.js'
 const CLOCK = 'src/core/versions/hybrid-clock.js'
+const EXPIRY = 'src/core/versions/expiry.js'
+const HOLDINGS = 'src/core/node/holdings.js'
+const PREPARE = 'src/core/coordinator/prepare-write.js'
+const FRONTIER = 'src/core/node/frontier.js'
 const RECEIVER = 'src/core/repair/transfer-receiver.js'
 const REPLICA = 'src/core/coordinator/replica.js'
 const STALL = 'src/core/membership/stall-guard.js'
@@ -20,6 +24,89 @@ export interface Unnoticed extends Omit<Mutant, 'by' | 'seedsMax'> {
 }
 
 export const UNNOTICED: readonly Unnoticed[] = [
+  {
+    name: 'listing-beyond-frontier',
+    rule: 'a listing is complete only up to the least end of the pages that it merges',
+    instead: 'it goes on up to the greatest end',
+    patches: [
+      {
+        file: FRONTIER,
+        find: 'order * compareBytes(last, frontier) < 0',
+        replace: 'order * compareBytes(last, frontier) > 0',
+      },
+    ],
+    scenario: 'many-keys',
+    why:
+      'the last listings are asked for when all replicas hold the same, so that their pages end at ' +
+      'the same key; one under load is only looked at for order and range',
+  },
+  {
+    name: 'one-old-owner',
+    rule: 'a new owner pulls from so many old owners that they meet every write quorum (B.3.5)',
+    instead: 'it pulls from one',
+    patches: [
+      {
+        file: TRANSFERS,
+        find: 'const needed = owners.length - Math.min(leastW, owners.length) + 1 - own;',
+        replace: 'const needed = 1;',
+      },
+    ],
+    scenario: 'slow-moves',
+    why:
+      'whoever coordinates a write keeps a hint for each replica that has not got it, so that what ' +
+      'one old owner lacks comes to the new ones by that way as well',
+  },
+  {
+    name: 'counter-from-copy',
+    rule: 'a dot comes from the counter of the vnode and of no key (V1)',
+    instead: 'its counter is one more than the greatest in the local copy and the context',
+    patches: [
+      {
+        file: PREPARE,
+        find: 'undefined : actor.draw();',
+        replace: `undefined : (() => {
+          const seen = joinVectors(local.vector, context).find((d) => d.vnode === actor.vnode);
+          return { vnode: actor.vnode, counter: 1 + (seen?.counter ?? 0) };
+        })();`,
+      },
+    ],
+    scenario: 'disk-failure',
+    why:
+      'the local copy is filled with the base of its partition, which is the greatest counter of ' +
+      'the vnode wherever nothing is missing: of two defences one is enough',
+  },
+  {
+    name: 'doubt-ignored',
+    rule: 'nobody takes over the clock of a partition of which a record broke (V9)',
+    instead: 'it is believed like any other',
+    patches: [
+      {
+        file: HOLDINGS,
+        find: 'if (clock.doubtful)\n            return undefined;',
+        replace: 'if (true)\n            return undefined;',
+      },
+    ],
+    scenario: 'rot-and-partitions',
+    why:
+      'a broken record is read from the others as soon as it is found, and the tree of its ' +
+      'partition is made anew, which takes longer: an exchange between the two is rare',
+  },
+  {
+    name: 'deadline-by-own-clock',
+    rule: 'a node reckons its own clock as slow as it may be when it looks at a deadline',
+    instead: 'it reckons that its clock is right',
+    patches: [
+      {
+        file: EXPIRY,
+        find: 'return expiresAtMs > 0 && expiresAtMs <= nowMs;',
+        replace: 'return expiresAtMs > 0 && expiresAtMs <= nowMs - 500;',
+      },
+    ],
+    scenario: 'deadlines',
+    why:
+      'a deadline is reckoned by the hybrid clock, which the fastest clock of the cluster keeps ' +
+      'ahead of the slow ones: where anybody writes the allowance is hardly ever needed',
+  },
   {
     name: 'no-layout-fence',
     rule: 'a replica refuses what was sent under an older layout than its own',

@@ -4,9 +4,8 @@ import type { Mutant } from './mutant.ts'
 const ACTOR = 'src/core/versions/actor.js'
 const CLOCK = 'src/core/versions/hybrid-clock.js'
 const CONTAINER = 'src/core/versions/container.js'
-const NODE = 'src/core/node/node.js'
+const HOLDINGS = 'src/core/node/holdings.js'
 const PREPARE = 'src/core/coordinator/prepare-write.js'
-const REPLICA = 'src/core/coordinator/replica.js'
 
 /** What shows when a write is missing that should be there, or is there that should be gone. */
 export const LOSS: readonly string[] = [
@@ -14,6 +13,7 @@ export const LOSS: readonly string[] = [
   'acknowledged-writes',
   'no-lost-version',
   'no-resurrection',
+  'no-return',
   'no-false-sibling',
   'read-your-writes',
   'monotonic-reads',
@@ -43,32 +43,14 @@ export const VERSIONS: readonly Mutant[] = [
     seedsMax: 10,
   },
   {
-    name: 'counter-from-copy',
-    rule: 'a dot comes from the counter of the vnode and of no key (V1)',
-    instead: 'its counter is one more than the greatest in the local copy and the context',
-    patches: [
-      {
-        file: PREPARE,
-        find: 'undefined : actor.draw();',
-        replace: `undefined : (() => {
-          const seen = joinVectors(local.vector, context).find((d) => d.vnode === actor.vnode);
-          return { vnode: actor.vnode, counter: 1 + (seen?.counter ?? 0) };
-        })();`,
-      },
-    ],
-    scenario: 'disk-failure',
-    by: [...LOSS, 'dots', 'convergence'],
-    seedsMax: 20,
-  },
-  {
     name: 'overwriting-sync',
     rule: 'what arrives is merged with what is held (V4)',
     instead: 'it replaces what is held',
     patches: [
       {
-        file: REPLICA,
-        find: 'const merged = sync(local, container);',
-        replace: 'const merged = container;',
+        file: HOLDINGS,
+        find: 'unreadable ? container : sync(before.container, container)',
+        replace: 'container',
       },
     ],
     scenario: 'partition-heal',
@@ -154,56 +136,5 @@ export const VERSIONS: readonly Mutant[] = [
     scenario: 'partition-heal',
     by: [...LOSS, 'stamps'],
     seedsMax: 10,
-  },
-  {
-    name: 'tombstone-purged-by-time',
-    rule: 'a tombstone stays until every replica is known to have it (V6)',
-    instead: 'a delete is forgotten when it is five seconds old',
-    patches: [
-      {
-        file: NODE,
-        find: "from './view.js';",
-        replace: `from './view.js';
-import { decodeRecord } from '../versions/record.js';
-function purging(store, checksum, wallMs) {
-    const isOld = ({ value, stamp }) => value === undefined && stamp.ms < wallMs() - 5000;
-    const purge = (held) => {
-        const container = held instanceof Uint8Array ? decodeRecord(held, checksum) : held;
-        const versions = container?.versions ?? [];
-        return versions.length > 0 && versions.every(isOld) ? undefined : held;
-    };
-    return new Proxy(store, { get: (target, name) => (key) => purge(target[name](key)) });
-}`,
-      },
-      {
-        file: NODE,
-        find: 'this.#options = options;',
-        replace: `options = {
-          ...options,
-          store: purging(options.store, options.checksum, () => this.#machines?.outlet.wallMs ?? 0),
-        };
-        this.#options = options;`,
-      },
-    ],
-    scenario: 'partition-heal',
-    by: [...LOSS, 'convergence', 'dots', 'listings'],
-    seedsMax: 20,
-  },
-  {
-    name: 'tombstone-dropped',
-    rule: 'a delete in a siblings bucket leaves its vector behind (V6)',
-    instead: 'a record without versions is taken for none',
-    patches: [
-      {
-        file: REPLICA,
-        find: "const local = held === 'unreadable' ? held : decodeRecord(held, this.#checksum);",
-        replace: `const local = held === 'unreadable' ? held : decodeRecord(held, this.#checksum);
-        if (typeof local !== 'string' && local.versions.length === 0)
-            return { container, record: incoming, unreadable: false };`,
-      },
-    ],
-    scenario: 'partition-heal',
-    by: [...LOSS, 'convergence', 'dots'],
-    seedsMax: 20,
   },
 ]

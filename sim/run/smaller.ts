@@ -127,6 +127,7 @@ const HABITS = [
   'deleteShare',
   'listShare',
   'forgetChance',
+  'ttlShare',
   'ownQuorumChance',
   'impatience',
 ] as const

@@ -1,6 +1,7 @@
 /** The scenarios by name. */
 import { crashRestart, crashRestartFive, powerLoss } from './crash-restart.ts'
 import { diskFailure, diskFailureFive } from './disk-failure.ts'
+import { DRIFT } from './drift.ts'
 import { grow, joinUnderLoad, trouble } from './join.ts'
 import { leaveInTrouble, leaveUnderLoad } from './leave.ts'
 import { partitionHeal, partitionHealFive } from './partition-heal.ts'
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   diskFailure,
   diskFailureFive,
   ...SINGLE_FAULTS,
+  ...DRIFT,
 ]
 
 export function scenarioNamed(name: string): Scenario | undefined {

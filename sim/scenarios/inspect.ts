@@ -3,16 +3,14 @@
  * disks hold.
  */
 import { bytesToBinary, utf8Decode, utf8Encode } from '../../src/core/std/bytes.ts'
-import { crc32 } from '../../src/core/std/crc32.ts'
 import type { NodeId, PartitionId } from '../../src/core/std/ids.ts'
 import { partitionOf, slotOf } from '../../src/core/placement/slot.ts'
 import { parseRecordKey } from '../../src/core/node/storage-keys.ts'
 import type { Layout } from '../../src/core/placement/layout.ts'
-import { decodeRecord } from '../../src/core/versions/record.ts'
-import type { Container } from '../../src/core/versions/version.ts'
 import type { Copies, FinalListing, FinalRead } from '../checkers/evidence.ts'
 import type { Workload, WorkloadBucket } from '../clients.ts'
 import { keyName } from '../describe.ts'
+import { heldBy } from '../held.ts'
 import type { SimNode } from '../sim-node.ts'
 import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
@@ -150,20 +148,12 @@ export function collectCopies(
       .filter(({ id }) => holders.includes(id))
       .map(({ index, disk }) => {
         const record = disk.get(key)
-        return { node: index, container: containerIn(record), record }
+        return { node: index, container: heldBy((at) => disk.get(at), key), record }
       })
     return { name: keyName(key) ?? '?', copies }
   })
 }
 
-function replicasOf(layout: Layout, partition: PartitionId): readonly NodeId[] {
+export function replicasOf(layout: Layout, partition: PartitionId): readonly NodeId[] {
   return (layout.table[partition] ?? []).flatMap((role) => layout.roles[role]?.node ?? [])
-}
-
-function containerIn(
-  record: Uint8Array | 'unreadable' | undefined,
-): Container | 'absent' | 'corrupt' {
-  if (record === undefined) return 'absent'
-  const container = typeof record === 'string' ? record : decodeRecord(record, crc32)
-  return typeof container === 'string' ? 'corrupt' : container
 }

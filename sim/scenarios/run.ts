@@ -5,6 +5,7 @@
  */
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { ClientRequest } from '../../src/core/node/events.ts'
+import { EPOCH_MS } from '../clock.ts'
 import type { Evidence } from '../checkers/evidence.ts'
 import type { Client, Workload, WorkloadBucket } from '../clients.ts'
 import type { Prng } from '../../src/core/std/prng.ts'
@@ -18,6 +19,7 @@ import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
 import type { World } from '../world.ts'
 import { collectCopies, listEverything, readEverything } from './inspect.ts'
+import { repairEverything } from './repair.ts'
 import type { Scenario } from './scenario.ts'
 import { createClients, createWorld, workloadOf } from './setting.ts'
 
@@ -58,6 +60,8 @@ const LAST_ANSWER_LIMIT_MS = 10_000
  */
 const REST_MS = 2_000
 const REST_LIMIT_MS = 30_000
+/** A deadline is drawn from a hybrid clock, which may be ahead by its lease. */
+const DEADLINE_SLACK_MS = 5_000
 /** How often conditions that cost something to evaluate are. */
 const LOOK_EVERY_MS = 50
 
@@ -96,8 +100,9 @@ function form(world: World, born: number): Violation | undefined {
 
 function configure(world: World, buckets: readonly WorkloadBucket[]): Violation | undefined {
   world.announce('phase', 'buckets are configured')
-  for (const { name, mode, n = world.replicas, r, w } of buckets) {
-    const properties = { ...DEFAULT_PROPERTIES, n, r, w, conflicts: mode }
+  for (const bucket of buckets) {
+    const { name, mode, n = world.replicas, r, w, sloppy = false, ttlMs = 0 } = bucket
+    const properties = { ...DEFAULT_PROPERTIES, n, r, w, conflicts: mode, sloppy, ttlMs }
     const request = { type: 'configure-bucket', bucket: name, properties } as const
     const failed = insist(world, request)
     if (failed !== undefined) return stuck(world, `bucket ${name} is not configured: ${failed}`)
@@ -170,6 +175,10 @@ function heal(world: World, clients: readonly Client[]): Violation | undefined {
 }
 
 function judge(world: World, scenario: Scenario, workload: Workload): Violation | undefined {
+  // So that no deadline comes between one final read and the next.
+  world.run(longestLife(workload))
+  const repaired = repairEverything(world, workload)
+  if ('checker' in repaired) return repaired
   world.announce('phase', 'every key is read through every node')
   const finals = readEverything(world, workload)
   if ('checker' in finals) return finals
@@ -182,8 +191,11 @@ function judge(world: World, scenario: Scenario, workload: Workload): Violation 
     operations: world.history.operations,
     finals,
     listings,
+    repaired,
     copies: collectCopies(world, workload),
     damages: world.atlas.damages,
+    clockErrorMs: world.clockErrorMs,
+    nowMs: EPOCH_MS + world.queue.nowMs,
     gauges: world.gauges(),
     replicas: world.replicas,
     leastReplicas: Math.min(world.replicas, scenario.born),
@@ -193,6 +205,12 @@ function judge(world: World, scenario: Scenario, workload: Workload): Violation 
     if (broken !== undefined) return broken
   }
   return undefined
+}
+
+function longestLife({ buckets, ttlShare, ttlMs }: Workload): number {
+  const lives = buckets.map((bucket) => bucket.ttlMs ?? 0)
+  const longest = Math.max(0, ...lives, ttlShare > 0 ? ttlMs[1] : 0)
+  return longest > 0 ? longest + DEADLINE_SLACK_MS : 0
 }
 
 /** The world's own violation, or that it got stuck. */

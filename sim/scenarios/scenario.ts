@@ -46,5 +46,7 @@ export interface Scenario {
   readonly clockOffsetMs: number
   /** How much they gain or lose at most, as a share of the time. */
   readonly clockDrift: number
+  /** In which every partition is compared with its other replicas, milliseconds. */
+  readonly antiEntropyMs: Range
   readonly checkers: readonly Checker[]
 }

@@ -3,11 +3,15 @@ import { DEFAULT_NODE_CONFIG } from '../../src/core/node/config.ts'
 import { Node } from '../../src/core/node/node.ts'
 import type { Workload } from '../clients.ts'
 import { Client } from '../clients.ts'
+import { clockErrorOf } from '../expiry.ts'
 import { stream, wholeWithin, within } from '../seed.ts'
 import type { Mutant, NodeFactory } from '../sim-node.ts'
 import type { Trace } from '../trace.ts'
 import { World } from '../world.ts'
 import type { Scenario } from './scenario.ts'
+
+/** What comes before and after the load takes no longer. */
+const AROUND_LOAD_MS = 600_000
 
 export interface Variant {
   readonly mutant: Mutant | undefined
@@ -29,7 +33,10 @@ export function createWorld(
     nodes: scenario.nodes,
     partitions: scenario.partitions,
     replicas: scenario.replicas,
-    config: DEFAULT_NODE_CONFIG,
+    config: {
+      ...DEFAULT_NODE_CONFIG,
+      antiEntropyIntervalMs: within(scenario.antiEntropyMs, stream(seed, 'anti-entropy')),
+    },
     network: {
       latencyMs: [0.1, within(network.latencyMs, dice)],
       datagramLoss: within(network.datagramLoss, dice),
@@ -47,6 +54,9 @@ export function createWorld(
     },
     clockOffsetMs: [-clockOffsetMs, clockOffsetMs],
     clockDrift: [-clockDrift, clockDrift],
+    clockErrorMs: scenario.faults.some(({ type }) => type === 'clock-jump')
+      ? Infinity
+      : clockErrorOf(clockOffsetMs, clockDrift, scenario.loadMs + AROUND_LOAD_MS),
     mutant: variant.mutant,
     create: variant.create ?? ((options): Node => new Node(options)),
     trace,

@@ -22,6 +22,8 @@ const WORKLOAD: Scenario['workload'] = {
   impatience: 0.02,
   timeoutMs: [200, 2_500],
   valueBytes: [8, 600],
+  ttlShare: 0.1,
+  ttlMs: [2_000, 12_000],
   largeChance: 0,
   largeBytes: [0, 0],
 }
@@ -41,5 +43,6 @@ export const STANDARD: Omit<Scenario, 'name' | 'about' | 'faults'> = {
   diskFailure: [0, 0],
   clockOffsetMs: 150,
   clockDrift: 1e-4,
+  antiEntropyMs: [1_000, 30_000],
   checkers: ALL_CHECKERS,
 }

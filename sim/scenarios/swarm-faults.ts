@@ -4,10 +4,7 @@ import type { Fault } from '../faults/fault.ts'
 import type { PartitionShape } from '../faults/partition.ts'
 import type { Range } from '../seed.ts'
 
-/**
- * New kinds come last: see `drawFaults`. `backup` is not among them, since a node that is rolled
- * back does not know that it has forgotten anything, and nothing tells it yet.
- */
+/** New kinds come last: see `drawFaults`. */
 export const FAULT_NAMES = [
   'crash-restart',
   'power-loss',
@@ -22,11 +19,12 @@ export const FAULT_NAMES = [
   'bit-rot',
   'wipe',
   'datagram-block',
+  'backup',
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 
 /** Those that take away what was durable. */
-export const LOSES: readonly FaultName[] = ['bit-rot', 'wipe']
+export const LOSES: readonly FaultName[] = ['bit-rot', 'wipe', 'backup']
 /** Those after which the layout changes. */
 export const MOVES: readonly FaultName[] = ['join', 'wipe']
 
@@ -118,7 +116,7 @@ function diskOrClock(
         type: 'clock-jump',
         calmMs: atLeast(300, dice),
         lastsMs: upTo(10_000, dice),
-        byMs: [1, dice.pick([100, 1_000, 10_000])],
+        byMs: [1, dice.pick([100, 1_000, 10_000, 3_600_000])],
       }
     case 'slow-disk':
       return {
@@ -146,6 +144,13 @@ function diskOrClock(
         shapes: SHAPES,
         calmMs: atLeast(200, dice),
         lastsMs: upTo(20_000, dice),
+      }
+    case 'backup':
+      return {
+        type: 'backup',
+        calmMs: atLeast(500, dice),
+        ageMs: atLeast(500, dice),
+        downMs: upTo(8_000, dice),
       }
     case 'wipe':
       return { type: 'wipe', calmMs: atLeast(3_000, dice), downMs: upTo(8_000, dice) }

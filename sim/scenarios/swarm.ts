@@ -22,6 +22,7 @@
 import type { Prng } from '../../src/core/std/prng.ts'
 import { ALL_CHECKERS, CHECKERS_OF_DIVIDED_MOVES } from '../checkers/all.ts'
 import type { WorkloadBucket } from '../clients.ts'
+import type { Range } from '../seed.ts'
 import { stream, wholeWithin, within } from '../seed.ts'
 import type { Scenario } from './scenario.ts'
 import type { FaultName } from './swarm-faults.ts'
@@ -57,7 +58,8 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
   const divides = names.some((name) => DIVIDES.includes(name))
   const dead = names.includes('wipe') ? 1 : 0
   const limits = { replicas: size.replicas, moves, loses, dead }
-  const buckets = drawBuckets(stream(seed, 'swarm', 'buckets'), limits)
+  const drawn = drawBuckets(stream(seed, 'swarm', 'buckets'), limits)
+  const buckets = withHabits(stream(seed, 'swarm', 'habits'), drawn)
   const workload = drawWorkload(stream(seed, 'swarm', 'workload'), limits)
   const surroundings = drawSurroundings(stream(seed, 'swarm', 'surroundings'))
   const scenario = {
@@ -66,9 +68,14 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
     ...size,
     loadMs: faultMs,
     ...workload,
-    workload: { ...workload.workload, buckets },
+    workload: {
+      ...workload.workload,
+      buckets,
+      ttlShare: stream(seed, 'swarm', 'expiry').pick([0, 0, 0.05, 0.3]),
+    },
     faults,
     ...surroundings,
+    antiEntropyMs: drawAntiEntropy(stream(seed, 'swarm', 'anti-entropy'), size.partitions),
     checkers: moves && divides ? CHECKERS_OF_DIVIDED_MOVES : ALL_CHECKERS,
   }
   return { ...scenario, about: aboutOf(scenario, names) }
@@ -107,6 +114,15 @@ function drawBuckets(dice: Prng, limits: Limits): readonly WorkloadBucket[] {
   if (dice.chance(0.3))
     buckets.push({ name: 'weak', mode, ...drawQuorums(dice, limits, limits.replicas, false) })
   return buckets
+}
+
+/** Some sloppy, some in which values expire. */
+function withHabits(dice: Prng, buckets: readonly WorkloadBucket[]): readonly WorkloadBucket[] {
+  return buckets.map((bucket) => ({
+    ...bucket,
+    ...(dice.chance(0.3) ? { sloppy: true } : {}),
+    ...(dice.chance(0.1) ? { ttlMs: dice.pick([1_000, 5_000, 20_000]) } : {}),
+  }))
 }
 
 function drawQuorums(
@@ -148,6 +164,8 @@ function drawWorkload(
       retryChance: dice.pick([0, 0.3, 0.9]),
       timeoutMs: [dice.pick([50, 200, 1_000]), dice.pick([1_000, 2_500, 5_000])],
       valueBytes: [8, dice.pick([50, 50, 600, 2_000])],
+      ttlShare: 0,
+      ttlMs: [1_000, 20_000],
       largeChance: dice.pick([0, 0, 0.003, 0.02]),
       largeBytes: [10_000, 100_000],
     },
@@ -177,6 +195,16 @@ function drawSurroundings(
     clockOffsetMs: dice.pick([0, 50, 200, 2_000]),
     clockDrift: dice.pick([0, 1e-4, 1e-3]),
   }
+}
+
+/**
+ * Most often so that it happens many times in a run, sometimes as in the product; never so that
+ * there is no moment without it, for the world would not come to rest.
+ */
+function drawAntiEntropy(dice: Prng, partitions: number): Range {
+  const intervalMs = dice.pick([1_000, 3_000, 10_000, 10_000, 30_000, 600_000])
+  const leastMs = partitions * 200
+  return [Math.max(leastMs, intervalMs), Math.max(leastMs, intervalMs)]
 }
 
 /** One line that says what was drawn. */

@@ -113,6 +113,8 @@ export class Book {
       ...common,
       kind: request.type,
       w: request.w ?? properties.w,
+      ...(properties.sloppy ? { sloppy: true } : {}),
+      ...(livesOn(request, properties) ? {} : { mayExpireAtMs: -Infinity }),
       supersedes: this.#seen(request.context, token),
       context: undefined,
       acks: 0,
@@ -188,6 +190,12 @@ export class Book {
     this.#unchecked.add(`${operation.bucket}/${operation.key}`)
     return value
   }
+}
+
+/** Whether what a request writes has no deadline. */
+function livesOn(request: KeyRequest, { ttlMs }: BucketProperties): boolean {
+  if (request.type !== 'put') return true
+  return (request.ttlMs ?? (request.value.expiresAtMs > 0 ? 1 : ttlMs)) === 0
 }
 
 /** The user metadata as the app gave it. */

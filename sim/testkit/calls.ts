@@ -4,6 +4,7 @@
  */
 import { must } from '../../src/core/std/assert.ts'
 import { utf8Decode } from '../../src/core/std/bytes.ts'
+import { siblingsWarning } from '../../src/core/node/conflicts.ts'
 import type { ClientReply, GetSuccess, ListKeysRequest } from '../../src/core/node/events.ts'
 import type { NodeView } from '../../src/core/node/view.ts'
 import type { Context, Value } from '../../src/core/versions/version.ts'
@@ -72,6 +73,8 @@ export class KeyAttempt implements Attempt<KeyResult> {
     const token = context === undefined ? undefined : this.#token(context)
     this.#desk.book.answered(operation, reply, token)
     if (!reply.result.ok) throw failure(reply.result, operation.kind !== 'get', server)
+    if (reply.type === 'write' && reply.result.siblings !== undefined)
+      return { status: 'stored', context: token, warning: siblingsWarning(reply.result.siblings) }
     if (reply.type !== 'get') return { status: 'stored', context: token }
     return shown(reply.result as GetSuccess, token)
   }
@@ -173,12 +176,13 @@ function configured(
   reply: ClientReply,
   server: string,
 ): BucketJson {
+  if (reply.type !== 'configure-bucket')
+    throw new TypeError(`a change was answered by a ${reply.type}`)
   const { result } = reply
   if (!result.ok) {
     if (result.outcome === 'unknown') desk.book.blur(name)
     throw failure(result, true, server)
   }
-  if (!('properties' in result)) throw new TypeError(`a change was answered by a ${reply.type}`)
   const { properties, pending } = result
   const before = desk.book.propertiesOf(name)
   // What was asked of members that have not heard of it yet is judged by nobody's rules.
@@ -219,6 +223,7 @@ function storedValue(value: Value): StoredValue {
     bytes: new Uint8Array(value.bytes),
     contentType: value.contentType,
     metadata: Object.fromEntries(ownMetadata(value)),
+    ...(value.expiresAtMs === 0 ? {} : { expiresAt: new Date(value.expiresAtMs).toISOString() }),
   }
 }
 

@@ -7,6 +7,7 @@ import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { HttpServer } from '../../src/adapters/http/http-server.ts'
 import type { HttpMetrics } from '../../src/adapters/http/site.ts'
+import { SIBLINGS_MAX } from '../../src/core/std/limits.ts'
 import type { ClientReply, ClientRequest } from '../../src/core/node/events.ts'
 import type { Gateway, Log } from '../../src/runtime/ports.ts'
 import type { MemberJson } from '../../packages/client/src/api.ts'
@@ -156,6 +157,13 @@ const SCRIPTS: Readonly<Record<string, readonly Script[]>> = {
     },
     (c) => c.get('k', { bucket: 'carts' }),
   ],
+  'more siblings than there may be': [
+    (c) => c.configureBucket('many', { conflicts: 'siblings' }),
+    ...Array.from(
+      { length: SIBLINGS_MAX + 1 },
+      (_, i) => (c: DndClientApi) => c.put('k', `${i}`, { bucket: 'many' }),
+    ),
+  ],
   'contexts that cannot be used': [
     (c) => c.put('k', '1', { context: 'garbage' }),
     (c) => c.put('k', '1', { context: 'not base64url!' }),
@@ -207,6 +215,24 @@ const SCRIPTS: Readonly<Record<string, readonly Script[]>> = {
     (c) => c.configureBucket('small', { valueBytesMax: 3 }),
     (c) => c.put('v', '123', { bucket: 'small' }),
     (c) => c.put('v', '1234', { bucket: 'small' }),
+  ],
+  'values that expire, and times that are none': [
+    (c) => c.put('day', '1', { expiresAt: '2100-01-31T12:00:00Z' }),
+    (c) => c.get('day'),
+    (c) => c.batch([{ type: 'put', key: 'b', value: '1', expiresAt: '2100-01-31T12:00:00.5Z' }]),
+    (c) => c.batch([{ type: 'get', key: 'b' }]),
+    (c) => c.put('gone', '1', { expiresAt: '1980-01-31T12:00:00Z' }),
+    (c) => c.get('gone'),
+    (c) => c.put('x', '1', { ttlMs: 999 }),
+    (c) => c.put('x', '1', { ttlMs: 1.5 }),
+    (c) => c.put('x', '1', { ttlMs: 1_000, expiresAt: '2100-01-31T12:00:00Z' }),
+    (c) => c.put('x', '1', { expiresAt: 'tomorrow' }),
+    (c) => c.put('x', '1', { expiresAt: '2100-13-31T12:00:00Z' }),
+    (c) => c.batch([{ type: 'put', key: 'x', value: '1', ttlMs: -1 }]),
+    (c) => c.batch([{ type: 'put', key: 'x', value: '1', expiresAt: 'tomorrow' }]),
+    (c) => c.configureBucket('short', { ttlMs: 1.5 }),
+    (c) => c.configureBucket('short', { ttlMs: 999 }),
+    (c) => c.configureBucket('short', { ttlMs: 60_000 }),
   ],
   'listings, forward and back, page by page': [
     (c) => c.batch('abcdef'.split('').map((key) => ({ ...IN_LIST, key }))),
@@ -331,6 +357,7 @@ test('the scripts see failures of many kinds, or they would show nothing', async
     'DND_ERR_BAD_PARAMETER',
     'DND_ERR_BAD_QUORUM',
     'DND_ERR_BATCH_TOO_LARGE',
+    'DND_ERR_TOO_MANY_SIBLINGS',
     'DND_ERR_VALUE_TOO_LARGE',
   ])
 })

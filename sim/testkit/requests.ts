@@ -8,6 +8,8 @@ import {
   bucketNameProblem,
   DEFAULT_BUCKET,
   DEFAULT_PROPERTIES,
+  TTL_MS_MAX,
+  TTL_MS_MIN,
 } from '../../src/core/node/buckets.ts'
 import type { ListKeysRequest } from '../../src/core/node/events.ts'
 import type { BucketProperties } from '../../src/core/node/messages.ts'
@@ -72,7 +74,8 @@ export function keyRequest(
   const token = operation.context
   const context = token === undefined ? undefined : seal.open(token, bucket, key, sort)
   if (operation.type === 'delete') return { type: 'delete', ...named, context, w: quorum }
-  return { type: 'put', ...named, context, w: quorum, value: valueOf(operation, form) }
+  const { ttlMs } = operation
+  return { type: 'put', ...named, context, w: quorum, value: valueOf(operation, form), ttlMs }
 }
 
 /** undefined: nothing can lie between the bounds. */
@@ -105,7 +108,8 @@ export function bucketProperties(given: Partial<BucketPropertiesJson>): BucketPr
   const { n = DEFAULT_PROPERTIES.n, conflicts = DEFAULT_PROPERTIES.conflicts } = given
   const majority = Math.floor(n / 2) + 1
   const { r = majority, w = majority, valueBytesMax = DEFAULT_PROPERTIES.valueBytesMax } = given
-  const known = { n, r, w, conflicts, valueBytesMax }
+  const { sloppy = DEFAULT_PROPERTIES.sloppy, ttlMs = DEFAULT_PROPERTIES.ttlMs } = given
+  const known = { n, r, w, conflicts, valueBytesMax, sloppy, ttlMs }
   for (const name of Object.keys(given))
     if (!Object.hasOwn(known, name)) throw badJson(`the body has an unknown field "${name}"`)
   for (const [name, count] of Object.entries({ n, r, w, valueBytesMax }))
@@ -113,6 +117,9 @@ export function bucketProperties(given: Partial<BucketPropertiesJson>): BucketPr
       throw badJson(`${name} must be a whole number from 1 to ${VALUE_BYTES_MAX}`)
   if (conflicts !== 'lww' && conflicts !== 'siblings')
     throw badJson('conflicts must be "lww" or "siblings"')
+  if (typeof sloppy !== 'boolean') throw badJson('sloppy must be true or false')
+  if (ttlMs !== 0 && !isWhole(ttlMs, TTL_MS_MAX))
+    throw badJson(`ttlMs must be a whole number from 0 to ${TTL_MS_MAX}`)
   return known
 }
 
@@ -130,7 +137,26 @@ function valueOf(put: BatchOperation & { readonly type: 'put' }, form: Form): Va
       `a content type has at most ${CONTENT_TYPE_BYTES_MAX} printable ASCII characters`,
     )
   const contentType = given === '' ? fallback : given
-  return { bytes, contentType, metadata: metadataOf(put.metadata ?? {}, form), expiresAtMs: 0 }
+  const metadata = metadataOf(put.metadata ?? {}, form)
+  return { bytes, contentType, metadata, expiresAtMs: deadlineOf(put, form) }
+}
+
+/** 0 for none. */
+function deadlineOf(
+  { ttlMs, expiresAt }: BatchOperation & { readonly type: 'put' },
+  form: Form,
+): number {
+  const code = form === 'path' ? 'DND_ERR_BAD_HEADER' : 'DND_ERR_BAD_JSON'
+  if (ttlMs !== undefined && expiresAt !== undefined)
+    throw new DndError(code, 'a value has both a time to live and a deadline')
+  const isTtl = ttlMs === undefined || ttlMs === 0 || isWhole(ttlMs, TTL_MS_MAX)
+  if (!isTtl || (ttlMs !== undefined && ttlMs > 0 && ttlMs < TTL_MS_MIN))
+    throw new DndError(code, `a time to live is 0 (for ever), or ${TTL_MS_MIN} to ${TTL_MS_MAX} ms`)
+  if (expiresAt === undefined) return 0
+  const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/.test(expiresAt)
+  const expiresAtMs = isMoment ? Date.parse(expiresAt) : Number.NaN
+  if (expiresAtMs > 0) return expiresAtMs
+  throw new DndError(code, 'a deadline is a moment in UTC, such as 2030-01-31T12:00:00Z')
 }
 
 function metadataOf(given: Readonly<Record<string, string>>, form: Form): Value['metadata'] {

@@ -11,6 +11,7 @@ import type { Layout, LayoutState, Role } from '../../src/core/placement/layout.
 import { encodeLayoutState, hashLayout } from '../../src/core/placement/layout-codec.ts'
 import { planLayout } from '../../src/core/placement/plan-layout.ts'
 import { crashRestartFive } from '../scenarios/crash-restart.ts'
+import { IDLE } from '../fake-node.ts'
 import { runScenario } from '../scenarios/run.ts'
 import { agreementBoundMs, deathBoundMs, detectionBoundMs, reunionBoundMs } from './bounds.ts'
 import { LayoutWatcher } from './layout.ts'
@@ -56,7 +57,10 @@ function view(members: readonly MemberRecord[], fields: Partial<NodeView> = {}):
     inFlight: 0,
     partitions: { total: 0, withQuorum: 0, allUp: 0 },
     transfers: { pending: 0, records: 0 },
+    ...IDLE,
     leaving: undefined,
+    replacing: undefined,
+    conflicts: new Map(),
     ...fields,
   }
 }

@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { BucketJson, BucketPropertiesJson } from '../../packages/client/src/api.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, whole, withServer } from './options.ts'
 import { table } from './table.ts'
+import { TTL_FORM, ttl, ttlText } from './ttl.ts'
 
 type Properties = { -readonly [K in keyof BucketPropertiesJson]?: BucketPropertiesJson[K] }
-type SetOptions = ServerOptions & Readonly<Properties>
+type SetOptions = ServerOptions & Readonly<Properties> & { readonly ttl?: number }
 
 export function addBucket(program: Command, context: CliContext): void {
   const bucket = program.command('bucket').description('show and set the properties of buckets')
@@ -54,12 +55,24 @@ function addSet(bucket: Command, context: CliContext): void {
       new Option('--conflicts <mode>', 'how concurrent writes end').choices(['lww', 'siblings']),
     )
     .option('--value-bytes-max <n>', 'largest value accepted, in bytes', whole(1, 1024 * 1024))
+    .option(
+      '--sloppy <bool>',
+      'true: another node may stand in for a replica that is away, when W are counted',
+      trueOrFalse,
+    )
+    .option('--ttl <time>', `how long values live whose writer did not say: ${TTL_FORM}`, ttl)
     .action((name: string, options: SetOptions) => set(name, options, context))
   withServer(command)
   examples(command, [
     'dnd bucket set carts --conflicts siblings',
     'dnd bucket set cache --r 1 --w 1',
+    'dnd bucket set ledger --sloppy false',
   ])
+}
+
+function trueOrFalse(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InvalidArgumentError('It must be true or false.')
 }
 
 async function list(options: ServerOptions, context: CliContext): Promise<void> {
@@ -76,14 +89,14 @@ async function show(name: string, options: ServerOptions, context: CliContext): 
 }
 
 async function set(name: string, options: SetOptions, context: CliContext): Promise<void> {
-  const { n, r, w, conflicts, valueBytesMax } = options
-  const wanted = Object.entries({ n, r, w, conflicts, valueBytesMax }).filter(
+  const { n, r, w, conflicts, valueBytesMax, sloppy, ttl: ttlMs } = options
+  const wanted = Object.entries({ n, r, w, conflicts, valueBytesMax, sloppy, ttlMs }).filter(
     ([, value]) => value !== undefined,
   )
   if (wanted.length === 0)
     throw usage(
       'nothing to set',
-      'Give at least one of --n, --r, --w, --conflicts, --value-bytes-max.',
+      'Give at least one of --n, --r, --w, --conflicts, --value-bytes-max, --sloppy, --ttl.',
     )
   const client = clientOf(options, context)
   const { properties: before } = await client.bucket(name)
@@ -119,9 +132,14 @@ async function print(buckets: readonly BucketJson[], context: CliContext): Promi
     String(properties.w),
     properties.conflicts,
     String(properties.valueBytesMax),
+    properties.sloppy ? 'sloppy' : 'strict',
+    ttlText(properties.ttlMs),
     configured ? 'configured' : 'defaults',
   ])
   await context.out.line(
-    table(['BUCKET', 'N', 'R', 'W', 'CONFLICTS', 'VALUE BYTES MAX', 'PROPERTIES'], rows),
+    table(
+      ['BUCKET', 'N', 'R', 'W', 'CONFLICTS', 'VALUE BYTES MAX', 'QUORUM', 'TTL', 'PROPERTIES'],
+      rows,
+    ),
   )
 }

@@ -40,6 +40,16 @@ describe('put and get', () => {
     assert.equal(await output(['get', 'a'], { tty: true }), 'hello\n')
   })
 
+  test('a value can be given a time to live, which goes to the node as it was said', async () => {
+    await output(['put', 'a', 'hello', '--ttl', '30m'])
+    assert.equal(node.requests.at(-1)?.headers['x-dnd-ttl'], '1800000ms')
+    await output(['put', 'a', 'hello', '--ttl', '0'])
+    assert.equal(node.requests.at(-1)?.headers['x-dnd-ttl'], '0ms')
+    const { code, err } = await dnd(['put', 'a', 'hello', '--ttl', 'soon'])
+    assert.equal(code, 2)
+    assert.match(err, /It must be a time from 1s to 100 years/)
+  })
+
   test('@FILE stores the bytes of a file with the type of its name', async () => {
     const bytes = Buffer.from([0x89, 0x50, 0xff, 0x00])
     writeFileSync(join(directory.path, 'p.png'), bytes)
@@ -207,7 +217,7 @@ describe('buckets', () => {
     const set = await output(['bucket', 'set', 'cache', '--r', '1', '--value-bytes-max', '1000'])
     assert.match(
       set,
-      /^BUCKET +N +R +W +CONFLICTS +VALUE BYTES MAX +PROPERTIES\ncache +3 +1 +2 +lww +1000 +configured\n$/,
+      /^BUCKET +N +R +W +CONFLICTS +VALUE BYTES MAX +QUORUM +TTL +PROPERTIES\ncache +3 +1 +2 +lww +1000 +sloppy +for ever +configured\n$/,
     )
     assert.match(await output(['bucket', 'list']), /\ncache +3 +1 +2/)
     assert.match(await output(['bucket', 'show', 'other']), /\nother +3 +2 +2 .*defaults\n/)
@@ -224,7 +234,19 @@ describe('buckets', () => {
       n: 2,
       conflicts: 'lww',
       valueBytesMax: 1048576,
+      sloppy: true,
+      ttlMs: 0,
     })
+  })
+
+  test('a bucket can say how long its values live', async () => {
+    assert.match(await output(['bucket', 'set', 'tmp', '--ttl', '90m']), / 90m +configured\n$/)
+    assert.match(await output(['bucket', 'set', 'tmp', '--ttl', '0']), / for ever +configured\n$/)
+    for (const time of ['500ms', '1', '-1s', '1 h', '101y', '40000d'])
+      assert.match(
+        (await dnd(['bucket', 'set', 'tmp', `--ttl=${time}`])).err,
+        /from 1s to 100 year/,
+      )
   })
 
   test('setting nothing, or what does not exist, is wrong use', async () => {

@@ -50,7 +50,8 @@ async function fillOddly(bucket: string): Promise<void> {
     { bucket },
   )
   await client.put('key, "odd"', 'x', { bucket, sort: 'sort\n"y"', contentType: 'text/x; a="b"' })
-  await client.put('meta', 'x', { bucket, metadata: { a: 'é, "q"', b: '' } })
+  const expiresAt = '2100-01-31T12:00:00.000Z'
+  await client.put('meta', 'x', { bucket, metadata: { a: 'é, "q"', b: '' }, expiresAt })
 }
 
 describe('formats', () => {
@@ -89,7 +90,7 @@ describe('formats', () => {
     assert.deepEqual(JSON.parse((await dnd(['export', '--format', 'json'])).out), [])
     assert.equal(
       (await dnd(['export', '--format', 'csv'])).out,
-      'key,sort,contentType,metadata,value,valueBase64\n',
+      'key,sort,contentType,metadata,expiresAt,value,valueBase64\n',
     )
   })
 

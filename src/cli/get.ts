@@ -103,5 +103,6 @@ function valueJson(value: StoredValue): object {
     ...(text === undefined ? { valueBase64: toBase64(value.bytes) } : { value: text }),
     contentType: value.contentType,
     metadata: value.metadata,
+    ...(value.expiresAt === undefined ? {} : { expiresAt: value.expiresAt }),
   }
 }

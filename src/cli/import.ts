@@ -68,8 +68,8 @@ export function addImport(program: Command, context: CliContext): void {
     'after',
     `
 Without --key a file holds either one JSON object of keys and values, or records
-with the fields key and value (or valueBase64), and perhaps sort, contentType
-and metadata, as "dnd export" writes them.`,
+with the fields key and value (or valueBase64), and perhaps sort, contentType,
+metadata and expiresAt, as "dnd export" writes them.`,
   )
 }
 

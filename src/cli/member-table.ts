@@ -7,6 +7,7 @@ import type { Column } from './table.ts'
 import { fittingTable } from './table.ts'
 import type { Style, Terminal } from './terminal.ts'
 import { printable } from './terminal.ts'
+import { agoText } from './units.ts'
 
 const STATE_STYLE: Readonly<Record<string, Style>> = {
   alive: 'green',
@@ -71,20 +72,6 @@ function stateText(member: MemberJson, names: (id: string) => string, out: Termi
   const named = accusers.slice(0, ACCUSERS_MAX).map(names).join(', ')
   const more = accusers.length - ACCUSERS_MAX
   return `${state} (by ${named}${more > 0 ? ` and ${more} more` : ''})`
-}
-
-const UNITS = [
-  { name: 'd', ms: 86_400_000 },
-  { name: 'h', ms: 3_600_000 },
-  { name: 'm', ms: 60_000 },
-  { name: 's', ms: 1_000 },
-] as const
-
-/** In the largest unit of which there is one; clocks that differ a little must not tell tales. */
-function agoText(since: string, nowMs: number): string {
-  const agoMs = nowMs - Date.parse(since)
-  const unit = UNITS.find(({ ms }) => agoMs >= ms)
-  return unit === undefined ? 'just now' : `${Math.floor(agoMs / unit.ms)} ${unit.name} ago`
 }
 
 function isGone({ state }: MemberJson): boolean {

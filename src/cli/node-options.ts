@@ -7,8 +7,9 @@ import { loadConfig } from '../server/config.ts'
 import type { CliContext } from './context.ts'
 import { withJson } from './options.ts'
 
-/** Of a new cluster only: nothing to say when joining one. */
+/** Of a new cluster only: nothing to say when joining one. And the other way round. */
 const BIRTH_FIELDS: readonly ConfigField[] = ['partitions', 'replicas']
+const JOIN_FIELDS: readonly ConfigField[] = ['replace']
 
 export type NodeOptions = Readonly<Record<string, string | boolean | undefined>>
 
@@ -37,9 +38,8 @@ export function nodeConfig(
 }
 
 function fieldsOf(mode: StartMode): readonly FieldDescription[] {
-  return CONFIG_FIELDS.filter(
-    ({ field }) => field !== 'seeds' && (mode === 'start' || !BIRTH_FIELDS.includes(field)),
-  )
+  const others = mode === 'start' ? JOIN_FIELDS : BIRTH_FIELDS
+  return CONFIG_FIELDS.filter(({ field }) => field !== 'seeds' && !others.includes(field))
 }
 
 function flag({ field, kind, placeholder }: FieldDescription): string {

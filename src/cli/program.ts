@@ -5,16 +5,19 @@ import { addBucket } from './bucket.ts'
 import type { CliContext } from './context.ts'
 import { addDelete } from './delete.ts'
 import { addDemo } from './demo.ts'
+import { addExplain } from './explain.ts'
 import { addExport } from './export.ts'
 import { reportOf, usage } from './failure.ts'
 import { addGet } from './get.ts'
 import { addHealth } from './health.ts'
+import { addHints } from './hints.ts'
 import { addImport } from './import.ts'
 import { addJoin } from './join.ts'
 import { addKeys } from './keys.ts'
 import { addLeave } from './leave.ts'
 import { addList } from './list.ts'
 import { addPut } from './put.ts'
+import { addRepair } from './repair.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
@@ -46,10 +49,30 @@ export function createProgram(context: CliContext): Command {
         .helpGroup('Other:'),
     )
   program.commandsGroup('A cluster:')
-  for (const add of [addDemo, addStart, addJoin, addLeave, addStatus, addRing, addHealth, addKeys])
+  for (const add of [
+    addDemo,
+    addStart,
+    addJoin,
+    addLeave,
+    addStatus,
+    addRing,
+    addHealth,
+    addRepair,
+    addHints,
+    addKeys,
+  ])
     add(program, context)
   program.commandsGroup('Data:')
-  for (const add of [addGet, addPut, addDelete, addList, addBucket, addImport, addExport])
+  for (const add of [
+    addGet,
+    addPut,
+    addDelete,
+    addList,
+    addExplain,
+    addBucket,
+    addImport,
+    addExport,
+  ])
     add(program, context)
   program.commandsGroup('Other:')
   addVersion(program, context)

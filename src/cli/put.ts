@@ -6,6 +6,7 @@ import { badFile, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, whole, withBucket, withServer } from './options.ts'
 import { count, printable } from './terminal.ts'
+import { TTL_FORM, ttl } from './ttl.ts'
 
 /** More than any value may have: what is larger is not even read. */
 const INPUT_BYTES_MAX = 16 * 1024 * 1024
@@ -35,6 +36,7 @@ interface PutCommandOptions extends ServerOptions {
   readonly meta?: Readonly<Record<string, string>>
   readonly context?: string
   readonly w?: number
+  readonly ttl?: number
 }
 
 export function addPut(program: Command, context: CliContext): void {
@@ -50,6 +52,7 @@ export function addPut(program: Command, context: CliContext): void {
     .option('--content-type <type>', 'media type (default: from the file name, or text)')
     .option('--meta <name=text>', 'metadata; may be repeated', addMetadata)
     .option('--context <context>', 'what this write supersedes: the context of a read')
+    .option('--ttl <time>', `how long it lives: ${TTL_FORM} (default: as the bucket says)`, ttl)
     .option(
       '--w <n>',
       'replicas that must have stored it (default: as the bucket says)',
@@ -62,6 +65,7 @@ export function addPut(program: Command, context: CliContext): void {
   examples(command, [
     'dnd put greeting hello',
     'dnd put photo @photo.jpg --bucket albums --meta place=Bern',
+    'dnd put session/ada token --ttl 30m',
     'jq -n \'{"a":1}\' | dnd put config - --content-type application/json',
     'dnd put temperature -- -5       values that begin with a dash go behind --',
   ])
@@ -80,13 +84,14 @@ async function put(
     contentType: options.contentType ?? contentType,
     metadata: options.meta,
     context: options.context,
+    ttlMs: options.ttl,
     w: options.w,
     timeoutMs: options.timeout,
   })
   const bytes = typeof value === 'string' ? Buffer.byteLength(value) : value.length
-  if (options.json === true)
-    return context.out.json({ status: 'stored', key, bytes, context: result.context })
+  if (options.json === true) return context.out.json({ ...result, status: 'stored', key, bytes })
   await context.out.line(`stored "${printable(key)}", ${count(bytes, 'byte')}`)
+  if (result.warning !== undefined) await context.err.line(`warning: ${printable(result.warning)}`)
 }
 
 interface Input {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { NodeServer } from '../server/node-server.ts'
 import type { NodeServerConfig } from '../server/config.ts'
 import type { CliContext } from './context.ts'
+import { CliFailure } from './failure.ts'
 
 /** What a node tells the process that started it over the channel between them. */
 export interface ReadyMessage {
@@ -34,6 +35,11 @@ export async function runNode(
   })
   const unsubscribe = stopWhenTold(server, context)
   await Promise.race([server.ready, server.stopped])
+  if (server.refusal !== undefined) {
+    unsubscribe()
+    if (process.connected) process.disconnect()
+    throw refused(server.refusal, config)
+  }
   await announce(server, json, context)
   try {
     await server.stopped
@@ -43,6 +49,15 @@ export async function runNode(
     unsubscribe()
     if (process.connected) process.disconnect()
   }
+}
+
+function refused(reason: string, { replaces, engine, data }: NodeServerConfig): CliFailure {
+  const again = engine === 'memory' ? '' : `; ${resolve(data)} was not filled and can be used again`
+  return new CliFailure({
+    code: 'DND_ERR_JOIN_REFUSED',
+    message: `cannot take the place of ${replaces ?? 'another node'}: ${reason}`,
+    advice: `See dnd status for the nodes that are dead; to join beside the others leave out --replace${again}.`,
+  })
 }
 
 function leftText(name: string, { engine, data }: NodeServerConfig): string {

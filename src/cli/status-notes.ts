@@ -1,5 +1,11 @@
 /** What somebody who looks at a cluster should be told in words, the most urgent first. */
-import type { ClusterJson, LeavePhaseJson, MemberJson } from '../../packages/client/src/api.ts'
+import type {
+  ClusterJson,
+  LayoutJson,
+  LeavePhaseJson,
+  MemberJson,
+  ReplacingJson,
+} from '../../packages/client/src/api.ts'
 import { namesOf } from './member-table.ts'
 import type { Style, Terminal } from './terminal.ts'
 import { printable } from './terminal.ts'
@@ -11,8 +17,19 @@ const LEAVING: Readonly<Record<LeavePhaseJson, string>> = {
   left: 'has left: its process can end',
 }
 
+const REPLACING: Readonly<Record<ReplacingJson['phase'], string>> = {
+  looking: 'it looks for that node',
+  dying: 'it waits until the others hold that node dead',
+  planning: 'it waits for a layout in which it has its places',
+  filling: 'it is filled from the other replicas, and reads and writes go to those until it is',
+}
+
 /** One paragraph each; none when all is well. */
-export function statusNotes(cluster: ClusterJson, out: Terminal): readonly string[] {
+export function statusNotes(
+  cluster: ClusterJson,
+  layout: LayoutJson | undefined,
+  out: Terminal,
+): readonly string[] {
   const names = namesOf(cluster.members)
   const self = names(cluster.self)
   const notes: string[] = []
@@ -20,9 +37,12 @@ export function statusNotes(cluster: ClusterJson, out: Terminal): readonly strin
     const lines = out.wrap(text)
     notes.push(style === undefined ? lines : out.paint(style, lines))
   }
-  const { clonedBy, leaving } = cluster
+  const { clonedBy, leaving, replacing } = cluster
   if (clonedBy !== undefined) note(cloneText(self, clonedBy), 'red')
   if (leaving !== undefined) note(`${self} ${LEAVING[leaving]}.`)
+  if (replacing !== undefined)
+    note(`${self} takes the place of ${names(replacing.lost)}: ${REPLACING[replacing.phase]}.`)
+  else if (layout?.moving?.lost !== undefined) note(lostText(layout.moving, cluster, names))
   const present = cluster.members.filter(({ state }) => state === 'alive' || state === 'suspect')
   const degraded = listed(present.filter((member) => member.degraded === true))
   if (degraded !== undefined)
@@ -39,6 +59,17 @@ export function statusNotes(cluster: ClusterJson, out: Terminal): readonly strin
   const versions = versionsText(present)
   if (versions !== undefined) note(versions)
   return notes
+}
+
+function lostText(
+  { lost = [], waiting }: NonNullable<LayoutJson['moving']>,
+  { members }: ClusterJson,
+  names: (id: string) => string,
+): string {
+  const filling = members.filter(({ id }) => waiting.includes(id))
+  const where = filling.map(({ addresses }) => `--server http://${printable(addresses.http)}`)
+  const look = where.length === 0 ? '' : ` To see how far: dnd status ${where[0]}.`
+  return `The data of ${lost.map(names).join(', ')} is gone; ${waiting.map(names).join(', ')} is filled in its place.${look}`
 }
 
 function cloneText(self: string, clonedBy: string): string {

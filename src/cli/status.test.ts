@@ -267,6 +267,33 @@ describe('notes', () => {
       assert.equal(notesOf(await status({ ...healthy, leaving: leaving as 'left' })), note)
   })
 
+  test('a node that takes the place of a lost one is told with how far it is, by itself and by others', async () => {
+    const lost = healthy.members[2]!.id
+    const dead = withMember(3, { state: 'dead' })
+    const cases = {
+      looking: 'it looks for that node.',
+      dying: 'it waits until the others hold that node dead.',
+      planning: 'it waits for a layout in which it has its places.',
+      filling: /^it is filled from the other replicas, and reads and writes go to those/,
+    } as const
+    for (const [phase, expected] of Object.entries(cases)) {
+      const replacing = { phase: phase as 'filling', lost }
+      const note = notesOf(await status({ ...dead, replacing }))
+      const [, says] = /^node1 takes the place of node3: (.*)$/.exec(note) ?? assert.fail(note)
+      if (typeof expected === 'string') assert.equal(says, expected)
+      else assert.match(says!, expected)
+    }
+    const moving = { from: 2, synced: [], waiting: [healthy.self], partitions: 5, lost: [lost] }
+    const before = node.layoutJson
+    node.layoutJson = { ...before, moving }
+    const told = notesOf(await status(dead))
+    node.layoutJson = before
+    assert.equal(
+      told,
+      'The data of node3 is gone; node1 is filled in its place. To see how far: dnd status --server http://127.0.0.1:6001.',
+    )
+  })
+
   test('members that are badly connected, and those that come and go, are named', async () => {
     const one = withMember(2, { degraded: true })
     const both = {

@@ -75,7 +75,7 @@ function statusText(found: Status, wide: boolean, out: Terminal): string {
   )
   const { text, missing } = memberTable(members, { self, wide, nowMs: Date.now() }, out)
   const left = missing.map((head) => head.toLowerCase()).join(', ')
-  const notes = statusNotes({ ...found.cluster, members }, out)
+  const notes = statusNotes({ ...found.cluster, members }, found.layout, out)
   const last = `* answered this question${left === '' ? '' : `; no room for ${left}: see --wide`}`
   return [
     ...summary(found, out),

@@ -47,7 +47,7 @@ test('every failure of a request has a code that is told over HTTP', () => {
     DND_ERR_TIMEOUT: 504,
     DND_ERR_OVERLOADED: 503,
     DND_ERR_BAD_QUORUM: 400,
-    DND_ERR_TOO_MANY_SIBLINGS: 409,
+    DND_ERR_TOO_MANY_SIBLINGS: 429,
     DND_ERR_RECORD_TOO_LARGE: 413,
     DND_ERR_VALUE_TOO_LARGE: 413,
     DND_ERR_NOT_READY: 503,

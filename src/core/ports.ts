@@ -28,7 +28,11 @@ export interface StoreReader {
   getDurable(key: Uint8Array): StoreRead
 }
 
-/** One change of a batch. Batches are atomic and become durable in the order handed over. */
+/**
+ * One change of a batch. Batches are atomic and become durable in the order handed over. One that
+ * fails takes with it all that are handed over after it, until its failure is told: what was built
+ * on it must not outlive it.
+ */
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'delete'; readonly key: Uint8Array }

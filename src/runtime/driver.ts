@@ -21,7 +21,6 @@ import type {
   Note,
 } from '../core/node/events.ts'
 import type { KeyringState } from '../core/node/cluster-key.ts'
-import type { LeavePhase } from '../core/node/leaving.ts'
 import type { Node } from '../core/node/node.ts'
 import type { NodeView } from '../core/node/view.ts'
 import type { StoreEntry } from '../core/ports.ts'
@@ -30,6 +29,7 @@ import type { Address, NodeId } from '../core/std/ids.ts'
 import type { Instant, Now } from '../core/std/instant.ts'
 import { instant, NEVER } from '../core/std/instant.ts'
 import type { PeerMessage } from '../core/wire/messages.ts'
+import { logNote } from './log-note.ts'
 import { OnceAMinute } from './once-a-minute.ts'
 import type {
   DatagramListener,
@@ -101,6 +101,7 @@ export class Driver implements Gateway {
   /** Settles when the node has left its cluster, and waits to be stopped. */
   readonly left: Promise<void>
   #settleLeft: () => void = () => undefined
+  #refusal: string | undefined
 
   constructor(options: { log: Log; observer: Observer; clocks: Clocks }) {
     this.ready = new Promise((resolve) => {
@@ -112,6 +113,11 @@ export class Driver implements Gateway {
     this.#log = options.log
     this.#observer = options.observer
     this.#clocks = options.clocks
+  }
+
+  /** Why the cluster does not take the node, which leaves then; undefined: it does. */
+  get refusal(): string | undefined {
+    return this.#refusal
   }
 
   /** Wires the node up and starts it. The adapters were opened with the listeners below. */
@@ -285,86 +291,27 @@ export class Driver implements Gateway {
     else this.#log.debug('refused', fields)
   }
 
+  /** Each read and write of such a key notes it; one line a minute is enough to wake somebody. */
+  #onSiblings(bucket: string, siblings: number): void {
+    if (!this.#told.isDue(`siblings ${bucket}`, this.#clocks.monotonic())) return
+    this.#log.info('a key has many concurrent values: who writes it must read it first', {
+      bucket,
+      siblings,
+    })
+  }
+
+  #onHintsFull(target: NodeId): void {
+    if (this.#told.isDue('hints-full', this.#clocks.monotonic()))
+      this.#log.info('no room for more hints: anti-entropy brings what is missing', { target })
+  }
+
   #onNote(note: Note): void {
     this.#observer.note(note)
+    if (note.type === 'hints-full') this.#onHintsFull(note.target)
     if (note.type === 'ready') this.#settleReady()
     if (note.type === 'left') this.#settleLeft()
+    if (note.type === 'replace-refused') this.#refusal = note.reason
+    if (note.type === 'many-siblings') this.#onSiblings(note.bucket, note.siblings)
     logNote(this.#log, note)
-  }
-}
-
-const LEAVE_TEXT: Readonly<Record<LeavePhase, string>> = {
-  waiting: 'leaving: waits for a layout without this node',
-  moving: 'leaving: the other nodes take over its data',
-  telling: 'leaving: the other nodes have its data; waits until all of them know',
-  left: 'leaving: says goodbye',
-}
-
-function logNote(log: Log, note: Note): void {
-  switch (note.type) {
-    case 'member':
-      return log.info(`${note.member.name} is ${note.to}`, {
-        member: note.member.id,
-        was: note.from,
-      })
-    case 'layout':
-      return log.info(`layout ${note.version} is ${note.phase}`)
-    case 'transferred':
-      return log.debug('partition received', { partition: note.partition, records: note.records })
-    case 'ready':
-      return log.info('ready')
-    case 'cluster-keys':
-      return log.info('the keys of this node have changed', {
-        keys: note.keys,
-        primary: note.primary,
-      })
-    case 'leaving':
-      return log.info(LEAVE_TEXT[note.phase])
-    case 'left':
-      return log.info('this node has left the cluster')
-    case 'refuted':
-      return log.info('refuted a suspicion about this node', { incarnation: note.incarnation })
-    case 'cloned-identity':
-      return log.error(
-        "another process runs with this node's identity: was its data directory copied?",
-        { ...note.address },
-      )
-    case 'stalled':
-      return log.info('this process stood still; it accuses nobody of the silence', {
-        seconds: Math.round(note.gap / 100) / 10,
-      })
-    case 'degraded':
-      return log.info(
-        note.isDegraded
-          ? 'this node is slow or badly connected: the others ask somebody else first'
-          : 'this node is well again',
-      )
-    case 'unreadable':
-      return log.error('a record is damaged and is being repaired from its replicas', {
-        key: Buffer.from(note.key).toString('latin1'),
-      })
-    case 'amnesia':
-      return log.error(
-        'this data directory has forgotten writes that it made: was it restored from a backup?',
-        {
-          partition: note.partition,
-        },
-      )
-    case 'store-failed':
-      return log.error('the store could not write', { reason: note.reason })
-    case 'clock-skew':
-      return log.error('a clock is ahead of ours: check time synchronisation', {
-        peer: note.peer,
-        aheadMs: note.aheadMs,
-      })
-    case 'peer-misbehaved':
-      return log.error('a peer sent what it must not', { peer: note.peer, what: note.what })
-    case 'read-repair':
-    case 'request-failed':
-    case 'hedged':
-    case 'forwarded':
-      return
-    default:
-      return unreachable(note)
   }
 }

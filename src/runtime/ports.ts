@@ -93,6 +93,10 @@ export interface Store extends StoreReader {
    * commit). `get` sees it at once. Answered by `stored(batch)` in the order committed, once it has
    * survived fsync, or by `storeFailed`, after which no read sees it any more.
    *
+   * A batch that fails takes with it all that were committed after it and before the listener was
+   * told: what they were made of is what `get` showed of it. None of them is seen any more when the
+   * first is told. So what is durable is always what its writer believed when it wrote.
+   *
    * The bytes of keys and values are the store's from here on: whoever changes them changes what is
    * read, or what reaches the disk.
    */

@@ -11,6 +11,7 @@ import { parseAddress } from '../core/std/ids.ts'
 
 export type ConfigField =
   | 'seeds'
+  | 'replace'
   | 'name'
   | 'address'
   | 'port'
@@ -36,6 +37,14 @@ export type ConfigField =
   | 'probeTimeoutMs'
   | 'stateSyncIntervalMs'
   | 'clockSkewMaxMs'
+  | 'antiEntropyIntervalMs'
+  | 'scrubIntervalMs'
+  | 'hintAfterMs'
+  | 'hintBytesMax'
+  | 'hintAgeMaxMs'
+  | 'backgroundLatencyMs'
+  | 'backgroundSlowdownPercent'
+  | 'backgroundUnitsMax'
 
 export interface FieldDescription {
   readonly field: ConfigField
@@ -125,6 +134,14 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     fallback: 'none',
     about:
       'Nodes to join by, any of the cluster; only `dnd join` has them. One that answers is enough',
+  },
+  {
+    field: 'replace',
+    ...shortText,
+    placeholder: 'NODE',
+    fallback: 'none',
+    about:
+      'Name or id of a node that is down and whose data is gone: this new node takes its places. Only `dnd join` has it',
   },
   {
     field: 'name',
@@ -312,6 +329,64 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     ...milliseconds(1, 3_600_000),
     fallback: DEFAULT_NODE_CONFIG.clockSkewMaxMs,
     about: "How far ahead of ours another node's clock may be before its stamps are refused",
+  },
+  {
+    field: 'antiEntropyIntervalMs',
+    ...milliseconds(100, 86_400_000),
+    fallback: DEFAULT_NODE_CONFIG.antiEntropyIntervalMs,
+    about:
+      'In which every partition is compared once with each of its other replicas. Lower finds drift sooner and costs messages',
+  },
+  {
+    field: 'scrubIntervalMs',
+    ...milliseconds(60_000, 31_536_000_000),
+    fallback: DEFAULT_NODE_CONFIG.scrubIntervalMs,
+    about: 'In which every record is read from the disk and checked once; 30 days by default',
+  },
+  {
+    field: 'hintAfterMs',
+    ...milliseconds(10, 60_000),
+    fallback: DEFAULT_NODE_CONFIG.hintAfterMs,
+    about:
+      'How long a replica may be silent before a hint is kept for it. Lower lets a write of a sloppy bucket succeed sooner, and makes hints of every hiccup',
+  },
+  {
+    field: 'hintBytesMax',
+    ...whole(0, 1_099_511_627_776),
+    placeholder: 'BYTES',
+    fallback: DEFAULT_NODE_CONFIG.hintBytesMax,
+    about:
+      'Hints kept on this node for others, bytes; beyond it none are taken, and anti-entropy brings what they would have brought',
+  },
+  {
+    field: 'hintAgeMaxMs',
+    ...milliseconds(1_000, 31_536_000_000),
+    fallback: DEFAULT_NODE_CONFIG.hintAgeMaxMs,
+    about:
+      'How long a hint is kept for a node that is away, 24 hours by default; then anti-entropy brings what it would have brought',
+  },
+  {
+    field: 'backgroundLatencyMs',
+    ...milliseconds(1, 60_000),
+    fallback: DEFAULT_NODE_CONFIG.backgroundLatencyMs,
+    about:
+      'Repair, hints and transfers yield when they make the 99th percentile of what requests wait for longer than this, or than backgroundSlowdownPercent allows, whichever is longer. Lower protects clients better, and repair takes longer',
+  },
+  {
+    field: 'backgroundSlowdownPercent',
+    ...whole(0, 1_000),
+    placeholder: 'N',
+    fallback: DEFAULT_NODE_CONFIG.backgroundSlowdownPercent,
+    about:
+      'By how much repair, hints and transfers may raise that percentile above what it is without them',
+  },
+  {
+    field: 'backgroundUnitsMax',
+    ...whole(20, 100_000),
+    placeholder: 'N',
+    fallback: DEFAULT_NODE_CONFIG.backgroundUnitsMax,
+    about:
+      'Units of repair, hints and transfers a second, each up to some hundred KiB, even when there are no requests',
   },
 ]
 

@@ -61,6 +61,7 @@ describe('values', () => {
       ...DEFAULT_NODE_CONFIG,
       mode: 'start',
       seeds: [],
+      replaces: undefined,
       name: 'node1',
       host: '127.0.0.1',
       port: 5001,
@@ -99,6 +100,7 @@ describe('values', () => {
   test('every field can be said in all three ways', () => {
     const texts: Record<string, string> = {
       seeds: '10.0.0.1:5001,[::1]:5002,host',
+      replace: 'node3',
       name: 'a',
       address: '10.0.0.9',
       port: '7001',
@@ -123,6 +125,14 @@ describe('values', () => {
       probeTimeoutMs: '30',
       stateSyncIntervalMs: '1000',
       clockSkewMaxMs: '50',
+      antiEntropyIntervalMs: '60000',
+      scrubIntervalMs: '3600000',
+      hintAfterMs: '700',
+      hintBytesMax: '1000000',
+      hintAgeMaxMs: '60000',
+      backgroundLatencyMs: '9',
+      backgroundSlowdownPercent: '10',
+      backgroundUnitsMax: '100',
     }
     // `key` goes with no `keyFile`; it has tests of its own.
     const fields = CONFIG_FIELDS.filter(({ field }) => field !== 'key')
@@ -233,14 +243,14 @@ describe('mistakes', () => {
     const path = writeFile({ prot: 1, colour: 2 })
     const [first, second] = problemsOf({})
     assert.equal(first, `"prot" in ${path} is not known; did you mean "port"?`)
-    assert.match(second!, /"colour" in .* is not known; known are seeds, name/)
+    assert.match(second!, /"colour" in .* is not known; known are seeds, replace, name/)
     writeFile('{"__proto__": 1}')
     assert.match(problemsOf({})[0]!, /"__proto__" in .* is not known/)
   })
 
   test('a flag that is no field is refused and not passed over', () => {
     const flags = { hots: 'x' } as ConfigSources['flags']
-    assert.match(problemsOf(flags)[0]!, /^"hots" is not known; known are seeds, name/)
+    assert.match(problemsOf(flags)[0]!, /^"hots" is not known; known are seeds, replace, name/)
     const near = { prot: '1' } as ConfigSources['flags']
     assert.deepEqual(problemsOf(near), ['"prot" is not known; did you mean "port"?'])
   })
@@ -296,6 +306,10 @@ describe('mistakes', () => {
   test('joining takes a seed, starting takes none', () => {
     assert.match(problemsOf({}, {}, 'join')[0]!, /dnd join HOST:PORT/)
     assert.match(problemsOf({ seeds: [] }, {}, 'join')[0]!, /dnd join HOST:PORT/)
+    assert.match(
+      problemsOf({ replace: 'node3' })[0]!,
+      /^replace \(from --replace\): .*dnd join SEED/,
+    )
     assert.match(problemsOf({ seeds: ['a:b'] }, {}, 'join')[0]!, /^seeds \(from the command line\)/)
     assert.match(problemsOf({}, { DND_SEEDS: 'a:1' })[0]!, /use "dnd join"/)
   })

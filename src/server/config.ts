@@ -30,6 +30,8 @@ export interface NodeServerConfig extends NodeConfig {
   readonly mode: StartMode
   /** Not empty when mode is `join`, empty otherwise. */
   readonly seeds: readonly Address[]
+  /** The node whose places this one is to have; never when mode is `start`. */
+  readonly replaces: string | undefined
   readonly name: string
   /** Listened on, and told to the other nodes. */
   readonly host: string
@@ -111,7 +113,7 @@ interface Given {
 const PATH_FIELDS: readonly ConfigField[] = ['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa']
 /** Without a value of their own when nobody gives one. */
 const OPEN_FIELDS: readonly ConfigField[] = [
-  ...(['seeds', 'name', 'key', 'encryption'] as const),
+  ...(['seeds', 'replace', 'name', 'key', 'encryption'] as const),
   ...PATH_FIELDS,
 ]
 
@@ -272,6 +274,11 @@ function checkTogether(
       field: 'seeds',
       message: 'seeds: joining takes the address of a node of the cluster: dnd join HOST:PORT',
     })
+  if (mode === 'start' && given.replace !== undefined)
+    problems.push({
+      field: 'replace',
+      message: `replace (from ${originOf(given, 'replace')}): only a new node can take the place of another: dnd join SEED --replace NODE`,
+    })
   if (mode === 'start' && seeds !== undefined)
     problems.push({
       field: 'seeds',
@@ -311,6 +318,7 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
   const config: NodeServerConfig = {
     mode: sources.mode,
     seeds: seeds.map((seed) => mustParseAddress(seed)),
+    replaces: given.replace === undefined ? undefined : text('replace'),
     name: nameOf(given, sources),
     host: text('address'),
     port: number('port'),
@@ -336,6 +344,14 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     probeTimeoutMs: number('probeTimeoutMs'),
     stateSyncIntervalMs: number('stateSyncIntervalMs'),
     clockSkewMaxMs: number('clockSkewMaxMs'),
+    antiEntropyIntervalMs: number('antiEntropyIntervalMs'),
+    scrubIntervalMs: number('scrubIntervalMs'),
+    backgroundLatencyMs: number('backgroundLatencyMs'),
+    backgroundSlowdownPercent: number('backgroundSlowdownPercent'),
+    backgroundUnitsMax: number('backgroundUnitsMax'),
+    hintAfterMs: number('hintAfterMs'),
+    hintBytesMax: number('hintBytesMax'),
+    hintAgeMaxMs: number('hintAgeMaxMs'),
   }
   const origins = CONFIG_FIELDS.map(({ field }) => [field, originOf(given, field)] as const)
   return { config, origins: Object.fromEntries(origins) as LoadedConfig['origins'] }

@@ -13,6 +13,7 @@ import type { Address, ClusterId, NodeId } from '../core/std/ids.ts'
 import type { Keyring } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import type { TlsMaterial } from './key-material.ts'
+import { storeFileOf } from './open-store.ts'
 
 /** How long a joining node goes on asking its seeds, milliseconds: they may be starting, too. */
 const ASK_FOR_MS = 15_000
@@ -27,12 +28,15 @@ export interface Identity {
   readonly fresh: boolean
   /** This node begins a new cluster. */
   readonly founds: boolean
+  /** Whether the store is certainly the one that the last clean stop of this node left. */
+  readonly resumed: boolean
   readonly storePath: string
   /** The node has left its cluster: it is not to be started again but by joining. */
   leave(): void
   /** Another process has this identity, in this generation: the next life begins above it. */
   outlive(generation: number): void
-  close(): Promise<void>
+  /** `resumable`: the next life may go on with the counters that are in the store. */
+  close(resumable: boolean): Promise<void>
 }
 
 /** What seeds are asked with. */
@@ -48,9 +52,10 @@ export async function openIdentity(
   if (config.engine === 'memory') return passingIdentity(config, credentials)
   const { data, engine } = config
   const known = peekDataDirectory(data)
+  const store = { engine, storeFile: storeFileOf(engine) }
   if (known === undefined && config.mode === 'start') {
-    const directory = await openDataDirectory(data, { cluster: { mode: 'found' }, engine })
-    return { ...directory, founds: true, close: () => directory.close() }
+    const directory = await openDataDirectory(data, { cluster: { mode: 'found' }, ...store })
+    return { ...directory, founds: true }
   }
   // Who has left knows nobody any more: it needs a seed, as a new node does.
   const own = known?.hasLeft === true ? undefined : known?.cluster
@@ -58,10 +63,10 @@ export async function openIdentity(
     config.mode === 'join' ? await clusterOfSeeds(config, credentials, own) : undefined
   const mode =
     cluster === undefined ? ({ mode: 'restart' } as const) : ({ mode: 'join', cluster } as const)
-  const directory = await openDataDirectory(data, { cluster: mode, engine })
+  const directory = await openDataDirectory(data, { cluster: mode, ...store })
   // Founded, and stopped before the first layout was stored: it founds again.
   const founds = config.mode === 'start'
-  return { ...directory, founds, close: () => directory.close() }
+  return { ...directory, founds }
 }
 
 /** An engine without a disk has nothing to remember: every start is a new node. */
@@ -77,6 +82,7 @@ async function passingIdentity(
     generation: Math.floor(Date.now() / 1000),
     fresh: true,
     founds: cluster === undefined,
+    resumed: false,
     storePath: '',
     leave: () => undefined,
     outlive: () => undefined,

@@ -50,6 +50,8 @@ export interface NodeServer {
    * before.
    */
   readonly ready: Promise<void>
+  /** Why the cluster does not take the node, which leaves and stops then; undefined: it does. */
+  readonly refusal: string | undefined
   /** Settles when the node has left its cluster; it stops by itself then. Never, if it stays. */
   readonly left: Promise<void>
   /** Settles when the node has stopped. */
@@ -88,7 +90,9 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const { engine, data, encryption: mode } = config
   const ring = { path: keyringPath(engine, data), mode, configured }
   const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
-  closing.push(() => identity.close())
+  const running: { core: Node | undefined } = { core: undefined }
+  // A start that fails leaves no mark: the ids in the store may be those of a backup.
+  closing.push(() => identity.close(running.core?.resumable === true))
   // Anew: until the directory was this process's own, another may have changed the ring.
   const keyring = KeyringFile.open(ring)
   const { node, cluster, generation } = identity
@@ -123,11 +127,11 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     address: { host, port },
     httpAddress: { host, port: http.port },
   }
-  const core = createNode(config, identity, self, store, keyring)
-  driver.start({ node: core, links, datagrams, store, keyring }, config.seeds)
+  running.core = createNode(config, identity, self, store, keyring)
+  driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return running(identity, self, { closing, driver, log })
+  return runningServer(identity, self, { closing, driver, log })
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -157,7 +161,7 @@ function createNode(
   store: Store,
   keyring: KeyringFile,
 ): Node {
-  const { cluster, generation, founds } = identity
+  const { cluster, generation, founds, resumed } = identity
   const birth = founds ? { partitions: config.partitions, replicas: config.replicas } : undefined
   // The dice need no secrecy, only independence from every other node's.
   const rng = new Prng(randomInt(2 ** 32) ^ randomBytes(4).readUInt32BE())
@@ -168,11 +172,12 @@ function createNode(
   const keys = keyring.mode === 'required' ? keyring.state : undefined
   return new Node({
     ...{ self, cluster, generation, config, birth, store, checksum: crc32, rng },
+    ...{ resumed, replaces: config.replaces },
     ...{ leaveSecret, digest, keyring: keys },
   })
 }
 
-function running(
+function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
   { closing, driver, log }: { closing: Closing; driver: Driver; log: Log },
@@ -195,6 +200,9 @@ function running(
     httpAddress: self.httpAddress,
     clusterAddress: self.address,
     ready: driver.ready,
+    get refusal() {
+      return driver.refusal
+    },
     left: driver.left.then(() => {
       markLeft(identity, log)
       void stopOnce()

@@ -115,7 +115,7 @@ export function scans(check: Check): void {
     'a scan shows all that was handed over before it, and nothing that was refused',
     async (h) => {
       await h.stored(...letters.map((key) => put(key, 'old')))
-      h.commit(put('b', 'new'), del('c'), put('cc', 'new'), put('', 'refused'))
+      await h.failed(put('b', 'new'), del('c'), put('cc', 'new'), put('', 'refused'))
       h.commit(put('b', 'new'), del('c'), put('cc', 'new'))
       const expected = ['a=old', 'b=new', 'cc=new', 'd=old', 'e=old']
       assert.deepEqual(await h.scan(range('', END)), expected)

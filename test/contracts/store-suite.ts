@@ -39,6 +39,7 @@ export function runStoreSuite(
     clears(check)
     scans(check)
     limits(check)
+    failing(check)
     closing(check)
     if (capabilities.persistent) persistence(check)
     model(withStore, capabilities)
@@ -259,6 +260,30 @@ function limits(check: Check): void {
     assert.deepEqual(await h.scan(range('', END)), [])
     await h.stored(put('ok', '2'))
     assert.equal(h.get('ok'), '2')
+  })
+}
+
+function failing(check: Check): void {
+  check('a batch that fails takes all later ones with it, until it is told', async (h) => {
+    await h.stored(put('a', '1'))
+    const before = h.commit(put('b', '1'))
+    const refused = h.commit(put('', 'x'))
+    const built = h.commit(put('a', '2'), put('c', '2'))
+    const barrier = h.commit()
+    let seen: (string | undefined)[] = []
+    let afterwards = 0
+    h.recorder.onAnswer = (batch, failure) => {
+      if (batch === before || failure === undefined || seen.length > 0) return
+      seen = ['a', 'b', 'c'].map((key) => h.get(key))
+      // Whoever has been told knows what is there, and what it hands over stands.
+      afterwards = h.commit(put('a', '3'))
+    }
+    for (const batch of [refused, built, barrier])
+      assert.match(String(await h.recorder.outcome(batch)), /a key of 0 bytes/)
+    assert.equal(await h.recorder.outcome(before), undefined)
+    assert.deepEqual(seen, ['1', '1', undefined])
+    assert.equal(await h.recorder.outcome(afterwards), undefined)
+    assert.deepEqual(await h.scan(range('', END)), ['a=3', 'b=1'])
   })
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { ListKeysRequest } from '../../src/core/node/events.ts'
 import { clusterOf, configure, del, get, list, put, texts } from '../support/mini-client.ts'
 import type { MiniNode } from '../support/mini-cluster.ts'
@@ -85,7 +86,8 @@ test('a quorum beyond the replicas is the caller’s mistake', () => {
 test('concurrent values of a siblings bucket are kept, and a context resolves them', () => {
   const cluster = clusterOf(3)
   const [first, second] = cluster.nodes as [MiniNode, MiniNode]
-  const properties = { n: 3, r: 2, w: 2, conflicts: 'siblings', valueBytesMax: 1000 } as const
+  const conflicts = 'siblings'
+  const properties = { ...DEFAULT_PROPERTIES, conflicts, valueBytesMax: 1000 } as const
   const configured = configure(cluster, first, 'carts', properties)
   assert.deepEqual(configured, { ok: true, properties, pending: [] })
   assert.ok(put(cluster, first, 'c', 'milk', { bucket: 'carts' }).ok)

@@ -35,14 +35,14 @@ function comeBack(cluster: MiniCluster, node: MiniNode): void {
   cluster.run(500)
 }
 
-test('with its own disk a node comes back under its own ids, with all that was durable', () => {
+test('after a crash a node draws under new ids, and has all that was durable', () => {
   const cluster = clusterOf(3)
   const [first, second] = cluster.nodes as [MiniNode, MiniNode]
   assert.ok(put(cluster, second, 'a', '1').ok)
   const before = vnodes(second)
   cluster.kill(second)
   comeBack(cluster, second)
-  assert.deepEqual(vnodes(second), before)
+  for (const [place, vnode] of vnodes(second).entries()) assert.notEqual(vnode, before[place])
   assert.deepEqual(texts(get(cluster, second, 'a', { r: 1 })), ['1'])
   assert.ok(put(cluster, second, 'a', '2').ok)
   assert.deepEqual(texts(get(cluster, first, 'a')), ['2'])
@@ -79,7 +79,7 @@ test('with a new disk and the old name a node is somebody new: other ids, and no
   assert.deepEqual(texts(get(cluster, first, 'k0', { r: 3 })), ['v0'])
 })
 
-test('a disk restored from a backup forgets dots: once it meets them it draws under another id, and nothing is lost', () => {
+test('a disk restored from a backup is only behind: it draws under other ids, and nothing is lost', () => {
   const cluster = clusterOf(3)
   const [first, second] = cluster.nodes as [MiniNode, MiniNode]
   assert.ok(configure(cluster, first, 'carts', { conflicts: 'siblings' }).ok)
@@ -101,13 +101,12 @@ test('a disk restored from a backup forgets dots: once it meets them it draws un
   second.store.restore(backup)
   comeBack(cluster, second)
   assert.deepEqual(texts(get(cluster, second, 'a', carts)), ['10049'], 'its copy is mended by this')
-  // Its next blind write would be taken for an older one, under the id that it had.
+  // Under the id that it had, its next blind write would be taken for an older one.
   assert.ok(put(cluster, second, 'a', 'blind', carts).ok)
   assert.ok(put(cluster, second, 'a', 'blind too', carts).ok)
   cluster.run(500)
   const all = ['10049', 'blind', 'blind too']
   assert.deepEqual(texts(get(cluster, first, 'a', { ...carts, r: 3 })), all)
-  assert.ok(second.notes.some(({ type }) => type === 'amnesia'))
   assert.notDeepEqual(vnodes(second), before)
 })
 

@@ -58,6 +58,8 @@ const PROPERTIES: BucketPropertiesJson = {
   w: 2,
   conflicts: 'lww',
   valueBytesMax: 1024 * 1024,
+  sloppy: true,
+  ttlMs: 0,
 }
 
 export class FakeNode {
@@ -224,6 +226,7 @@ export class FakeNode {
         : { value: operation.value }),
       contentType: operation.contentType ?? 'application/octet-stream',
       metadata: operation.metadata ?? {},
+      ...(operation.expiresAt === undefined ? {} : { expiresAt: operation.expiresAt }),
     }
     const refusal = this.refuse?.(operation.key, value)
     if (refusal !== undefined) return failed(refusal.status, refusal.code, refusal.outcome)
@@ -296,6 +299,7 @@ function kvOperation(
     .filter(([header]) => header.startsWith('x-dnd-meta-'))
     .map(([header, text]) => [header.slice(11), decodeURIComponent(String(text))])
   const text = request.body.toString()
+  const expiresAt = request.headers['x-dnd-expires-at']
   return {
     type: 'put',
     ...name,
@@ -305,6 +309,7 @@ function kvOperation(
       : { valueBase64: request.body.toString('base64') }),
     contentType: request.headers['content-type'] ?? 'application/octet-stream',
     metadata: Object.fromEntries(metadata) as Record<string, string>,
+    ...(typeof expiresAt === 'string' ? { expiresAt } : {}),
   }
 }
 
@@ -318,6 +323,7 @@ function kvAnswer(result: BatchResultJson): Exclude<FakeAnswer, { break: true } 
   headers['content-type'] = result.contentType
   for (const [name, text] of Object.entries(result.metadata ?? {}))
     headers[`x-dnd-meta-${name}`] = encodeURIComponent(text)
+  if (result.expiresAt !== undefined) headers['x-dnd-expires-at'] = result.expiresAt
   return {
     status: 200,
     text: result.value ?? Buffer.from(result.valueBase64 ?? '', 'base64'),

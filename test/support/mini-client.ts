@@ -106,11 +106,14 @@ export function listRequest(options: Partial<ListKeysRequest> = {}): ListKeysReq
   }
 }
 
+const PLAIN = { sloppy: false, ttlMs: 0 } as const
+
 export function configureRequest(
   bucket: string,
   properties: Partial<BucketProperties> | undefined,
 ): ClientRequest {
-  const defaults = { n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 1000 } as const
+  const quorum = { n: 3, r: 2, w: 2 }
+  const defaults = { ...quorum, conflicts: 'lww', valueBytesMax: 1000, ...PLAIN } as const
   return {
     type: 'configure-bucket',
     bucket,

@@ -47,6 +47,8 @@ export interface MiniOptions {
   readonly generation?: number
   /** The cluster's keys as its disk holds them; undefined: it does not encrypt. */
   readonly keyring?: KeyringState
+  /** The node whose places it is to have. */
+  readonly replaces?: string
   /** What its disk holds already. */
   readonly disk?: ReadonlyMap<string, Uint8Array>
 }
@@ -399,8 +401,7 @@ function settle(
   { batch, operations }: Extract<NodeEffect, { type: 'store' }>,
   back: (event: NodeEvent) => void,
 ): void {
-  const durable = mini.takes(operations)
-  mini.store.settle(batch, durable)
+  const durable = mini.store.settle(batch, mini.takes(operations))
   back(
     durable
       ? { type: 'stored', batch }
@@ -437,6 +438,8 @@ function makeNode(
     config: { ...DEFAULT_NODE_CONFIG, ...options.config },
     birth: index === 0 ? { partitions, replicas } : undefined,
     keyring: options.keyring,
+    resumed: false,
+    replaces: options.replaces,
     rng: new Prng(1000 * generation + index),
   })
 }

@@ -1,7 +1,7 @@
 /**
  * A store in memory that keeps the contract of `src/runtime/ports.ts`: `get` sees a batch from the
  * moment it is handed over, `getDurable` and scans from the moment it is durable; a batch that
- * fails is taken back, and what was handed over after it stands for itself. A crash takes
+ * fails is taken back, and with it all that was handed over until the node is told. A crash takes
  * everything that is not durable.
  */
 import assert from 'node:assert/strict'
@@ -28,6 +28,8 @@ export class MiniStore implements StoreReader {
   handed = 0
   settled = 0
   #pending: Batch[] = []
+  /** So many of those handed over are gone, all the first that are not durable. */
+  #doomed = 0
 
   getDurable(key: Uint8Array): StoreRead {
     const name = text(key)
@@ -53,12 +55,15 @@ export class MiniStore implements StoreReader {
     this.#pending.push({ number, operations })
   }
 
-  /** The oldest batch is durable, or gone. */
-  settle(number: number, durable: boolean): void {
+  /** Whether the oldest batch is durable, if the disk takes it; the node is told at once. */
+  settle(number: number, takes: boolean): boolean {
     const batch = this.#pending.shift()
     assert.equal(batch?.number, number, 'batches are settled in the order handed over')
     this.settled++
+    if (!takes) this.#doomed = Math.max(this.#doomed, this.handed)
+    const durable = this.settled > this.#doomed
     if (durable) apply(this.records, batch.operations)
+    return durable
   }
 
   crash(): void {

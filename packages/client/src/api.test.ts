@@ -8,13 +8,17 @@ import * as batch from '../../../src/adapters/http/batch.ts'
 import type { BatchResult } from '../../../src/adapters/http/batch-operation.ts'
 import type * as bucketRoutes from '../../../src/adapters/http/bucket-routes.ts'
 import type * as clusterRoutes from '../../../src/adapters/http/cluster-routes.ts'
+import type { ExplainJson } from '../../../src/adapters/http/explain-json.ts'
 import type { ClusterKeysJson, KeyChangeJson } from '../../../src/adapters/http/key-routes.ts'
+import type { HintsJson } from '../../../src/adapters/http/hints-routes.ts'
 import type { LeaveJson } from '../../../src/adapters/http/leave-routes.ts'
+import type { RepairJson, RepairRunJson } from '../../../src/adapters/http/repair-routes.ts'
 import { METADATA_PREFIX } from '../../../src/adapters/http/metadata.ts'
 import type { Problem } from '../../../src/adapters/http/problem.ts'
 import type { SiblingJson, ValueJson } from '../../../src/adapters/http/value-json.ts'
 import type { BucketProperties } from '../../../src/core/node/messages.ts'
 import type * as api from './api.ts'
+import type * as explain from './explain.ts'
 import { BATCH_BYTES_MAX, BATCH_OPERATIONS_MAX, METADATA_HEADER_PREFIX } from './api.ts'
 
 /** Does not compile unless every `From` is a `To`. */
@@ -31,6 +35,10 @@ export type Sent = [
   Is<clusterRoutes.ClusterJson, api.ClusterJson>,
   Is<clusterRoutes.LayoutJson, api.LayoutJson>,
   Is<LeaveJson, api.LeaveJson>,
+  Is<HintsJson, api.HintsJson>,
+  Is<RepairJson, api.RepairJson>,
+  Is<RepairRunJson, api.RepairRunJson>,
+  Is<ExplainJson, explain.ExplainJson>,
   Is<ClusterKeysJson, api.ClusterKeysJson>,
   Is<KeyChangeJson, api.KeyChangeJson>,
 ]

@@ -12,6 +12,11 @@
 
 export const CONTEXT_HEADER = 'x-dnd-context'
 export const METADATA_HEADER_PREFIX = 'x-dnd-meta-'
+export const WARNING_HEADER = 'x-dnd-warning'
+/** With a put: how long the value lives, such as `30s` or `7d`; 0: for ever. */
+export const TTL_HEADER = 'x-dnd-ttl'
+/** With a put or a get: until when, ISO 8601 in UTC. */
+export const EXPIRES_HEADER = 'x-dnd-expires-at'
 
 /** `rejected`: nothing was stored, try again freely. `unknown`: it may be stored. */
 export type Outcome = 'rejected' | 'unknown'
@@ -43,6 +48,8 @@ export interface ValueJson {
   readonly contentType: string
   /** Absent when there is none. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** When it reads as absent, ISO 8601 in UTC; absent: never. */
+  readonly expiresAt?: string
 }
 
 /** One of several concurrent values; `dot` is the identity of its write. */
@@ -87,6 +94,10 @@ export interface BatchPutJson extends BatchKeyJson {
    */
   readonly contentType?: string
   readonly metadata?: Readonly<Record<string, string>>
+  /** How long it lives; 0: for ever. Default: until `expiresAt`, or as the bucket says. */
+  readonly ttlMs?: number
+  /** ISO 8601 in UTC. */
+  readonly expiresAt?: string
   readonly context?: string
   readonly w?: number
 }
@@ -116,7 +127,10 @@ export interface BatchResultJson extends Partial<Omit<ProblemJson, 'status'>> {
   readonly valueBase64?: string
   readonly contentType?: string
   readonly metadata?: Readonly<Record<string, string>>
+  readonly expiresAt?: string
   readonly siblings?: readonly SiblingJson[]
+  /** As in X-Dnd-Warning. */
+  readonly warning?: string
 }
 
 /** What one batch may hold; beyond it the node refuses the whole. */
@@ -134,6 +148,10 @@ export interface BucketPropertiesJson {
   readonly conflicts: ConflictMode
   /** Largest value accepted, bytes. */
   readonly valueBytesMax: number
+  /** Whether a hint counts towards W in the place of a replica that is away. */
+  readonly sloppy: boolean
+  /** How long a value lives whose writer did not say, milliseconds; 0: for ever. */
+  readonly ttlMs: number
 }
 
 /**
@@ -214,6 +232,95 @@ export interface LeaveJson {
   readonly directory?: string
 }
 
+/** `POST /repair` (202: it has begun): one repair by the answering node. */
+export interface RepairRunJson {
+  /** Counted from 1 in each life of the node. */
+  readonly run: number
+  /** Absent: every bucket. */
+  readonly bucket?: string
+  /** Absent: every key. */
+  readonly prefix?: string
+  /** ISO 8601 in UTC, by the clock of the node. */
+  readonly startedAt: string
+  /** Absent: it is under way. */
+  readonly finishedAt?: string
+  /** Compared with other replicas. */
+  readonly partitions: number
+  /** Of a partition with another replica: to be made, and made. */
+  readonly comparisons: number
+  readonly done: number
+  /** Comparisons given up: the other side was not up, or did not take part. */
+  readonly failed: number
+  /** Ids of nodes that were not up. */
+  readonly unreachable: readonly string[]
+  /** Keys that differed, in exchanges that this node began. */
+  readonly found: number
+  /** Keys that differed, in exchanges that others began. */
+  readonly foundByOthers: number
+  /** Records that were news to this node. */
+  readonly received: number
+  /** Records sent to other replicas. */
+  readonly sent: number
+}
+
+/** `GET /repair`: the last repairs by the answering node, and what its anti-entropy does. */
+export interface RepairJson {
+  readonly node: string
+  readonly name: string
+  /** The last ones, in order. */
+  readonly runs: readonly RepairRunJson[]
+  /** Comparisons under way, for whatever reason. */
+  readonly active: number
+  /** Partitions whose hash tree is still being made of their records. */
+  readonly treesMissing: number
+  /** Partitions in which something broke, and that were not compared with all replicas since. */
+  readonly doubtful: number
+  /** Records read and checked since the node was started, and those of them that were broken. */
+  readonly recordsChecked: number
+  readonly recordsBroken: number
+}
+
+/** `GET /hints`: the writes that the answering node keeps for others that are away. */
+export interface HintsJson {
+  readonly node: string
+  readonly name: string
+  readonly targets: readonly HintTargetJson[]
+  /** Of all of them, and how many may be kept. */
+  readonly bytes: number
+  readonly bytesMax: number
+  /** Whether those of before the process was started are counted; it does so in the background. */
+  readonly counted: boolean
+  /** Since the process was started. */
+  readonly kept: number
+  readonly delivered: number
+  /** Not kept, since there was no room. */
+  readonly refused: number
+  /** Too old, or damaged. */
+  readonly dropped: number
+  /** Brought to the node by others. */
+  readonly received: number
+  /**
+   * Writes that the node coordinated, by number: up to `over` every replica has them, or somebody
+   * keeps a hint.
+   */
+  readonly writes: { readonly begun: number; readonly over: number }
+}
+
+export interface HintTargetJson {
+  readonly node: string
+  readonly name: string
+  readonly count: number
+  readonly bytes: number
+  /** When the oldest was kept: ISO 8601 in UTC, by the clock of who keeps it. */
+  readonly oldest: string
+  /**
+   * Numbers rise in the order in which hints were kept, and outlive the process: all that were kept
+   * before some moment are delivered when `first` is above the `last` of then.
+   */
+  readonly first: number
+  readonly last: number
+}
+
 /** Plain (`off`), changing over (`accept`, then `prefer`), or encrypted (`required`). */
 export type EncryptionModeJson = 'off' | 'accept' | 'prefer' | 'required'
 
@@ -221,6 +328,16 @@ export interface EncryptionJson {
   readonly mode: EncryptionModeJson
   /** Id of the primary key; absent when there is none. */
   readonly key?: string
+}
+
+/**
+ * `looking` for the node that is meant, waiting for the others to hold it dead (`dying`) or to plan
+ * a layout with this node in its place (`planning`), `filling` itself from the other replicas.
+ */
+export interface ReplacingJson {
+  readonly phase: 'looking' | 'dying' | 'planning' | 'filling'
+  /** The node that is replaced: its id, or the name that was given until it is found. */
+  readonly lost: string
 }
 
 /** `GET /cluster`: the members as the answering node, `self`, sees them. */
@@ -234,6 +351,8 @@ export interface ClusterJson {
   readonly clonedBy?: string
   /** How far the answering node's leave has come; absent when it stays. */
   readonly leaving?: LeavePhaseJson
+  /** In whose place the answering node is coming; absent: in nobody's. */
+  readonly replacing?: ReplacingJson
   /** Of the traffic between nodes, as the answering node does it. */
   readonly encryption: EncryptionJson
   readonly members: readonly MemberJson[]
@@ -301,6 +420,8 @@ export interface LayoutJson {
     readonly synced: readonly string[]
     readonly waiting: readonly string[]
     readonly partitions: number
+    /** Nodes that are replaced, since their data is gone; absent: none. */
+    readonly lost?: readonly string[]
   }
 }
 

@@ -4,10 +4,8 @@
  * that is safe).
  */
 import type {
-  BatchOperationJson,
   BatchRequestJson,
   BatchResponseJson,
-  BatchResultJson,
   BucketJson,
   BucketPropertiesJson,
   BucketsJson,
@@ -15,28 +13,60 @@ import type {
   HealthJson,
   KeyJson,
   KeysPageJson,
+  HintsJson,
   LayoutJson,
   LeaveJson,
   ProblemJson,
   SiblingsJson,
-  ValueJson,
 } from './api.ts'
-import { CONTEXT_HEADER, METADATA_HEADER_PREFIX } from './api.ts'
-import { ClusterKeys } from './cluster-keys.ts'
 import {
-  bytesOf,
-  encode,
-  fromHeaderText,
-  mustBeWellFormed,
-  queryOf,
-  toBase64,
-  toHeaderText,
-} from './encoding.ts'
+  CONTEXT_HEADER,
+  EXPIRES_HEADER,
+  METADATA_HEADER_PREFIX,
+  TTL_HEADER,
+  WARNING_HEADER,
+} from './api.ts'
+import { ClusterKeys } from './cluster-keys.ts'
+import { encode, fromHeaderText, mustBeWellFormed, queryOf, toHeaderText } from './encoding.ts'
 import { DndClientError, fromProblem } from './error.ts'
+import type { ExplainJson } from './explain.ts'
+import type {
+  BatchOperation,
+  BatchResult,
+  GetOptions,
+  GetResult,
+  KeyOptions,
+  ListOptions,
+  PutOptions,
+  WriteOptions,
+  WriteResult,
+} from './operations.ts'
+import {
+  batchResult,
+  defaultContentType,
+  expiryOf,
+  operationJson,
+  stored,
+  valueOf,
+} from './operations.ts'
+import { Repairs } from './repairs.ts'
 import type { TransportRequest, TransportResponse } from './transport.ts'
 import { Transport, parseJson } from './transport.ts'
 
 export { DndClientError } from './error.ts'
+export type {
+  BatchOperation,
+  BatchResult,
+  GetOptions,
+  GetResult,
+  KeyOptions,
+  LifetimeOptions,
+  ListOptions,
+  PutOptions,
+  StoredValue,
+  WriteOptions,
+  WriteResult,
+} from './operations.ts'
 
 export interface DndClientOptions {
   /** Base URLs of nodes, such as `http://127.0.0.1:6001`. */
@@ -53,93 +83,6 @@ export interface DndClientOptions {
 const GRACE_MS = 2_000
 const TIMEOUT_MS_DEFAULT = 10_000
 const DEFAULT_BUCKET = 'default'
-
-export interface KeyOptions {
-  readonly bucket?: string | undefined
-  /** Names an item under the key. */
-  readonly sort?: string | undefined
-  /** How long the node may take, milliseconds. */
-  readonly timeoutMs?: number | undefined
-}
-
-export interface WriteOptions extends KeyOptions {
-  /** What this write supersedes: the context of a read or an earlier write. */
-  readonly context?: string | undefined
-  /** Replicas that must have stored it; as the bucket says by default. */
-  readonly w?: number | undefined
-}
-
-export interface PutOptions extends WriteOptions {
-  /** Default: text for strings, bytes for bytes. */
-  readonly contentType?: string | undefined
-  readonly metadata?: Readonly<Record<string, string>> | undefined
-}
-
-export interface GetOptions extends KeyOptions {
-  /** Replicas that must answer; as the bucket says by default. */
-  readonly r?: number | undefined
-}
-
-export interface StoredValue {
-  readonly bytes: Uint8Array
-  readonly contentType: string
-  readonly metadata: Readonly<Record<string, string>>
-}
-
-export type GetResult =
-  | (StoredValue & { readonly status: 'found'; readonly context: string | undefined })
-  /** With a context when the key was deleted. */
-  | { readonly status: 'absent'; readonly context: string | undefined }
-  /** Concurrent writes: choose or merge, then put with `context`, which supersedes them all. */
-  | {
-      readonly status: 'siblings'
-      readonly siblings: readonly StoredValue[]
-      readonly context: string
-    }
-
-export interface WriteResult {
-  readonly status: 'stored'
-  readonly context: string | undefined
-}
-
-export interface ListOptions {
-  readonly bucket?: string | undefined
-  readonly prefix?: string | undefined
-  /** First key wanted, or `next` of the page before. */
-  readonly start?: string | undefined
-  /** First key not wanted. */
-  readonly end?: string | undefined
-  /** Keys in a page. */
-  readonly limit?: number | undefined
-  readonly reverse?: boolean | undefined
-  readonly timeoutMs?: number | undefined
-}
-
-interface BatchKey {
-  readonly bucket?: string | undefined
-  readonly key: string
-  readonly sort?: string | undefined
-}
-export type BatchOperation =
-  | (BatchKey & { readonly type: 'get'; readonly r?: number | undefined })
-  | (BatchKey & {
-      readonly type: 'delete'
-      readonly context?: string | undefined
-      readonly w?: number | undefined
-    })
-  | (BatchKey & {
-      readonly type: 'put'
-      readonly value: string | Uint8Array
-      readonly contentType?: string | undefined
-      readonly metadata?: Readonly<Record<string, string>> | undefined
-      readonly context?: string | undefined
-      readonly w?: number | undefined
-    })
-
-export type BatchResult =
-  | GetResult
-  | WriteResult
-  | { readonly status: 'failed'; readonly error: DndClientError }
 
 /**
  * The part of a client that is about the cluster as a whole rather than about one server: what an
@@ -168,6 +111,11 @@ export class DndClient {
     this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
   )
 
+  /** Comparing replicas now; for a client of one server. */
+  readonly repairs: Repairs = new Repairs((request) =>
+    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
+  )
+
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
     this.#transport = new Transport(servers, options.fetch ?? fetch)
@@ -188,6 +136,8 @@ export class DndClient {
       'content-type': options.contentType ?? defaultContentType(value),
     }
     if (options.context !== undefined) headers[CONTEXT_HEADER] = options.context
+    if (options.ttlMs !== undefined) headers[TTL_HEADER] = `${options.ttlMs}ms`
+    if (options.expiresAt !== undefined) headers[EXPIRES_HEADER] = options.expiresAt
     for (const [name, text] of Object.entries(options.metadata ?? {}))
       headers[METADATA_HEADER_PREFIX + name] = toHeaderText(text)
     const response = await this.#send({
@@ -199,7 +149,7 @@ export class DndClient {
       timeoutMs: this.#patience(options.timeoutMs),
       expected: [200],
     })
-    return { status: 'stored', context: response.headers.get(CONTEXT_HEADER) ?? undefined }
+    return stored(response.headers.get(CONTEXT_HEADER), response.headers.get(WARNING_HEADER))
   }
 
   async get(key: string, options: GetOptions = {}): Promise<GetResult> {
@@ -225,6 +175,7 @@ export class DndClient {
       bytes: response.bytes,
       contentType: response.headers.get('content-type') ?? 'application/octet-stream',
       metadata: metadataOf(response.headers),
+      ...expiryOf(response.headers.get(EXPIRES_HEADER)),
       context,
     }
   }
@@ -242,7 +193,13 @@ export class DndClient {
       timeoutMs: this.#patience(options.timeoutMs),
       expected: [200, 204],
     })
-    return { status: 'stored', context: response.headers.get(CONTEXT_HEADER) ?? undefined }
+    return stored(response.headers.get(CONTEXT_HEADER), response.headers.get(WARNING_HEADER))
+  }
+
+  /** What each replica holds of a key, and what is still to happen to it. */
+  async explain(key: string, options: KeyOptions = {}): Promise<ExplainJson> {
+    const path = keyPath(key, options, {}).replace('/kv/', '/explain/')
+    return (await this.#getJson(path, options.timeoutMs)) as ExplainJson
   }
 
   /** One page of keys, in order. */
@@ -323,6 +280,11 @@ export class DndClient {
 
   async cluster(): Promise<ClusterJson> {
     return (await this.#getJson('/cluster')) as ClusterJson
+  }
+
+  /** Which writes the server keeps for nodes that are away; for a client of one server. */
+  async hints(): Promise<HintsJson> {
+    return (await this.#getJson('/hints')) as HintsJson
   }
 
   async layout(): Promise<LayoutJson> {
@@ -406,10 +368,6 @@ function keyPath(
   return `/kv/${encode(bucket)}/${encode(key)}${query}`
 }
 
-function defaultContentType(value: string | Uint8Array): string {
-  return typeof value === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream'
-}
-
 /** A 404 that speaks of the key, and not of a path that some other program does not know. */
 function absent(response: TransportResponse, context: string | undefined): GetResult {
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
@@ -430,53 +388,4 @@ function metadataOf(headers: Headers): Record<string, string> {
     if (name.startsWith(METADATA_HEADER_PREFIX))
       pairs.push([name.slice(METADATA_HEADER_PREFIX.length), fromHeaderText(value)])
   return Object.fromEntries(pairs)
-}
-
-function valueOf(json: Partial<ValueJson>): StoredValue {
-  return {
-    bytes: bytesOf(json),
-    contentType: json.contentType ?? 'application/octet-stream',
-    metadata: json.metadata ?? {},
-  }
-}
-
-function operationJson(operation: BatchOperation): BatchOperationJson {
-  const { bucket, key, sort } = operation
-  const name = {
-    key,
-    ...(bucket === undefined ? {} : { bucket }),
-    ...(sort === undefined ? {} : { sort }),
-  }
-  if (operation.type === 'get')
-    return { type: 'get', ...name, ...(operation.r === undefined ? {} : { r: operation.r }) }
-  const write = {
-    ...name,
-    ...(operation.context === undefined ? {} : { context: operation.context }),
-    ...(operation.w === undefined ? {} : { w: operation.w }),
-  }
-  if (operation.type === 'delete') return { type: 'delete', ...write }
-  return {
-    type: 'put',
-    ...write,
-    ...(typeof operation.value === 'string'
-      ? { value: operation.value }
-      : { valueBase64: toBase64(operation.value) }),
-    contentType: operation.contentType ?? defaultContentType(operation.value),
-    ...(operation.metadata === undefined ? {} : { metadata: operation.metadata }),
-  }
-}
-
-function batchResult(result: BatchResultJson, write: boolean): BatchResult {
-  const { status, context } = result
-  if (status === 404 && result.code === 'DND_ERR_KEY_NOT_FOUND')
-    return { status: 'absent', context }
-  if (status >= 400) return { status: 'failed', error: fromProblem(result, status, write) }
-  if (write) return { status: 'stored', context }
-  if (status === 300)
-    return {
-      status: 'siblings',
-      siblings: (result.siblings ?? []).map(valueOf),
-      context: context ?? '',
-    }
-  return { status: 'found', ...valueOf(result), context }
 }

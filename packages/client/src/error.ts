@@ -59,6 +59,8 @@ export class DndClientError extends Error {
    */
   get retryable(): boolean {
     if (this.status === undefined) return true
+    // Somebody must merge them first: to write the same again adds one more.
+    if (this.code === 'DND_ERR_TOO_MANY_SIBLINGS') return false
     // 501: the node cannot do this, ever.
     return (this.status >= 500 && this.status !== 501) || this.status === 429 || this.status === 408
   }

@@ -65,7 +65,7 @@ function changeIdentity(path: string, changes: Record<string, unknown>): void {
 
 async function openAndClose(path: string, options: DataDirectoryOptions): Promise<DataDirectory> {
   const directory = await openDataDirectory(path, options)
-  await directory.close()
+  await directory.close(true)
   return directory
 }
 
@@ -92,7 +92,7 @@ test('founding makes a directory with an identity that people can read', async (
       stoppedCleanly: false,
     })
     assert.ok(readFileSync(join(path, 'dnd.json'), 'utf8').includes('\n  "node": '))
-    await directory.close()
+    await directory.close(true)
     assert.deepEqual(readdirSync(path), ['dnd.json'])
     assert.equal(identityOf(path)['stoppedCleanly'], true)
   })
@@ -139,7 +139,7 @@ test('the new generation is on the disk when the directory is open', async () =>
     const directory = await openDataDirectory(path, { ...RESTART, unixSeconds: () => 1 })
     assert.equal(identityOf(path)['generation'], 1001)
     assert.equal(identityOf(path)['stoppedCleanly'], false)
-    await directory.close()
+    await directory.close(true)
   })
 })
 
@@ -150,7 +150,7 @@ test('the next life begins above the generation of a clone that was met, if that
     for (const other of [5_000, 4_000, 2 ** 32]) directory.outlive(other)
     assert.equal(identityOf(path)['generation'], 5_000)
     assert.equal(directory.generation, 1_000, 'this life is what it was')
-    await directory.close()
+    await directory.close(true)
     const again = await openAndClose(path, { ...RESTART, unixSeconds })
     assert.equal(again.generation, 5_001)
   })
@@ -290,7 +290,7 @@ async function leftDirectory(folder: string): Promise<{ path: string; before: Da
   mkdirSync(before.storePath)
   writeFileSync(join(before.storePath, 'data.mdb'), 'old data')
   before.leave()
-  await before.close()
+  await before.close(true)
   return { path, before }
 }
 
@@ -321,7 +321,7 @@ test('who has left joins again as the same node in a later life, without what wa
     assert.ok(!existsSync(again.storePath))
     assert.equal(peekDataDirectory(path)?.hasLeft, false)
     mkdirSync(again.storePath)
-    await again.close()
+    await again.close(true)
     const restarted = await openAndClose(path, RESTART)
     assert.ok(existsSync(restarted.storePath), 'from here on it is kept')
   })
@@ -352,7 +352,7 @@ test('a second opening is refused while the first lasts, in this process', async
       assert.ok(message.includes(String(process.pid)), message)
     }
     assert.equal(identityOf(path)['generation'], first.generation)
-    await first.close()
+    await first.close(true)
     await openAndClose(path, RESTART)
   })
 })
@@ -370,7 +370,7 @@ test('of many that open at the same time at most one succeeds', async () => {
       for (const result of results)
         if (result.status === 'rejected')
           assert.equal((result.reason as DataDirectoryError).code, 'DND_ERR_DATA_LOCKED')
-      for (const directory of opened) await directory.close()
+      for (const directory of opened) await directory.close(true)
       assert.deepEqual(readdirSync(path), ['dnd.json'])
     }
   })
@@ -410,7 +410,7 @@ test('a second process is refused, and a killed one leaves nothing in the way', 
         assert.equal(directory.node, node)
         assert.equal(directory.stoppedCleanly, false)
         assert.ok(directory.generation >= generation + 2 * (life + 1))
-        await directory.close()
+        await directory.close(true)
         assert.deepEqual(readdirSync(path), ['dnd.json'])
       }
     }
@@ -457,6 +457,6 @@ test('a copy of a directory, locks and all, can be opened beside the original', 
     cpSync(join(original, 'dnd.json'), join(copy, 'dnd.json'))
     const second = await openAndClose(copy, RESTART)
     assert.equal(second.node, directory.node)
-    await directory.close()
+    await directory.close(true)
   })
 })

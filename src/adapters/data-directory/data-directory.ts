@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { must } from '../../core/std/assert.ts'
 import type { ClusterId, NodeId } from '../../core/std/ids.ts'
 import { clusterId, nodeId } from '../../core/std/ids.ts'
+import { leaveMark, MARK_TEMPORARY, takeMark } from './clean-stop.ts'
 import { DataDirectoryError, unwritable } from './data-directory-error.ts'
 import type { Identity } from './identity-file.ts'
 import {
@@ -33,6 +34,8 @@ export interface DataDirectoryOptions {
   readonly cluster: ClusterChoice
   /** The name of the store's engine; a directory written by another one is refused. */
   readonly engine: string
+  /** The file in the store's folder that holds the data; undefined: the engine has no such file. */
+  readonly storeFile?: string | undefined
   /** Seconds since 1970, if not the clock of the machine. */
   readonly unixSeconds?: () => number
 }
@@ -47,6 +50,8 @@ export interface DataDirectory {
   readonly fresh: boolean
   /** Whether the life before this one ended in order, or there was none. */
   readonly stoppedCleanly: boolean
+  /** Whether the store is certainly the one that the last clean stop left (`clean-stop.ts`). */
+  readonly resumed: boolean
   readonly storePath: string
   /**
    * The node has left its cluster: from now on the directory serves for nothing but to join again,
@@ -58,8 +63,11 @@ export interface DataDirectory {
    * as well, or the others would go on taking the other one for the node.
    */
   outlive(generation: number): void
-  /** Marks a clean stop and gives the directory free. Call it when everything in it is closed. */
-  close(): Promise<void>
+  /**
+   * Marks a clean stop and gives the directory free. Call it when everything in it is closed.
+   * `resumable`: the next life may go on with the counters that are in the store.
+   */
+  close(resumable: boolean): Promise<void>
 }
 
 /** Seconds until 2106; request numbers are made of it. A claim to be beyond is not believed. */
@@ -72,7 +80,7 @@ const STORE = 'store'
  * What may lie in a directory that is new to dnd: the root of a file system, or what a crash during
  * birth left.
  */
-const HARMLESS = new Set(['lost+found', IDENTITY_TEMPORARY])
+const HARMLESS = new Set(['lost+found', IDENTITY_TEMPORARY, MARK_TEMPORARY])
 
 /**
  * Opens the directory, and creates it unless `restart` is asked for. Rejects with
@@ -93,9 +101,11 @@ export async function openDataDirectory(
       found === undefined
         ? born(path, choice, options.engine, now)
         : again(path, found, choice, options.engine, now)
+    const storeFile = options.storeFile && join(path, STORE, options.storeFile)
+    const resumed = storeFile !== undefined && takeMark(path, storeFile)
     if (found?.left !== undefined) clearStore(path)
     writeIdentity(path, identity)
-    return opened(path, identity, found, lock)
+    return opened({ path, identity, before: found, lock, storeFile, resumed })
   } catch (error) {
     await lock.release()
     throw error
@@ -115,12 +125,16 @@ export function peekDataDirectory(
   return { node, cluster, hasLeft: left !== undefined }
 }
 
-function opened(
-  path: string,
-  identity: Identity,
-  before: Identity | undefined,
-  lock: ProcessLock,
-): DataDirectory {
+interface Opened {
+  readonly path: string
+  readonly identity: Identity
+  readonly before: Identity | undefined
+  readonly lock: ProcessLock
+  readonly storeFile: string | undefined
+  readonly resumed: boolean
+}
+
+function opened({ path, identity, before, lock, storeFile, resumed }: Opened): DataDirectory {
   const { node, cluster, generation } = identity
   let present = identity
   return {
@@ -130,6 +144,7 @@ function opened(
     generation,
     fresh: before === undefined,
     stoppedCleanly: before?.stoppedCleanly ?? true,
+    resumed: resumed && before?.left === undefined,
     storePath: join(path, STORE),
     leave: () => {
       present = { ...present, left: new Date().toISOString() }
@@ -140,8 +155,9 @@ function opened(
       present = { ...present, generation: other }
       writeIdentity(path, present)
     },
-    close: async () => {
+    close: async (resumable) => {
       try {
+        if (resumable && storeFile !== undefined) leaveMark(path, storeFile)
         writeIdentity(path, { ...present, stoppedCleanly: true })
       } finally {
         await lock.release()

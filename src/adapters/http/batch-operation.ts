@@ -15,8 +15,14 @@ import {
   variant,
 } from 'valibot'
 import type { WriteResult } from '../../core/coordinator/messages.ts'
+import { siblingsWarning } from '../../core/node/conflicts.ts'
 import type { ClientReply, ClientRequest, GetResult } from '../../core/node/events.ts'
-import { bucketNameProblem, DEFAULT_BUCKET } from '../../core/node/buckets.ts'
+import {
+  bucketNameProblem,
+  DEFAULT_BUCKET,
+  TTL_MS_MAX,
+  TTL_MS_MIN,
+} from '../../core/node/buckets.ts'
 import { DndError } from '../../core/errors.ts'
 import { assert } from '../../core/std/assert.ts'
 import { utf8Length } from '../../core/std/bytes.ts'
@@ -24,6 +30,7 @@ import { VALUE_BYTES_MAX } from '../../core/std/limits.ts'
 import type { Context, Value } from '../../core/versions/version.ts'
 import { badJson, shaped } from './json-body.ts'
 import { checkKey, contextOfToken, entityTagOf, tokenOfContext } from './key.ts'
+import { isTtl, parseMoment } from './lifetime.ts'
 import { metadataOf } from './metadata.ts'
 import type { Metadata } from './metadata.ts'
 import { problemOf, problemOfError, problemOfFailure } from './problem.ts'
@@ -53,6 +60,8 @@ const OPERATION = variant(
       valueBase64: optional(TEXT),
       contentType: optional(TEXT),
       metadata: optional(custom<Texts>(isTexts, 'an object of texts is wanted')),
+      ttlMs: optional(number('a number is wanted')),
+      expiresAt: optional(TEXT),
       context: optional(TEXT),
       w: optional(QUORUM),
     }),
@@ -94,6 +103,7 @@ export type BatchResult =
       readonly context?: string
       readonly etag?: string
       readonly acks: number
+      readonly warning?: string
     }
   | (Problem & { readonly context?: string })
 
@@ -111,7 +121,8 @@ export function batchRequest(site: Site, json: unknown, place: string): BatchReq
   const { w } = operation
   const context = contextOf(site, named, operation.context)
   if (operation.type === 'delete') return { type: 'delete', ...named, context, w }
-  return { type: 'put', ...named, context, w, value: valueOf(operation, place) }
+  const { ttlMs } = operation
+  return { type: 'put', ...named, context, w, value: valueOf(operation, place), ttlMs }
 }
 
 export function batchResult(site: Site, request: BatchRequest, reply: ClientReply): BatchResult {
@@ -128,8 +139,10 @@ function writtenResult(site: Site, request: BatchRequest, result: WriteResult): 
   if (!result.ok) return problemOfFailure(result)
   const { acks } = result
   const status = request.type === 'delete' ? 204 : 200
+  const { siblings } = result
+  const warned = siblings === undefined ? {} : { warning: siblingsWarning(siblings) }
   // Siblings that the writer has not seen: no context covers the write without covering them.
-  if (result.context === undefined) return { status, acks }
+  if (result.context === undefined) return { status, acks, ...warned }
   const context = tokenOfContext(site, request.bucket, request.key, request.sort, result.context)
   if (status === 204) return { status, context, acks }
   return { status, context, etag: entityTagOf(context), acks }
@@ -145,7 +158,10 @@ function readResult(site: Site, request: BatchRequest, result: GetResult): Batch
   const siblings = live.filter(isLive)
   const [only] = siblings
   if (only === undefined)
-    return { ...problemOf('DND_ERR_KEY_NOT_FOUND', 'the value was deleted'), context }
+    return {
+      ...problemOf('DND_ERR_KEY_NOT_FOUND', 'the value was deleted, or has expired'),
+      context,
+    }
   const said = { context, etag: entityTagOf(context), answers }
   if (siblings.length === 1) return { status: 200, ...valueJson(only.value), ...said }
   return { status: 300, siblings: siblings.map(siblingJson), ...said }
@@ -157,6 +173,8 @@ function valueOf(
     readonly valueBase64?: string | undefined
     readonly contentType?: string | undefined
     readonly metadata?: Texts | undefined
+    readonly ttlMs?: number | undefined
+    readonly expiresAt?: string | undefined
   },
   place: string,
 ): Value {
@@ -174,7 +192,21 @@ function valueOf(
     )
   const usual = value === undefined ? BINARY_CONTENT_TYPE : TEXT_CONTENT_TYPE
   const contentType = checkedContentType(put.contentType ?? '') ?? usual
-  return { bytes, contentType, metadata: metadataOfJson(put.metadata), expiresAtMs: 0 }
+  const expiresAtMs = deadlineOf(put.ttlMs, put.expiresAt, place)
+  return { bytes, contentType, metadata: metadataOfJson(put.metadata), expiresAtMs }
+}
+
+/** 0 for none; throws for what cannot be meant. */
+function deadlineOf(ttlMs: number | undefined, moment: string | undefined, place: string): number {
+  if (ttlMs !== undefined && moment !== undefined)
+    throw badJson(`${place} has both ttlMs and expiresAt`)
+  if (ttlMs !== undefined && !isTtl(ttlMs))
+    throw badJson(`${place}.ttlMs must be 0 (for ever), or ${TTL_MS_MIN} to ${TTL_MS_MAX}`)
+  if (moment === undefined) return 0
+  const expiresAtMs = parseMoment(moment)
+  if (expiresAtMs === undefined)
+    throw badJson(`${place}.expiresAt must be a moment in UTC, such as 2030-01-31T12:00:00Z`)
+  return expiresAtMs
 }
 
 // By hand, because schemas of records skip names such as `constructor`, and a name is not to be

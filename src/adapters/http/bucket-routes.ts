@@ -2,6 +2,7 @@
  * `/buckets`: namespaces and their properties.
  */
 import {
+  boolean,
   integer,
   maxValue,
   minValue,
@@ -12,7 +13,7 @@ import {
   strictObject,
 } from 'valibot'
 import type { ConfigureResult } from '../../core/node/events.ts'
-import { DEFAULT_PROPERTIES } from '../../core/node/buckets.ts'
+import { DEFAULT_PROPERTIES, TTL_MS_MAX } from '../../core/node/buckets.ts'
 import type { BucketProperties } from '../../core/node/messages.ts'
 import { VALUE_BYTES_MAX } from '../../core/std/limits.ts'
 import type { Exchange } from './exchange.ts'
@@ -33,6 +34,15 @@ const PROPERTIES = strictObject({
   w: optional(COUNT),
   conflicts: optional(picklist(['lww', 'siblings'], 'it must be "lww" or "siblings"')),
   valueBytesMax: optional(COUNT),
+  sloppy: optional(boolean('true or false is wanted')),
+  ttlMs: optional(
+    pipe(
+      number('a whole number is wanted'),
+      integer('a whole number is wanted'),
+      minValue(0, 'it must be at least 0'),
+      maxValue(TTL_MS_MAX, `it must be at most ${TTL_MS_MAX}`),
+    ),
+  ),
 })
 
 export interface BucketJson {
@@ -81,6 +91,8 @@ function propertiesOf(json: unknown): BucketProperties {
     w: given.w ?? majority,
     conflicts: given.conflicts ?? DEFAULT_PROPERTIES.conflicts,
     valueBytesMax: given.valueBytesMax ?? DEFAULT_PROPERTIES.valueBytesMax,
+    sloppy: given.sloppy ?? DEFAULT_PROPERTIES.sloppy,
+    ttlMs: given.ttlMs ?? DEFAULT_PROPERTIES.ttlMs,
   }
 }
 

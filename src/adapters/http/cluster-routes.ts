@@ -4,8 +4,10 @@
 import type { MemberRecord, MemberState } from '../../core/membership/member.ts'
 import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { LeavePhase } from '../../core/node/leaving.ts'
+import type { ReplacingView } from '../../core/node/replacing.ts'
 import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { Layout, LayoutState } from '../../core/placement/layout.ts'
+import { gainedBy, nodesOf } from '../../core/placement/layout-state.ts'
 import type { EncryptionMode } from '../../runtime/ports.ts'
 import { must } from '../../core/std/assert.ts'
 import { formatAddress } from '../../core/std/ids.ts'
@@ -32,6 +34,7 @@ export interface ClusterJson {
   /** Where another process with this node's identity listens. */
   readonly clonedBy?: string
   readonly leaving?: LeavePhase
+  readonly replacing?: ReplacingView
   readonly encryption: EncryptionJson
   readonly members: readonly MemberJson[]
 }
@@ -62,7 +65,7 @@ export interface EncryptionJson {
 }
 
 function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): ClusterJson {
-  const { cluster, self, members, standings, clonedBy, leaving } = view
+  const { cluster, self, members, standings, clonedBy, leaving, replacing } = view
   const standingOf = (id: NodeId): MemberStanding =>
     must(standings.get(id), () => `the standing of member ${id}`)
   return {
@@ -70,6 +73,7 @@ function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): Cluste
     self: self.info.id,
     ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
     ...(leaving === undefined ? {} : { leaving: leaving.phase }),
+    ...(replacing === undefined ? {} : { replacing }),
     encryption: { mode, ...(primary === undefined ? {} : { key: primary.id }) },
     members: members.map((member) => memberJson(member, standingOf(member.info.id))),
   }
@@ -121,6 +125,8 @@ export interface LayoutJson {
     readonly waiting: readonly NodeId[]
     /** Partitions whose replica set differs. */
     readonly partitions: number
+    /** Nodes of the layout before whose data is gone. */
+    readonly lost?: readonly NodeId[]
   }
 }
 
@@ -152,8 +158,9 @@ function movingJson(
   return {
     from: previous.version,
     synced,
-    waiting: current.roles.map((role) => role.node).filter((node) => !done.has(node)),
+    waiting: nodesOf(current).filter((node) => !done.has(node) && gainedBy(state, node).length > 0),
     partitions: table.filter(differs).length,
+    ...(current.lost === undefined ? {} : { lost: current.lost }),
   }
 }
 

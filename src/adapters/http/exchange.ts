@@ -14,6 +14,8 @@ import type { ErrorCode } from '../../core/errors.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
 import type { Context } from '../../core/versions/version.ts'
 import { lingerClose } from './linger.ts'
+import { NO_LIFETIME } from './lifetime.ts'
+import type { Lifetime } from './lifetime.ts'
 import { NO_METADATA } from './metadata.ts'
 import type { Metadata } from './metadata.ts'
 import { causeOf, PROBLEM_TYPE, problemOfError, problemOfFailure } from './problem.ts'
@@ -58,6 +60,7 @@ export class Exchange {
   /** What a write supersedes. */
   context: Context | undefined = undefined
   metadata: Metadata = NO_METADATA
+  lifetime: Lifetime = NO_LIFETIME
   /** Begins the next request on the connection, which waits for this one to be answered. */
   next: (() => void) | undefined = undefined
   #answered = false

@@ -19,17 +19,21 @@ import type {
   GetRequest,
   ListKeysRequest,
   PutRequest,
+  RepairResult,
 } from '../../core/node/events.ts'
 import type { KeyId } from '../../core/node/cluster-key.ts'
+import type { ExplainResult, Explanation } from '../../core/node/explanation.ts'
 import type { KeysAsk, KeysResult } from '../../core/node/key-asks.ts'
 import type { LeaveResult } from '../../core/node/leaving.ts'
 import type { BucketProperties } from '../../core/node/messages.ts'
+import type { RepairRunView, RepairScope } from '../../core/node/repair-runs.ts'
 import { listingKey, parseListingKey } from '../../core/node/storage-keys.ts'
 import { noSwimCounts } from '../../core/membership/swim-counts.ts'
 import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { LayoutState } from '../../core/placement/layout.ts'
 import { bytesToBinary, compareBytes } from '../../core/std/bytes.ts'
-import type { ClusterId, NodeId, VnodeId } from '../../core/std/ids.ts'
+import { SIBLINGS_WARN } from '../../core/std/limits.ts'
+import type { ClusterId, NodeId, PartitionId, VnodeId } from '../../core/std/ids.ts'
 import {
   contextOf,
   EMPTY_CONTAINER,
@@ -44,11 +48,37 @@ import { HttpServer } from './http-server.ts'
 import type { HttpLimits, HttpMetrics } from './site.ts'
 
 export const CLUSTER = 'c0ffee00c0ffee00c0ffee00c0ffee00' as ClusterId
-const NODES = ['a000000000000001', 'a000000000000002', 'a000000000000003'] as NodeId[]
+export const NODES: readonly NodeId[] = [
+  'a000000000000001',
+  'a000000000000002',
+  'a000000000000003',
+] as NodeId[]
 const VNODE = 7_000_001 as VnodeId
 
 export function mac(bytes: Uint8Array): Uint8Array {
   return createHmac('sha256', 'a key of tests').update(bytes).digest()
+}
+
+/** One replica that holds one value, one that holds nothing and has not seen it, and one down. */
+export function explained(): Explanation {
+  const seen = { vnode: VNODE, counter: 8 }
+  const value = { bytes: 5, contentType: 'text/plain', expiresAtMs: 0 }
+  const report = {
+    ...({ outcome: 'found', bytes: 60, more: 0, clock: 'whole', vnode: VNODE } as const),
+    ...{ versions: [{ dot: seen, stamp: { ms: 1000, counter: 0 }, value }], vector: [seen] },
+    ...{ wait: undefined, compared: [{ peer: NODES[1]!, atMs: 500, differences: 3 }], hints: [] },
+  }
+  const nothing = { outcome: 'absent', bytes: 0, versions: [], vector: [] } as const
+  return {
+    ...{ ok: true, slot: 12_182, partition: 2 as PartitionId, layoutVersion: 3, isMoving: false },
+    properties: DEFAULT_PROPERTIES,
+    replicas: [
+      { node: NODES[0]!, serves: 'reads', report },
+      { node: NODES[1]!, serves: 'reads', report: { ...report, ...nothing, vnode: undefined } },
+      { node: NODES[2]!, serves: 'reads', report: 'down' },
+    ],
+    others: [],
+  }
 }
 
 interface Entry {
@@ -70,10 +100,16 @@ export class FakeGateway implements Gateway {
   layout: LayoutState | undefined = layoutState()
   partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
   transfers: NodeView['transfers'] = { pending: 0, records: 0 }
+  repairs: NodeView['antiEntropy']['repairs'] = []
+  hints: NodeView['hints'] = {
+    ...{ targets: [], bytes: 0, bytesMax: 1_000, isCounted: true, received: 0 },
+    counts: { kept: 0, delivered: 0, refused: 0, dropped: 0 },
+  }
   clonedBy: NodeView['clonedBy'] = undefined
   /** Whether the node says of itself that it is slow or badly connected. */
   degraded: boolean = false
   leaving: NodeView['leaving'] = undefined
+  replacing: NodeView['replacing'] = undefined
   /** The answer to a wish to leave. */
   leave: LeaveResult = {
     ok: true,
@@ -87,6 +123,8 @@ export class FakeGateway implements Gateway {
   }
   /** While set, the answer to whatever is asked about the cluster's keys. */
   keys: KeysResult | undefined
+  /** The answer to a question about a key. */
+  explanation: ExplainResult = explained()
   /** How `next` names where a page ended: the next key, or the last one. */
   nextForm: 'next-item' | 'last-item' = 'next-item'
   readonly #buckets = new Map<string, Map<string, Entry>>()
@@ -115,7 +153,18 @@ export class FakeGateway implements Gateway {
       inFlight: 0,
       partitions: this.partitions,
       transfers: this.transfers,
+      reaping: { reaped: 0, waiting: 0 },
+      hints: this.hints,
+      writes: { begun: 12, over: 10 },
+      antiEntropy: {
+        trees: { missing: 1, checked: 10, broken: 0, mended: 0, scrubbed: 0 },
+        ...{ active: 2, pairs: 8, compared: 4, doubtful: 0, repairs: this.repairs },
+        counts: { completed: 0, failed: 0, found: 0, received: 0, sent: 0 },
+      },
+      background: { unitsPerSecond: 0, work: [], waits: [] },
       leaving: this.leaving,
+      replacing: this.replacing,
+      conflicts: new Map(),
     }
   }
 
@@ -133,9 +182,28 @@ export class FakeGateway implements Gateway {
         return { type: 'configure-bucket', result: result ?? this.#configure(request) }
       case 'leave':
         return { type: 'leave', result: this.leave }
+      case 'repair':
+        return { type: 'repair', result: this.#repair(request.scope) }
       case 'cluster-keys':
         return { type: 'cluster-keys', result: this.keys ?? keysResult(request.ask) }
+      case 'explain':
+        return { type: 'explain', result: this.explanation }
     }
+  }
+
+  #repair(scope: RepairScope): RepairResult {
+    const counts = { done: 0, failed: 0, found: 0, foundByOthers: 0, received: 0, sent: 0 }
+    const repair: RepairRunView = {
+      ...{
+        run: this.repairs.length + 1,
+        scope,
+        startedMs: 1_700_000_000_000,
+        finishedMs: undefined,
+      },
+      ...{ partitions: 4, pairs: 8, unreachable: [], ...counts },
+    }
+    this.repairs = [...this.repairs, repair]
+    return { ok: true, repair }
   }
 
   #refusal(request: ClientRequest): Failure | undefined {
@@ -165,7 +233,9 @@ export class FakeGateway implements Gateway {
     entry.container = write(local, { dot, stamp, value, context: seen, tombstone: lww })
     const unseen = entry.container.versions.some((v) => v.dot !== dot && !covers(seen, v.dot))
     const context = unseen ? undefined : contextOf(entry.container)
-    return { ok: true, context, acks: request.w ?? 2 }
+    const siblings = this.#live(request.bucket, entry.container).length
+    const many = siblings >= SIBLINGS_WARN ? { siblings } : {}
+    return { ok: true, context, acks: request.w ?? 2, ...many }
   }
 
   #read(request: GetRequest): Extract<ClientReply, { type: 'get' }>['result'] {

@@ -168,12 +168,11 @@ test('If-None-Match answers 304 while the value is the same, and the value once 
   assert.notEqual(changed.headers.get('etag'), tag)
 })
 
-test('conditions, expiry and the like are refused on writes, and nothing is asked of the node', async (t) => {
+test('conditions and the like are refused on writes, and nothing is asked of the node', async (t) => {
   const { base, gateway, metrics } = await serve(t)
   const headers = [
     ['If-Match', '"x"'],
     ['If-None-Match', '*'],
-    ['X-Dnd-TTL', '60'],
     ['Idempotency-Key', 'abc'],
     ['Content-Encoding', 'gzip'],
   ] as const
@@ -188,7 +187,46 @@ test('conditions, expiry and the like are refused on writes, and nothing is aske
     }
   assert.equal((await fetch(`${base}/kv/k`, { headers: { 'if-match': '"x"' } })).status, 501)
   assert.equal(gateway.requests.length, 0)
-  assert.equal(metrics.faults.get('http/unsupported'), 11)
+  assert.equal(metrics.faults.get('http/unsupported'), 9)
+})
+
+test('a time to live reaches the node in milliseconds, a deadline as it is, and comes back', async (t) => {
+  const { base, gateway } = await serve(t)
+  const put = (headers: Record<string, string>): Promise<Response> =>
+    fetch(`${base}/kv/k`, { method: 'PUT', body: 'v', headers })
+  const asked = async (headers: Record<string, string>): Promise<unknown> => {
+    assert.equal((await put(headers)).status, 200)
+    const request = gateway.requests.at(-1)
+    assert.ok(request?.type === 'put')
+    return [request.ttlMs, request.value.expiresAtMs]
+  }
+  assert.deepEqual(await asked({}), [undefined, 0])
+  assert.deepEqual(await asked({ 'x-dnd-ttl': '30' }), [30_000, 0])
+  assert.deepEqual(await asked({ 'x-dnd-ttl': '7d' }), [604_800_000, 0])
+  assert.deepEqual(await asked({ 'x-dnd-ttl': '0' }), [0, 0])
+  const moment = '2100-01-31T12:00:00.500Z'
+  assert.deepEqual(await asked({ 'x-dnd-expires-at': moment }), [undefined, Date.parse(moment)])
+  assert.equal((await fetch(`${base}/kv/k`)).headers.get('x-dnd-expires-at'), moment)
+})
+
+test('a time that is none is refused, and nothing is asked of the node', async (t) => {
+  const { base, gateway } = await serve(t)
+  const cases = [
+    ...['', '-1', '1.5', '5 s', '5w', '999ms', '1e3', '36526d'].map((ttl) => ({
+      'x-dnd-ttl': ttl,
+    })),
+    ...['', 'tomorrow', '2100-01-31', '2100-13-31T12:00:00Z', '1970-01-01T00:00:00Z'].map(
+      (moment) => ({ 'x-dnd-expires-at': moment }),
+    ),
+    { 'x-dnd-ttl': '30s', 'x-dnd-expires-at': '2100-01-31T12:00:00Z' },
+  ]
+  for (const headers of cases) {
+    const response = await fetch(`${base}/kv/k`, { method: 'PUT', body: 'v', headers })
+    assert.equal((await problem(response))['code'], 'DND_ERR_BAD_HEADER', JSON.stringify(headers))
+  }
+  const deleted = await fetch(`${base}/kv/k`, { method: 'DELETE', headers: { 'x-dnd-ttl': '30s' } })
+  assert.match(String((await problem(deleted))['detail']), /a delete has no value/)
+  assert.equal(gateway.requests.length, 0)
 })
 
 test('a context is taken only as it was given out, for the key that it was given out for', async (t) => {

@@ -2,14 +2,16 @@
  * `/kv`: one value. The hot path of the API, so it is plain: one function for each method, one for
  * each reply.
  */
+import { siblingsWarning } from '../../core/node/conflicts.ts'
 import type { GetResult } from '../../core/node/events.ts'
 import { DndError } from '../../core/errors.ts'
 import { must } from '../../core/std/assert.ts'
-import { VALUE_BYTES_MAX } from '../../core/std/limits.ts'
+import { SIBLINGS_WARN, VALUE_BYTES_MAX } from '../../core/std/limits.ts'
 import type { WriteResult } from '../../core/coordinator/messages.ts'
 import type { Value, Version } from '../../core/versions/version.ts'
 import type { Exchange } from './exchange.ts'
 import { checkKey, contextOfToken, entityTagOf, namesTag, tokenOfContext } from './key.ts'
+import { lifetimeOf, pushExpiry } from './lifetime.ts'
 import { metadataOf, pushMetadata } from './metadata.ts'
 import { problemOf } from './problem.ts'
 import type { Problem } from './problem.ts'
@@ -34,23 +36,27 @@ export function onPut(exchange: Exchange): void {
   const { headers } = exchange
   prepareWrite(exchange)
   if (headers.metadata !== undefined) exchange.metadata = metadataOf(headers.metadata)
+  exchange.lifetime = lifetimeOf(headers.ttl, headers.expiresAt)
   exchange.readBody(VALUE_BYTES_MAX, 'DND_ERR_VALUE_TOO_LARGE', put)
 }
 
 function put(exchange: Exchange, bytes: Uint8Array): void {
   const { bucket, key, context, metadata, query } = exchange
+  const { ttlMs, expiresAtMs } = exchange.lifetime
   const contentType = exchange.headers.contentType ?? DEFAULT_CONTENT_TYPE
-  const value: Value = { bytes, contentType, metadata, expiresAtMs: 0 }
+  const value: Value = { bytes, contentType, metadata, expiresAtMs }
   const { sort, w, timeout: timeoutMs } = query
   exchange.site.gateway.submit(
-    { type: 'put', bucket, key, sort, value, context, w, timeoutMs },
+    { type: 'put', bucket, key, sort, value, ttlMs, context, w, timeoutMs },
     (reply) => onWritten(exchange, writeResult(reply), 200),
   )
 }
 
 export function onDelete(exchange: Exchange): void {
   prepareWrite(exchange)
-  const { bucket, key, context, query } = exchange
+  const { bucket, key, context, query, headers } = exchange
+  if (headers.ttl !== undefined || headers.expiresAt !== undefined)
+    throw new DndError('DND_ERR_BAD_HEADER', 'a delete has no value that could expire')
   const { sort, w, timeout: timeoutMs } = query
   exchange.site.gateway.submit(
     { type: 'delete', bucket, key, sort, context, w, timeoutMs },
@@ -72,6 +78,7 @@ function onWritten(exchange: Exchange, result: WriteResult, status: 200 | 204): 
   if (!result.ok) return exchange.failure(result)
   const { site, bucket, key, query } = exchange
   const headers = ['x-dnd-acks', String(result.acks)]
+  if (result.siblings !== undefined) headers.push('x-dnd-warning', siblingsWarning(result.siblings))
   if (result.context !== undefined) {
     const token = tokenOfContext(site, bucket, key, query.sort, result.context)
     headers.push('x-dnd-context', token)
@@ -98,6 +105,7 @@ function onRead(exchange: Exchange, result: GetResult): void {
   const value = must(live[0]!.value, 'a live value')
   headers.push('content-type', value.contentType, ...SANDBOX)
   if (value.metadata.length > 0) pushMetadata(headers, value.metadata)
+  pushExpiry(headers, value)
   exchange.respond(200, headers, value.bytes)
 }
 
@@ -108,11 +116,14 @@ function siblings(
   token: string | undefined,
   headers: string[],
 ): void {
+  if (live.length >= SIBLINGS_WARN) headers.push('x-dnd-warning', siblingsWarning(live.length))
   exchange.json(300, { siblings: live.filter(isLive).map(siblingJson), context: token }, headers)
 }
 
 function absent(deleted: boolean): Problem {
-  const detail = deleted ? 'the value was deleted' : 'nothing was ever stored under this key'
+  const detail = deleted
+    ? 'the value was deleted, or has expired'
+    : 'nothing was ever stored under this key'
   return problemOf('DND_ERR_KEY_NOT_FOUND', detail)
 }
 
@@ -124,7 +135,7 @@ function prepareWrite(exchange: Exchange): void {
     exchange.context = contextOfToken(site, bucket, key, query.sort, headers.context)
 }
 
-/** A condition or an expiry that were accepted and not kept would be worse than none. */
+/** A condition that were accepted and not kept would be worse than none. */
 function refuseConditions(exchange: Exchange): void {
   const { ifMatch, ifNoneMatch, unsupported: named } = exchange.headers
   if (ifMatch === undefined && ifNoneMatch === undefined && named === undefined) return
@@ -138,7 +149,7 @@ function unsupported(names: readonly string[]): DndError {
   return new DndError(
     'DND_ERR_UNSUPPORTED',
     `${names.join(', ')}: not supported here, and ignoring it would break a promise. ` +
-      'Concurrent writes are detected with X-Dnd-Context instead of conditions; values do not expire; ' +
+      'Concurrent writes are detected with X-Dnd-Context instead of conditions; ' +
       'bodies are stored whole and as they are',
   )
 }

@@ -2,6 +2,7 @@
  * JSON schemas of the bodies, for the OpenAPI document. A test compares them with what the routes
  * really answer.
  */
+import { TTL_MS_MAX } from '../../core/node/buckets.ts'
 import { BUCKETS_MAX, LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../../core/std/limits.ts'
 import { BATCH_OPERATIONS_MAX } from './batch.ts'
 
@@ -22,7 +23,11 @@ export type SchemaName =
   | 'PrimaryClusterKey'
   | 'Layout'
   | 'Leave'
+  | 'Hints'
+  | 'Repair'
+  | 'RepairRun'
   | 'Health'
+  | 'Explanation'
   | 'Openapi'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -36,6 +41,8 @@ const KEY_ID = { type: 'string', pattern: '^[0-9a-f]{8}$' }
 const KEY_IDS = { type: 'array', items: KEY_ID }
 const NODE_IDS = { type: 'array', items: NODE_ID }
 const QUORUM = { type: 'integer', minimum: 1, maximum: 7 }
+const TIME = { type: 'string', format: 'date-time' }
+const TTL_MS = { type: 'integer', minimum: 0, maximum: TTL_MS_MAX }
 const CONTEXT = { type: 'string', description: 'Causal context, as in X-Dnd-Context.' }
 const VALUE = {
   value: { type: 'string', description: 'The bytes, when they are UTF-8.' },
@@ -80,7 +87,7 @@ const PROBLEM_MORE = {
 }
 const SIBLING = object(
   { dot: STRING, contentType: STRING },
-  { value: STRING, valueBase64: STRING, metadata: TEXTS },
+  { value: STRING, valueBase64: STRING, metadata: TEXTS, expiresAt: TIME },
 )
 const PROPERTIES = {
   n: { ...QUORUM, description: 'Replicas of each key.' },
@@ -88,6 +95,8 @@ const PROPERTIES = {
   w: { ...QUORUM, description: 'Replicas that must store a write durably.' },
   conflicts: { enum: ['lww', 'siblings'], description: 'How concurrent writes end.' },
   valueBytesMax: { type: 'integer', minimum: 1, maximum: VALUE_BYTES_MAX },
+  sloppy: { ...BOOLEAN, description: 'Whether a hint counts in the place of a replica.' },
+  ttlMs: { ...TTL_MS, description: 'How long a value lives whose writer did not say.' },
 }
 const BUCKET = { name: STRING, configured: BOOLEAN, properties: object(PROPERTIES) }
 const RESULTS = {
@@ -100,7 +109,7 @@ const RESULTS = {
         etag: STRING,
         answers: COUNT,
       },
-      { value: STRING, valueBase64: STRING, metadata: TEXTS },
+      { value: STRING, valueBase64: STRING, metadata: TEXTS, expiresAt: TIME },
     ),
     object({
       status: { const: 300 },
@@ -109,7 +118,10 @@ const RESULTS = {
       etag: STRING,
       answers: COUNT,
     }),
-    object({ status: { enum: [200, 204] }, acks: COUNT }, { context: CONTEXT, etag: STRING }),
+    object(
+      { status: { enum: [200, 204] }, acks: COUNT },
+      { context: CONTEXT, etag: STRING, warning: STRING },
+    ),
     object(PROBLEM, { ...PROBLEM_MORE, context: CONTEXT }),
   ],
 }
@@ -118,11 +130,63 @@ const OPERATIONS = {
     object({ type: { const: 'get' }, key: STRING }, { ...NAMED, r: QUORUM }),
     object(
       { type: { const: 'put' }, key: STRING },
-      { ...NAMED, ...VALUE, context: CONTEXT, w: QUORUM },
+      { ...NAMED, ...VALUE, ttlMs: TTL_MS, expiresAt: TIME, context: CONTEXT, w: QUORUM },
     ),
     object({ type: { const: 'delete' }, key: STRING }, { ...NAMED, context: CONTEXT, w: QUORUM }),
   ],
 }
+const DOT = { type: 'string', pattern: '^[0-9]+:[0-9]+$' }
+const EXPLAINED_VERSION = object(
+  {
+    dot: DOT,
+    writtenAt: { ...TIME, description: 'By the hybrid clock of who wrote it.' },
+    kind: { enum: ['value', 'delete'] },
+    on: { ...NODE_IDS, description: 'The replicas that hold it.' },
+  },
+  {
+    writtenBy: { ...NODE_ID, description: 'Absent: not known.' },
+    ...{ bytes: COUNT, contentType: STRING, expiresAt: TIME },
+    ...{ expired: { const: true }, wins: { const: true }, superseded: { const: true } },
+  },
+)
+const EXPLAINED_REPLICA = object(
+  {
+    ...{ node: NODE_ID, name: STRING },
+    state: { enum: ['alive', 'suspect', 'dead', 'left', 'unknown'] },
+    serves: { enum: ['reads', 'writes', 'keeps'] },
+    answer: { enum: ['found', 'absent', 'unreadable', 'down', 'silent'] },
+  },
+  {
+    bytes: { ...COUNT, description: 'Of the record as it is stored.' },
+    versions: list(DOT),
+    more: { ...COUNT, description: 'Versions that are not told one by one.' },
+    seen: {
+      type: 'object',
+      additionalProperties: COUNT,
+      description: 'By vnode, the last write that the copy reflects.',
+    },
+    clock: { enum: ['whole', 'doubtful', 'incomplete'] },
+    vnode: { ...STRING, description: 'Under which it writes in this partition at present.' },
+    waitsFor: { enum: ['moving', 'doubt', 'floor', 'horizon', 'base', 'turn'] },
+    compared: list(object({ node: NODE_ID, name: STRING, differences: COUNT }, { at: TIME })),
+  },
+)
+const EXPLANATION = object(
+  {
+    ...{ bucket: STRING, key: STRING, properties: object(PROPERTIES) },
+    ...{ slot: COUNT, partition: COUNT, layoutVersion: COUNT, moving: BOOLEAN },
+    summary: list(object({ level: { enum: ['ok', 'note', 'problem'] }, text: STRING })),
+    versions: list(EXPLAINED_VERSION),
+    replicas: list(EXPLAINED_REPLICA),
+    hints: list(
+      object({
+        ...{ on: NODE_ID, onName: STRING, target: NODE_ID, targetName: STRING },
+        ...{ count: COUNT, bytes: COUNT, oldest: TIME },
+      }),
+    ),
+  },
+  { sort: STRING },
+)
 const CLONED_BY = {
   type: 'string',
   description:
@@ -170,6 +234,27 @@ const MEMBER = object(
   },
 )
 
+const REPAIR_RUN = object(
+  {
+    run: { ...COUNT, description: 'Counted from 1 in each life of the node.' },
+    startedAt: STRING,
+    partitions: COUNT,
+    comparisons: { ...COUNT, description: 'Of a partition with another replica.' },
+    done: COUNT,
+    failed: { ...COUNT, description: 'Given up: the other side did not take part.' },
+    unreachable: NODE_IDS,
+    found: { ...COUNT, description: 'Keys that differed, in exchanges that this node began.' },
+    foundByOthers: COUNT,
+    received: { ...COUNT, description: 'Records that were news to this node.' },
+    sent: COUNT,
+  },
+  {
+    bucket: STRING,
+    prefix: STRING,
+    finishedAt: { ...STRING, description: 'Absent while it is under way.' },
+  },
+)
+
 export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   Problem: object(PROBLEM, PROBLEM_MORE),
   Siblings: object({ siblings: list(SIBLING), context: CONTEXT }),
@@ -204,6 +289,10 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
         enum: ['waiting', 'moving', 'telling', 'left'],
         description: 'How far the leave of this node has come.',
       },
+      replacing: object({
+        phase: { enum: ['looking', 'dying', 'planning', 'filling'] },
+        lost: { ...STRING, description: 'The node that this one replaces: its id or name.' },
+      }),
     },
   ),
   ClusterKeys: object({
@@ -236,7 +325,10 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       balance: list(object({ node: NODE_ID, replicas: COUNT, share: { type: 'number' } })),
     },
     {
-      moving: object({ from: COUNT, synced: NODE_IDS, waiting: NODE_IDS, partitions: COUNT }),
+      moving: object(
+        { from: COUNT, synced: NODE_IDS, waiting: NODE_IDS, partitions: COUNT },
+        { lost: { ...NODE_IDS, description: 'Nodes that are replaced: their data is gone.' } },
+      ),
     },
   ),
   Leave: object(
@@ -253,6 +345,44 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       directory: { ...STRING, description: 'Where it keeps its data, on its own machine.' },
     },
   ),
+  Hints: object({
+    node: NODE_ID,
+    name: STRING,
+    targets: list(
+      object({
+        ...{ node: NODE_ID, name: STRING, count: COUNT, bytes: COUNT },
+        oldest: { ...TIME, description: 'By the clock of who keeps it.' },
+        first: { ...COUNT, description: 'Numbers rise in the order in which hints were kept.' },
+        last: COUNT,
+      }),
+    ),
+    bytes: COUNT,
+    bytesMax: COUNT,
+    counted: { ...BOOLEAN, description: 'Whether those of before the start are counted.' },
+    kept: COUNT,
+    delivered: COUNT,
+    refused: { ...COUNT, description: 'Not kept, since there was no room.' },
+    dropped: { ...COUNT, description: 'Too old, or damaged.' },
+    received: { ...COUNT, description: 'Brought here by others.' },
+    writes: {
+      ...object({ begun: COUNT, over: COUNT }),
+      description: 'Up to "over" every replica has them, or somebody keeps a hint.',
+    },
+  }),
+  Repair: object({
+    node: NODE_ID,
+    name: STRING,
+    runs: list(REPAIR_RUN),
+    active: { ...COUNT, description: 'Comparisons under way, for whatever reason.' },
+    treesMissing: { ...COUNT, description: 'Partitions whose hash tree is still being made.' },
+    doubtful: {
+      ...COUNT,
+      description: 'Partitions in which something broke, not compared with all replicas since.',
+    },
+    recordsChecked: { ...COUNT, description: 'Read and checked since the node was started.' },
+    recordsBroken: COUNT,
+  }),
+  RepairRun: REPAIR_RUN,
   Health: object(
     {
       status: { enum: ['healthy', 'degraded', 'unavailable'] },
@@ -266,5 +396,6 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
     },
     { degraded: DEGRADED_SELF, clonedBy: CLONED_BY },
   ),
+  Explanation: EXPLANATION,
   Openapi: { type: 'object' },
 }

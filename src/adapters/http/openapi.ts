@@ -34,6 +34,9 @@ const REQUEST_HEADERS: Readonly<Record<RequestHeaderName, string>> = {
     'The causal context from a read or write of this key: what this write supersedes.',
   'X-Dnd-Meta-{name}':
     'User metadata, any number of them: printable ASCII, or UTF-8 percent-encoded.',
+  'X-Dnd-TTL':
+    'How long the value lives: seconds, or a number with ms, s, m, h or d; 0 for ever, whatever the bucket says.',
+  'X-Dnd-Expires-At': 'Until when it lives, in UTC: 2030-01-31T12:00:00Z.',
   'Content-Type': 'Kept and given back; application/octet-stream when left out.',
   'If-None-Match': 'An ETag: 304 when it is still what is stored.',
 }
@@ -43,6 +46,8 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeaderName, string>> = {
   'X-Dnd-Acks': 'Replicas that had the write durably when this was said.',
   'X-Dnd-Answers': 'Replicas whose answers were merged.',
   'X-Dnd-Meta-{name}': 'User metadata, as stored.',
+  'X-Dnd-Expires-At': 'When the value reads as absent, in UTC; left out when it never does.',
+  'X-Dnd-Warning': 'For people: what will go wrong if nobody does anything about it.',
   ETag: 'Changes with the value.',
 }
 

@@ -12,6 +12,8 @@ export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 export type RequestHeaderName =
   | 'X-Dnd-Context'
   | 'X-Dnd-Meta-{name}'
+  | 'X-Dnd-TTL'
+  | 'X-Dnd-Expires-At'
   | 'Content-Type'
   | 'If-None-Match'
 
@@ -20,6 +22,8 @@ export type ResponseHeaderName =
   | 'X-Dnd-Acks'
   | 'X-Dnd-Answers'
   | 'X-Dnd-Meta-{name}'
+  | 'X-Dnd-Expires-At'
+  | 'X-Dnd-Warning'
   | 'ETag'
 
 /** What a body holds: bytes of any type, text, or JSON of a schema. */

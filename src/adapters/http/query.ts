@@ -8,6 +8,7 @@ import { LIST_LIMIT_MAX } from '../../core/std/limits.ts'
 import { percentDecode } from './percent.ts'
 
 export type ParameterName =
+  | 'bucket'
   | 'sort'
   | 'r'
   | 'w'
@@ -34,6 +35,10 @@ export const LIST_LIMIT_DEFAULT = 1000
 const QUORUM_MAX = 7
 
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
+  bucket: {
+    value: { kind: 'text' },
+    description: 'Only keys of this bucket; with a prefix `default` when left out.',
+  },
   sort: {
     value: { kind: 'text' },
     description: 'Names an item under the key; items of one key live together, in order.',
@@ -77,6 +82,7 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
 
 /** What a request asked for; what it did not name is undefined. */
 export interface Query {
+  bucket: Uint8Array | undefined
   sort: Uint8Array | undefined
   r: number | undefined
   w: number | undefined
@@ -94,6 +100,7 @@ export const NO_QUERY: Readonly<Query> = Object.freeze(emptyQuery())
 
 function emptyQuery(): Query {
   return {
+    bucket: undefined,
     sort: undefined,
     r: undefined,
     w: undefined,

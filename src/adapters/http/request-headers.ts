@@ -7,6 +7,7 @@
  */
 import { DndError } from '../../core/errors.ts'
 import { CONTENT_TYPE_BYTES_MAX } from '../../core/std/limits.ts'
+import { EXPIRES_HEADER } from './lifetime.ts'
 import { METADATA_PREFIX, metadataText } from './metadata.ts'
 import type { MetadataPair } from './metadata.ts'
 
@@ -18,6 +19,9 @@ export class RequestHeaders {
   host = false
   /** The token of a causal context, as text. */
   context: string | undefined = undefined
+  /** How long the value lives, and until when, as text. */
+  ttl: string | undefined = undefined
+  expiresAt: string | undefined = undefined
   ifMatch: string | undefined = undefined
   ifNoneMatch: string | undefined = undefined
   accept = ''
@@ -106,14 +110,20 @@ export class RequestHeaders {
     if (name === 'x-dnd-context') {
       if (this.context !== undefined) throw bad('X-Dnd-Context is given twice')
       this.context = value
-    } else if (name === 'x-dnd-ttl') this.#refuse('X-Dnd-TTL')
-    else if (name.startsWith(METADATA_PREFIX)) {
+    } else if (name === 'x-dnd-ttl') {
+      if (this.ttl !== undefined) throw bad('X-Dnd-TTL is given twice')
+      this.ttl = value
+    } else if (name === EXPIRES_HEADER) {
+      if (this.expiresAt !== undefined) throw bad('X-Dnd-Expires-At is given twice')
+      this.expiresAt = value
+    } else if (name.startsWith(METADATA_PREFIX)) {
       const own = name.slice(METADATA_PREFIX.length)
       if (own === '') throw new DndError('DND_ERR_BAD_METADATA', 'a metadata header without a name')
       ;(this.metadata ??= []).push([own, metadataText(own, value)])
     } else
       throw bad(
-        `unknown header ${JSON.stringify(name.slice(0, 64))}; known are X-Dnd-Context and X-Dnd-Meta-*`,
+        `unknown header ${JSON.stringify(name.slice(0, 64))}; known are X-Dnd-Context, X-Dnd-TTL, ` +
+          'X-Dnd-Expires-At and X-Dnd-Meta-*',
       )
   }
 }

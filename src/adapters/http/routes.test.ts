@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeavePhase, LeavingView } from '../../core/node/leaving.ts'
+import type { NodeId } from '../../core/std/ids.ts'
 import type { LayoutState } from '../../core/placement/layout.ts'
 import { layoutJson } from './cluster-routes.ts'
 import { CLUSTER, failure, layoutState, serve } from './fixture.test.ts'
@@ -17,7 +18,10 @@ function leavingIn(phase: LeavePhase): LeavingView {
   return { phase, waitsFor: undefined, partitions: 0, records: 0, copies: undefined }
 }
 
-const DEFAULTS = { n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 1024 * 1024 }
+const DEFAULTS = {
+  ...{ n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 1024 * 1024 },
+  ...{ sloppy: true, ttlMs: 0 },
+}
 
 test('a bucket that nobody configured has the defaults', async (t) => {
   const { base } = await serve(t)
@@ -28,7 +32,10 @@ test('a bucket that nobody configured has the defaults', async (t) => {
 
 test('a bucket is configured, shown and reset', async (t) => {
   const { base } = await serve(t)
-  const properties = { n: 3, r: 1, w: 3, conflicts: 'siblings', valueBytesMax: 100 }
+  const properties = {
+    ...{ n: 3, r: 1, w: 3, conflicts: 'siblings', valueBytesMax: 100 },
+    ...{ sloppy: false, ttlMs: 60_000 },
+  }
   const put = await fetch(`${base}/buckets/notes`, {
     method: 'PUT',
     body: JSON.stringify(properties),
@@ -118,15 +125,17 @@ test('what is known of a member besides is shown, and what is not known is left 
   const absent = ['roundTripMs', 'suspectedBy', 'degraded', 'flapping']
   assert.deepEqual([self!['localHealth'], absent.filter((name) => name in self!)], [0, []])
   assert.deepEqual(
-    ['clonedBy', 'leaving'].filter((name) => name in before),
+    ['clonedBy', 'leaving', 'replacing'].filter((name) => name in before),
     [],
   )
   gateway.degraded = true
   gateway.clonedBy = { host: '::1', port: 5009 }
   gateway.leaving = leavingIn('moving')
+  gateway.replacing = { phase: 'filling', lost: 'a000000000000009' }
   const after = await get(base, '/cluster')
   assert.equal((after['members'] as Json[])[0]!['degraded'], true)
   assert.deepEqual([after['clonedBy'], after['leaving']], ['[::1]:5009', 'moving'])
+  assert.deepEqual(after['replacing'], gateway.replacing)
 })
 
 test('the layout is shown as names of nodes, with what each holds', async (t) => {
@@ -157,6 +166,9 @@ test('a layout that is being changed says from which, who has its data, and how 
   })
   const same: LayoutState = { current, previous: current, synced: [] }
   assert.equal(layoutJson(same).moving?.partitions, 0)
+  assert.deepEqual(layoutJson(same).moving?.waiting, [], 'nobody has anything to pull')
+  const lost = ['a000000000000009' as NodeId]
+  assert.deepEqual(layoutJson({ ...state, current: { ...current, lost } }).moving?.lost, lost)
 })
 
 test('before a layout is known there is none to show', async (t) => {

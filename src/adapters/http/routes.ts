@@ -4,6 +4,7 @@
 import { onBatch } from './batch.ts'
 import { onBucket, onBuckets, onConfigureBucket, onResetBucket } from './bucket-routes.ts'
 import { onCluster, onLayout } from './cluster-routes.ts'
+import { onExplain } from './explain-routes.ts'
 import { onHealth, onLive, onReady } from './health-routes.ts'
 import { onMetrics, onOpenapi, onWelcome } from './info-routes.ts'
 import { onInstallKey, onKeys, onRemoveKey, onUseKey } from './key-routes.ts'
@@ -11,6 +12,8 @@ import { onDelete, onGet, onPut } from './kv.ts'
 import { onLeave, onLeaveProgress } from './leave-routes.ts'
 import { onList } from './listing.ts'
 import type { Operation, Route } from './operation.ts'
+import { onHints } from './hints-routes.ts'
+import { onRepair, onRepairProgress } from './repair-routes.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 
 const KEY_ERRORS: readonly ErrorCode[] = [
@@ -32,16 +35,22 @@ const WRITE_ERRORS: readonly ErrorCode[] = [
   'DND_ERR_CLONED_IDENTITY',
 ]
 
+/** What is kept and given back with a value besides its type. */
+const OF_VALUES = ['X-Dnd-Meta-{name}', 'X-Dnd-Expires-At'] as const
+
 function kvMethods(where: string, suffix: string): Route['methods'] {
   const put: Operation = {
     id: `put${suffix}`,
     op: 'put',
     summary: `Store the body under a key of ${where}`,
     query: ['sort', 'w', 'timeout'],
-    headers: ['X-Dnd-Context', 'X-Dnd-Meta-{name}', 'Content-Type'],
+    headers: ['X-Dnd-Context', 'Content-Type', ...OF_VALUES, 'X-Dnd-TTL'],
     body: 'bytes',
     responses: {
-      200: { description: 'Stored durably.', headers: ['X-Dnd-Context', 'X-Dnd-Acks', 'ETag'] },
+      200: {
+        description: 'Stored durably.',
+        headers: ['X-Dnd-Context', 'X-Dnd-Acks', 'X-Dnd-Warning', 'ETag'],
+      },
     },
     errors: [...WRITE_ERRORS, 'DND_ERR_VALUE_TOO_LARGE', 'DND_ERR_BAD_METADATA'],
     handle: onPut,
@@ -57,13 +66,13 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
         200: {
           description: 'The value, as it was stored.',
           content: 'bytes',
-          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'X-Dnd-Meta-{name}', 'ETag'],
+          headers: ['X-Dnd-Context', 'X-Dnd-Answers', ...OF_VALUES, 'ETag'],
         },
         300: {
           description:
             'Several concurrent values: merge them and write the result with the context.',
           content: 'Siblings',
-          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'ETag'],
+          headers: ['X-Dnd-Context', 'X-Dnd-Answers', 'X-Dnd-Warning', 'ETag'],
         },
         304: {
           description: 'What If-None-Match names is still what is stored.',
@@ -83,7 +92,10 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
       query: ['sort', 'w', 'timeout'],
       headers: ['X-Dnd-Context'],
       responses: {
-        204: { description: 'Deleted durably.', headers: ['X-Dnd-Context', 'X-Dnd-Acks'] },
+        204: {
+          description: 'Deleted durably.',
+          headers: ['X-Dnd-Context', 'X-Dnd-Acks', 'X-Dnd-Warning'],
+        },
       },
       errors: WRITE_ERRORS,
       handle: onDelete,
@@ -107,6 +119,20 @@ const LIST: Operation = {
     'DND_ERR_KEY_NOT_TEXT',
   ],
   handle: onList,
+}
+
+function explainMethods(where: string, suffix: string): Route['methods'] {
+  return reading(
+    `explain${suffix}`,
+    `What each replica holds of a key of ${where}, and what is still to happen to it`,
+    { 200: { description: 'As those say that are up.', content: 'Explanation' } },
+    onExplain,
+    {
+      op: 'explain',
+      query: ['sort', 'timeout'],
+      errors: ['DND_ERR_BAD_KEY', 'DND_ERR_BAD_BUCKET', 'DND_ERR_NOT_READY'],
+    },
+  )
 }
 
 const BATCH: Operation = {
@@ -207,6 +233,25 @@ const LEAVE: Route['methods'] = {
   },
 }
 
+const REPAIR: Route['methods'] = {
+  ...reading(
+    'getRepair',
+    'How far the repairs of the node that answers have come',
+    { 200: { description: 'The last repairs, and what anti-entropy does.', content: 'Repair' } },
+    onRepairProgress,
+  ),
+  POST: {
+    id: 'repair',
+    op: 'repair',
+    summary: 'Compare what the node that answers holds with all other replicas now',
+    description: 'Goes on in the background. Every node repairs what it holds: ask each.',
+    query: ['bucket', 'prefix'],
+    responses: { 202: { description: 'It has begun.', content: 'RepairRun' } },
+    errors: ['DND_ERR_BAD_BUCKET', 'DND_ERR_NOT_READY', 'DND_ERR_OVERLOADED'],
+    handle: onRepair,
+  },
+}
+
 const KEY_CHANGE: Operation['responses'] = {
   200: { description: 'In force on this node; the others follow.', content: 'ClusterKeyChange' },
 }
@@ -279,6 +324,8 @@ const OK_TEXT = { description: 'Yes.', content: 'text' } as const
 export const ROUTES: readonly Route[] = [
   { path: '/kv/{key}', methods: kvMethods('the bucket `default`', 'Default') },
   { path: '/kv/{bucket}/{key}', methods: kvMethods('a bucket', '') },
+  { path: '/explain/{key}', methods: explainMethods('the bucket `default`', 'Default') },
+  { path: '/explain/{bucket}/{key}', methods: explainMethods('a bucket', '') },
   { path: '/batch', methods: { POST: BATCH } },
   {
     path: '/buckets',
@@ -315,6 +362,16 @@ export const ROUTES: readonly Route[] = [
     ),
   },
   { path: '/leave', methods: LEAVE },
+  { path: '/repair', methods: REPAIR },
+  {
+    path: '/hints',
+    methods: reading(
+      'getHints',
+      'Which writes the node that answers keeps for others that are away',
+      { 200: { description: 'By target.', content: 'Hints' } },
+      onHints,
+    ),
+  },
   {
     path: '/health',
     methods: reading(

@@ -4,12 +4,15 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { Value, Version } from '../../core/versions/version.ts'
+import { momentText } from './lifetime.ts'
 
 export interface ValueJson {
   readonly value?: string
   readonly valueBase64?: string
   readonly contentType: string
   readonly metadata?: Readonly<Record<string, string>>
+  /** ISO 8601 in UTC. */
+  readonly expiresAt?: string
 }
 
 export interface SiblingJson extends ValueJson {
@@ -18,10 +21,11 @@ export interface SiblingJson extends ValueJson {
 
 export function valueJson(value: Value): ValueJson {
   const bytes = Buffer.from(value.bytes.buffer, value.bytes.byteOffset, value.bytes.length)
-  const { contentType } = value
+  const { contentType, expiresAtMs } = value
+  const end = expiresAtMs === 0 ? {} : { expiresAt: momentText(expiresAtMs) }
   const shown = isUtf8(bytes)
-    ? { value: bytes.toString(), contentType }
-    : { valueBase64: bytes.toString('base64'), contentType }
+    ? { value: bytes.toString(), contentType, ...end }
+    : { valueBase64: bytes.toString('base64'), contentType, ...end }
   if (value.metadata.length === 0) return shown
   return { ...shown, metadata: Object.fromEntries(value.metadata) }
 }

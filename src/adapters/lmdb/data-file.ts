@@ -12,7 +12,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
 
-const DATA_FILE = 'data.mdb'
+export const DATA_FILE = 'data.mdb'
 const PAGE_HEADER_BYTES = 24
 const MAGIC = 0xbeef_c0de
 

@@ -36,6 +36,8 @@ export class MemoryStore implements Store {
   #committed: { readonly number: number; readonly refusal: string | undefined }[] = []
   // Bounded by: the scans asked for; each takes a bounded part of a turn.
   #scans: Scan[] = []
+  /** Why a batch of this turn was refused. */
+  #refusal: string | undefined
   #closed = false
 
   private constructor(listener: StoreListener) {
@@ -55,7 +57,10 @@ export class MemoryStore implements Store {
   }
 
   commit(number: number, operations: readonly StoreOperation[]): void {
-    const refusal = this.#closed ? 'the store is closed' : refusalOfKeys(operations)
+    // What comes after a refused batch was built on it, until that is told.
+    const refusal =
+      this.#refusal ?? (this.#closed ? 'the store is closed' : refusalOfKeys(operations))
+    this.#refusal = refusal
     if (refusal === undefined) for (const operation of operations) this.#apply(operation)
     if (this.#committed.length === 0) setImmediate(this.#tell)
     this.#committed.push({ number, refusal })
@@ -98,6 +103,7 @@ export class MemoryStore implements Store {
   readonly #tell = (): void => {
     const committed = this.#committed
     this.#committed = []
+    this.#refusal = undefined
     for (const { number, refusal } of committed) {
       if (refusal === undefined) this.#listener.stored(number)
       else this.#listener.storeFailed(number, refusal)

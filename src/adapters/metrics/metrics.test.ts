@@ -38,11 +38,13 @@ const NOTES: readonly Note[] = [
   { type: 'cluster-keys', keys: ['0badcafe' as KeyId], primary: '0badcafe' as KeyId },
   { type: 'read-repair', replicas: 2 },
   { type: 'unreadable', key: new Uint8Array(1) },
+  { type: 'reaped', partition: 1, versions: 8 },
   { type: 'amnesia', partition: 1 },
   { type: 'store-failed', reason: 'full' },
   { type: 'clock-skew', peer: undefined, aheadMs: 1000 },
   { type: 'request-failed', code: 'DND_ERR_TIMEOUT' },
   { type: 'hedged' },
+  { type: 'many-siblings', bucket: 'carts', siblings: 25 },
   { type: 'forwarded' },
   { type: 'peer-misbehaved', peer: MEMBER.id, what: 'nonsense' },
 ]
@@ -94,7 +96,28 @@ const VIEW: NodeView = {
   inFlight: 5,
   partitions: { total: 10, withQuorum: 9, allUp: 6 },
   transfers: { pending: 4, records: 1 },
+  reaping: { reaped: 8, waiting: 6 },
+  hints: {
+    targets: [{ target: nodeId(3), count: 7, bytes: 700, oldestMs: 1, first: 64, last: 640 }],
+    ...{ bytes: 700, bytesMax: 9_000, isCounted: true, received: 21 },
+    counts: { kept: 40, delivered: 30, refused: 2, dropped: 1 },
+  },
+  writes: { begun: 12, over: 10 },
+  antiEntropy: {
+    trees: { missing: 3, checked: 100, broken: 1, mended: 0, scrubbed: 2 },
+    ...{ active: 1, pairs: 20, compared: 10, doubtful: 2, repairs: [] },
+    counts: { completed: 30, failed: 4, found: 50, received: 20, sent: 31 },
+  },
+  background: {
+    unitsPerSecond: 40,
+    work: [{ work: 'hints', units: 12, waiting: 3 }],
+    waits: [{ wait: 'put', p99Ms: 9, quietP99Ms: 6, limitMs: 8 }],
+  },
   leaving: undefined,
+  replacing: undefined,
+  conflicts: new Map([
+    ['carts', { reads: Float64Array.of(7, 2, 0, 0, 0, 1, 0, 0, 0), valuesRead: 31, writes: 4 }],
+  ]),
 }
 
 function metrics(): Metrics {
@@ -199,9 +222,11 @@ test('each kind of note is counted', async () => {
     dnd_cloned_identity_total: 1,
     dnd_key_changes_total: 1,
     dnd_unreadable_records_total: 1,
+    dnd_reaped_versions_total: 8,
     dnd_amnesia_total: 1,
     dnd_store_failures_total: 1,
     dnd_clock_skew_total: 1,
+    dnd_many_siblings_total: 1,
     'dnd_request_failures_total{code="DND_ERR_TIMEOUT"}': 1,
     'dnd_member_changes_total{state="suspect"}': 1,
     'dnd_faults_total{transport="peer",cause="misbehaved"}': 1,
@@ -255,13 +280,27 @@ test('gauges are read from the node when somebody scrapes', async () => {
       'layout_version',
       'requests_in_flight',
       'transfers_pending',
+      'reap_waiting_records',
       'ready',
       'store_commits_total',
       'http_connections',
     ].map((name) => read(`dnd_${name}`)),
-    [7, 5, 4, 1, 42, 1],
+    [7, 5, 4, 6, 1, 42, 1],
   )
   assert.equal(read('dnd_build_info{version="1.2.3"}'), 1)
+})
+
+test('how much background work goes, and what requests wait for, are read from the node', async () => {
+  const counted = metrics()
+  counted.attach({ view: () => VIEW })
+  const values = await scrape(counted)
+  assert.equal(values.get('dnd_background_units_total{work="hints"}'), 12)
+  assert.equal(values.get('dnd_background_waiting{work="hints"}'), 3)
+  assert.equal(values.get('dnd_background_units_per_second'), 40)
+  const waits = ['minute', 'quiet', 'limit'].map((of) =>
+    values.get(`dnd_foreground_wait_seconds{wait="put",of="${of}"}`),
+  )
+  assert.deepEqual(waits, [0.009, 0.006, 0.008])
 })
 
 test('what the failure detector has done is read from the node', async () => {

@@ -10,11 +10,15 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { DndError } from '../../core/errors.ts'
 import type { Note } from '../../core/node/events.ts'
 import type { NodeView } from '../../core/node/view.ts'
+import { addBackgroundMetrics } from './background-metrics.ts'
+import { addConflictMetrics } from './conflict-metrics.ts'
 import { Counts } from './counts.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
 import { addMembershipMetrics } from './membership-metrics.ts'
 import { noteCounters } from './note-counts.ts'
 import type { NoteCounters } from './note-counts.ts'
+import { addHintMetrics } from './hint-metrics.ts'
+import { addRepairMetrics } from './repair-metrics.ts'
 import { RequestCounts } from './request-counts.ts'
 
 /** Transports and fronts that refuse, and causes of each; more are counted as `other`. */
@@ -57,6 +61,10 @@ export class Metrics {
     this.#addGauges()
     this.#addStates()
     addMembershipMetrics(this.#registry, () => this.#view())
+    addConflictMetrics(this.#registry, () => this.#view())
+    addRepairMetrics(this.#registry, () => this.#view())
+    addHintMetrics(this.#registry, () => this.#view())
+    addBackgroundMetrics(this.#registry, () => this.#view())
     if (options.process)
       collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 })
   }
@@ -182,6 +190,11 @@ export class Metrics {
       'dnd_transfers_pending',
       'Partitions that this node has still to pull.',
       () => view()?.transfers.pending ?? 0,
+    )
+    this.#gauge(
+      'dnd_reap_waiting_records',
+      'Records with a delete or an expired value that may not go yet.',
+      () => view()?.reaping.waiting ?? 0,
     )
     const commits = (): number => this.#sources.commits?.() ?? 0
     new Counter({

@@ -26,8 +26,12 @@ const PLAIN = {
   dnd_cloned_identity_total: 'Times another process was met with this identity. Should be zero.',
   dnd_unreadable_records_total:
     'Stored records found damaged, and repaired from replicas. Should be zero.',
+  dnd_reaped_versions_total: 'Deletes and expired values that are gone for good from this replica.',
   dnd_amnesia_total: 'Partitions found older than the writes they made. Should be zero.',
+  dnd_lost_clocks_total:
+    'Partitions whose record of what they have seen could not be read. Should be zero.',
   dnd_store_failures_total: 'Batches that the store could not make durable. Should be zero.',
+  dnd_many_siblings_total: 'Reads and writes that met a key with 25 concurrent values or more.',
   dnd_clock_skew_total: 'Stamps refused because the clock that made them runs ahead.',
 } as const
 
@@ -45,8 +49,11 @@ export class NoteCounters {
     dnd_cloned_identity_total: 0,
     dnd_key_changes_total: 0,
     dnd_unreadable_records_total: 0,
+    dnd_reaped_versions_total: 0,
     dnd_amnesia_total: 0,
+    dnd_lost_clocks_total: 0,
     dnd_store_failures_total: 0,
+    dnd_many_siblings_total: 0,
     dnd_clock_skew_total: 0,
   }
   readonly failures: Counts = new Counts(LABELS_MAX)
@@ -88,11 +95,20 @@ export class NoteCounters {
       case 'unreadable':
         plain.dnd_unreadable_records_total++
         return
+      case 'reaped':
+        plain.dnd_reaped_versions_total += note.versions
+        return
       case 'amnesia':
         plain.dnd_amnesia_total++
         return
+      case 'clock-lost':
+        plain.dnd_lost_clocks_total++
+        return
       case 'store-failed':
         plain.dnd_store_failures_total++
+        return
+      case 'many-siblings':
+        plain.dnd_many_siblings_total++
         return
       case 'clock-skew':
         plain.dnd_clock_skew_total++
@@ -105,6 +121,10 @@ export class NoteCounters {
       case 'stalled':
       case 'degraded':
       case 'leaving':
+      case 'replace-refused':
+      case 'hints-delivered':
+      case 'hints-dropped':
+      case 'hints-full':
       case 'left':
         return
       default:

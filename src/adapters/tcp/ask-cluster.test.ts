@@ -60,7 +60,7 @@ suite('asking for the cluster', () => {
     const old = await impostor((caller) => caller.say({ ...helloOf(1), protocol: 0 }))
     await assert.rejects(askCluster(old, options), {
       code: 'DND_ERR_JOIN_REFUSED',
-      message: /it speaks protocol 0, this node 2/,
+      message: /it speaks protocol 0, this node 3/,
     })
   })
 })

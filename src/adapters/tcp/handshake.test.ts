@@ -43,7 +43,7 @@ suite('a caller', () => {
 
   test('of another protocol is refused whatever its cluster, and both are named', () => {
     const reason = refusalOf({ ...HELLO, protocol: 77, cluster: NO_CLUSTER })
-    assert.match(reason, /^unsupported-protocol: .*protocol 2.*77/)
+    assert.match(reason, /^unsupported-protocol: .*protocol 3.*77/)
   })
 
   test('with our own id is refused, also when it only asks', () => {

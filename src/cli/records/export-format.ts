@@ -5,7 +5,7 @@ import { textOf } from '../../../packages/client/src/encoding.ts'
 
 export type ExportFormat = 'ndjson' | 'json' | 'csv'
 
-export const CSV_HEADER = 'key,sort,contentType,metadata,value,valueBase64\n'
+export const CSV_HEADER = 'key,sort,contentType,metadata,expiresAt,value,valueBase64\n'
 
 /** What stands in front of the first record, between two, and behind the last. */
 export interface Frame {
@@ -31,6 +31,7 @@ export function exportRecord(format: ExportFormat, name: KeyJson, value: StoredV
       name.sort ?? '',
       value.contentType,
       hasMetadata ? JSON.stringify(value.metadata) : '',
+      value.expiresAt ?? '',
       text ?? '',
       base64 ?? '',
     ]
@@ -42,6 +43,7 @@ export function exportRecord(format: ExportFormat, name: KeyJson, value: StoredV
     ...(text === undefined ? { valueBase64: base64 } : { value: text }),
     contentType: value.contentType,
     ...(hasMetadata ? { metadata: value.metadata } : {}),
+    ...(value.expiresAt === undefined ? {} : { expiresAt: value.expiresAt }),
   })
 }
 

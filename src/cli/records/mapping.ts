@@ -7,7 +7,7 @@
  * | neither, an object of keys and values | its key | its value: text as text, else as JSON |
  * | neither | the field `key` | the fields that `dnd export` writes |
  *
- * Those are `value` or `valueBase64`, `contentType`, `metadata` and `sort`.
+ * Those are `value` or `valueBase64`, `contentType`, `metadata`, `expiresAt` and `sort`.
  */
 import type { SourceItem } from './source.ts'
 import type { Template } from './template.ts'
@@ -27,6 +27,8 @@ export interface RecordPut {
   readonly value: string | Uint8Array
   readonly contentType: string
   readonly metadata: Readonly<Record<string, string>> | undefined
+  /** ISO 8601 in UTC; absent: as the bucket says. */
+  readonly expiresAt?: string
 }
 
 export type Mapped =
@@ -39,7 +41,7 @@ export type RefusalReason = 'not-a-record' | 'no-key' | 'no-value' | 'bad-field'
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 const BYTES = 'application/octet-stream'
-const EXPORTED = ['key', 'sort', 'value', 'valueBase64', 'contentType', 'metadata']
+const EXPORTED = ['key', 'sort', 'value', 'valueBase64', 'contentType', 'metadata', 'expiresAt']
 
 export function mapItem(item: SourceItem, mapping: Mapping): Mapped {
   const mapped = mapAny(item, mapping)
@@ -100,7 +102,7 @@ function exported(record: unknown): Mapped {
     return refuse('not-a-record', 'it is no object; say --key to name the field that is the key')
   const strange = Object.keys(record).find((name) => !EXPORTED.includes(name))
   const fields = record as Readonly<Record<string, unknown>>
-  const { key, sort, value, valueBase64, contentType, metadata } = fields as Record<
+  const { key, sort, value, valueBase64, contentType, metadata, expiresAt } = fields as Record<
     (typeof EXPORTED)[number],
     unknown
   >
@@ -114,9 +116,12 @@ function exported(record: unknown): Mapped {
     return refuse('bad-field', 'contentType is no text')
   if (metadata !== undefined && !isTexts(metadata))
     return refuse('bad-field', 'metadata is no object of texts')
+  if (expiresAt !== undefined && typeof expiresAt !== 'string')
+    return refuse('bad-field', 'expiresAt is no text')
   const content = contentOf(value, valueBase64)
   if (typeof content === 'string') return refuse('no-value', content)
-  const put = { key, sort, metadata, ...content }
+  const end = expiresAt === undefined ? {} : { expiresAt }
+  const put = { key, sort, metadata, ...content, ...end }
   return { ok: true, put: contentType === undefined ? put : { ...put, contentType } }
 }
 

@@ -6,9 +6,10 @@
  * |---|---|---|
  * | replicate | coordinator → replica | replicate-reply, when durable |
  * | read | coordinator → replica | read-reply |
+ * | hint | coordinator → a node that stands in for a replica | hint-reply, when durable |
  * | forward | any node → a replica of the partition | forward-reply |
  */
-import type { PartitionId } from '../std/ids.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Context, Value } from '../versions/version.ts'
 
 /** "Merge this into what you hold." Also how read repair mends a stale replica. */
@@ -25,6 +26,8 @@ export interface Replicate {
   readonly key: Uint8Array
   /** Encoded container with its checksum, as stored. */
   readonly record: Uint8Array
+  /** Of the sender's partition clock, of the moment of the record (`holdings.ts`). */
+  readonly base: Uint8Array
 }
 
 export interface ReplicateReply {
@@ -41,6 +44,39 @@ export type ReplicateOutcome =
   | 'malformed'
   | 'store-failed'
 
+/** A write that a replica does not have, to be brought to it when it can be reached. */
+export interface Hinted {
+  /** The replica that it is for. */
+  readonly target: NodeId
+  readonly partition: PartitionId
+  readonly key: Uint8Array
+  /**
+   * As in {@link Replicate}: late as it may come, it says no more than was true when it was made.
+   */
+  readonly record: Uint8Array
+  readonly base: Uint8Array
+}
+
+/** "Keep this for another, who cannot be reached." */
+export interface Hint extends Hinted {
+  readonly type: 'hint'
+  readonly request: number
+  /**
+   * As in {@link Replicate}: it may count as a write, so it must not slip past a transfer either.
+   */
+  readonly layoutVersion: number
+}
+
+export interface HintReply {
+  readonly type: 'hint-reply'
+  readonly request: number
+  readonly target: NodeId
+  readonly outcome: HintOutcome
+}
+
+/** `stored`: durable here. All others: nothing was stored. */
+export type HintOutcome = 'stored' | 'full' | 'stale-layout' | 'malformed' | 'store-failed'
+
 export interface Read {
   readonly type: 'read'
   readonly request: number
@@ -55,6 +91,8 @@ export interface ReadReply {
   readonly outcome: ReadOutcome
   /** The encoded container when `found`, else empty. */
   readonly record: Uint8Array
+  /** When `found` or `absent`: of the replica's partition clock, of the same moment; else empty. */
+  readonly base: Uint8Array
 }
 
 /** `unreadable`: a record is there, and it fails its checksum (V9); never told as `absent`. */
@@ -137,8 +175,10 @@ export interface WriteSuccess {
    * to supersede its write must read first.
    */
   readonly context: Context | undefined
-  /** Replicas that had it durably when this was said. */
+  /** Replicas that had it durably when this was said; in a sloppy bucket, or who stands in. */
   readonly acks: number
+  /** Live values that the key has with this one, when they are SIBLINGS_WARN or more. */
+  readonly siblings?: number
 }
 
 export type WriteResult = WriteSuccess | Failure

@@ -135,7 +135,8 @@ test('a delete in a siblings bucket removes what it saw, or all that is held whe
   assert.deepEqual(texts(seen.container), ['two'])
   assert.equal(seen.context, undefined)
   const all = a.write(two.container, undefined, 'siblings')
-  assert.deepEqual(all.container.versions, [])
+  assert.deepEqual(texts(all.container), [])
+  assert.equal(all.container.versions.length, 1, 'the delete itself')
   assert.ok(all.container.vector.length > 0, 'its causality stays')
 })
 
@@ -151,6 +152,33 @@ test('a context-less write beyond the most siblings is refused, one with a conte
   assert.deepEqual(texts(a.write(container, 'all', 'siblings', contextOf(container)).container), [
     'all',
   ])
+})
+
+test('beyond the most siblings one with a context that covers none of them is refused as well', () => {
+  const a = new Writer(1)
+  const first = a.write(EMPTY_CONTAINER, 'v0', 'siblings').container
+  const stale = contextOf(first)
+  let container = a.write(first, 'v1', 'siblings', stale).container
+  for (let i = 1; i < SIBLINGS_MAX; i++)
+    container = a.write(container, `w${i}`, 'siblings', stale).container
+  assert.equal(container.versions.length, SIBLINGS_MAX)
+  const refused = a.try(container, 'one too many', 'siblings', stale)
+  assert.ok(!refused.ok && refused.code === 'DND_ERR_TOO_MANY_SIBLINGS')
+  const [one] = container.versions
+  const seen = { vector: [one!.dot], stamp: one!.stamp }
+  assert.equal(a.write(container, 'mine', 'siblings', seen).container.versions.length, SIBLINGS_MAX)
+})
+
+test('deletes do not count as siblings, and are taken whatever there is', () => {
+  const a = new Writer(1)
+  let container = EMPTY_CONTAINER
+  for (let i = 0; i < SIBLINGS_MAX; i++)
+    container = a.write(container, `v${i}`, 'siblings').container
+  const one = container.versions[0]!
+  const seen = { vector: [one.dot], stamp: one.stamp }
+  container = a.write(container, undefined, 'siblings', seen).container
+  assert.equal(container.versions.length, SIBLINGS_MAX)
+  assert.ok(a.try(container, 'the last', 'siblings').ok)
 })
 
 test('without a lease nothing is drawn and the write is refused', () => {

@@ -15,11 +15,11 @@
 import type { PartitionId } from '../std/ids.ts'
 import { SIBLINGS_MAX } from '../std/limits.ts'
 import type { Actor } from '../versions/actor.ts'
-import { contextOf, greatestStamp, write } from '../versions/container.ts'
+import { contextOf, greatestStamp, liveVersions, write } from '../versions/container.ts'
 import type { HybridClock } from '../versions/hybrid-clock.ts'
 import { maxStamp, ZERO_STAMP } from '../versions/stamp.ts'
-import type { Container, Context, Value } from '../versions/version.ts'
-import { compareDots, EMPTY_VECTOR, joinVectors } from '../versions/version-vector.ts'
+import type { Container, Context, Dot, Value, Version } from '../versions/version.ts'
+import { compareDots, covers, EMPTY_VECTOR, joinVectors } from '../versions/version-vector.ts'
 import type { Failure } from './messages.ts'
 
 export interface WriteIntent {
@@ -31,7 +31,13 @@ export interface WriteIntent {
 }
 
 export type PreparedWrite =
-  | { readonly ok: true; readonly container: Container; readonly context: Context | undefined }
+  | {
+      readonly ok: true
+      readonly container: Container
+      readonly context: Context | undefined
+      /** The write's own. */
+      readonly dot: Dot
+    }
   | Failure
 
 /**
@@ -45,19 +51,20 @@ export function prepareWrite(
   clock: HybridClock,
   wallMs: number,
 ): PreparedWrite {
-  const { value, conflicts } = intent
-  if (tooManySiblings(local, intent)) return siblingsFailure(local.versions.length)
+  const { value } = intent
   const context = supersededBy(local, intent)
+  const siblings = liveVersions(local)
+  if (growsTooFar(siblings, intent, context)) return siblingsFailure(siblings.length)
   const seen = intent.context?.stamp ?? ZERO_STAMP
   const stamp = clock.draw(wallMs, maxStamp(seen, greatestStamp(local)))
   const dot = stamp === undefined ? undefined : actor.draw()
   if (stamp === undefined || dot === undefined) return leaseFailure()
-  const tombstone = value === undefined && conflicts === 'lww'
-  const container = write(local, { dot, stamp, value, context, tombstone })
+  // A delete is a version as well, without a value: its dot must be known where it was seen.
+  const container = write(local, { dot, stamp, value, context, tombstone: value === undefined })
   // Siblings that the client has not seen remain: a vector that covers its dot would cover theirs
   // (see WriteSuccess).
   const alone = container.versions.every((version) => compareDots(version.dot, dot) === 0)
-  return { ok: true, container, context: alone ? contextOf(container) : undefined }
+  return { ok: true, container, context: alone ? contextOf(container) : undefined, dot }
 }
 
 /** What the new version puts an end to. */
@@ -69,12 +76,19 @@ function supersededBy(local: Container, intent: WriteIntent): Context['vector'] 
   return seen
 }
 
-function tooManySiblings(local: Container, intent: WriteIntent): boolean {
+/**
+ * Whether there are as many live siblings as there may be, and the write would only be one more: it
+ * has no context, or one that covers none of them. One that supersedes any is always taken.
+ */
+function growsTooFar(
+  siblings: readonly Version[],
+  { value }: WriteIntent,
+  superseded: Context['vector'],
+): boolean {
   return (
-    intent.conflicts === 'siblings' &&
-    intent.context === undefined &&
-    intent.value !== undefined &&
-    local.versions.length >= SIBLINGS_MAX
+    value !== undefined &&
+    siblings.length >= SIBLINGS_MAX &&
+    !siblings.some(({ dot }) => covers(superseded, dot))
   )
 }
 
@@ -85,7 +99,7 @@ function siblingsFailure(count: number): Failure {
     outcome: 'rejected',
     needed: 0,
     got: 0,
-    message: `the key has ${count} concurrent values; read it and write with its context to resolve them`,
+    message: `the key has ${count} concurrent values, and this write would be one more: read the key, merge them, and write the result with the context of that read; none of them was dropped`,
   }
 }
 

@@ -6,6 +6,7 @@ import { duration, instant } from '../std/instant.ts'
 import type { Placement } from '../placement/layout.ts'
 import type { StoreRead } from '../ports.ts'
 import { EMPTY_CONTAINER, sync, write } from '../versions/container.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import { decodeRecord, encodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
 import type { ReadOutcome } from './messages.ts'
@@ -64,7 +65,7 @@ class Bench {
       self: SELF,
       isUp: (node) => !this.down.has(node),
       isPreferred: (node) => !this.down.has(node) && !this.suspect.has(node),
-      ownRecord: () => this.own,
+      shown: () => ({ record: this.own, base: NO_BASE }),
       nextRequest: () => ++this.#request,
       checksum: crc32,
       hedgeAfter: duration(20),
@@ -83,7 +84,11 @@ class Bench {
 
   reply(from: NodeId, request: number, outcome: ReadOutcome, bytes: Uint8Array = NOTHING): void {
     this.reads.step(
-      { type: 'replied', from, message: { type: 'read-reply', request, outcome, record: bytes } },
+      {
+        type: 'replied',
+        from,
+        message: { type: 'read-reply', request, outcome, record: bytes, base: NO_BASE },
+      },
       instant(5),
       this.effects,
     )
@@ -449,7 +454,8 @@ test('of answered reads only so many wait for late answers', () => {
       instant(20),
       bench.effects,
     )
-    const reply = { type: 'read-reply', request, outcome: 'found', record: record(NEW) } as const
+    const found = { outcome: 'found', record: record(NEW), base: NO_BASE } as const
+    const reply = { type: 'read-reply', request, ...found } as const
     bench.reads.step({ type: 'replied', from: C, message: reply }, instant(25), bench.effects)
   }
   bench.reads.check()

@@ -11,10 +11,10 @@
  * "The Tail at Scale", CACM 56(2), 2013).
  *
  * Reads merge, they do not choose: containers know which versions supersede which, so the merge of
- * R answers is what the R replicas know together (Dynamo §4.5, §4.3). Answers that are equal byte
- * for byte, nearly all of them, are decoded once. Whoever answered with less than the merge gets
- * the merge (read repair), after the client has its answer; an answer that comes late is compared
- * as well.
+ * R answers is what the R replicas know together (Dynamo §4.5, §4.3). A replica that has nothing of
+ * the key answers as well: with the base of its partition clock, under which a deleted version
+ * cannot come back (V7). Whoever answered with other versions than the merge gets the merge (read
+ * repair), after the client has its answer; an answer that comes late is compared as well.
  *
  * A replica that cannot read its own record says so (V9): it counts as no answer, never as
  * "absent", and is repaired. A read that fails mends with what it has heard as one that succeeds
@@ -22,18 +22,19 @@
  * that record is mended.
  */
 import { assert } from '../std/assert.ts'
-import { equalBytes } from '../std/bytes.ts'
 import type { Checksum } from '../std/crc32.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Duration, Instant } from '../std/instant.ts'
 import { later } from '../std/instant.ts'
 import type { Placement } from '../placement/layout.ts'
-import type { StoreRead } from '../ports.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
+import { encodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
+import type { Shown } from './holdings.ts'
 import type { Failure, Read, ReadReply, Replicate } from './messages.ts'
 import type { Answer } from './read-answers.ts'
-import { ABSENT, mergeAnswers } from './read-answers.ts'
+import { ABSENT, isBehind, mergeAnswers, unreadableAnswer } from './read-answers.ts'
 
 /** Answered reads that wait for late answers; beyond it they are let go at once. */
 const LATE_MAX = 4096
@@ -74,7 +75,12 @@ export type ReadEffect<O> =
   /** Exactly once for each start. */
   | { readonly type: 'done'; readonly origin: O; readonly result: ReadResult }
   /** Our own copy is behind or broken: merge this into it. */
-  | { readonly type: 'repair-own'; readonly key: Uint8Array; readonly record: Uint8Array }
+  | {
+      readonly type: 'repair-own'
+      readonly partition: PartitionId
+      readonly key: Uint8Array
+      readonly record: Uint8Array
+    }
   | { readonly type: 'unreadable'; readonly key: Uint8Array }
   | { readonly type: 'repaired'; readonly replicas: number }
   | { readonly type: 'hedged' }
@@ -89,10 +95,10 @@ interface ReadState<O> {
   asked: number
   /** Asked, and neither answered nor lost. Bounded by: candidates. */
   waiting: NodeId[]
-  answers: Answer[]
+  readonly answers: Answer[]
   good: number
-  /** What was answered to the client, with its encoding; kept while late answers may come. */
-  merged: { container: Container; record: Uint8Array } | undefined
+  /** What was answered to the client; kept while late answers may come. */
+  merged: Container | undefined
   /** Whether it is answered and kept for late answers. */
   late: boolean
 }
@@ -101,7 +107,7 @@ export class Reads<O> {
   readonly #self: NodeId
   readonly #isUp: (node: NodeId) => boolean
   readonly #isPreferred: (node: NodeId) => boolean
-  readonly #ownRecord: (key: Uint8Array) => StoreRead
+  readonly #shown: (partition: PartitionId, key: Uint8Array) => Shown
   readonly #nextRequest: () => number
   readonly #checksum: Checksum
   readonly #hedgeAfter: Duration
@@ -115,7 +121,8 @@ export class Reads<O> {
     readonly isUp: (node: NodeId) => boolean
     /** Up, and nothing speaks against asking it first. */
     readonly isPreferred: (node: NodeId) => boolean
-    readonly ownRecord: (key: Uint8Array) => StoreRead
+    /** Our own copy. */
+    readonly shown: (partition: PartitionId, key: Uint8Array) => Shown
     readonly nextRequest: () => number
     readonly checksum: Checksum
     readonly hedgeAfter: Duration
@@ -123,7 +130,7 @@ export class Reads<O> {
     this.#self = options.self
     this.#isUp = options.isUp
     this.#isPreferred = options.isPreferred
-    this.#ownRecord = options.ownRecord
+    this.#shown = options.shown
     this.#nextRequest = options.nextRequest
     this.#checksum = options.checksum
     this.#hedgeAfter = options.hedgeAfter
@@ -255,9 +262,9 @@ export class Reads<O> {
       })
       return
     }
-    const own = this.#ownRecord(key)
-    if (own !== 'unreadable') return accept(read, node, own ?? ABSENT)
-    read.answers.push({ node, record: own })
+    const { record, base } = this.#shown(read.placement.partition, key)
+    if (record !== 'unreadable') return accept(read, node, record ?? ABSENT, base)
+    read.answers.push(unreadableAnswer(node))
     effects.push({ type: 'unreadable', key })
   }
 
@@ -266,13 +273,13 @@ export class Reads<O> {
     if (read === undefined || !drop(read.waiting, from)) return
     switch (message.outcome) {
       case 'found':
-        accept(read, from, message.record)
+        accept(read, from, message.record, message.base)
         break
       case 'absent':
-        accept(read, from, ABSENT)
+        accept(read, from, ABSENT, message.base)
         break
       case 'unreadable':
-        read.answers.push({ node: from, record: 'unreadable' })
+        read.answers.push(unreadableAnswer(from))
         break
       // It is ahead of us and has sent its layout before this answer, or it knows nothing of the
       // partition: ask another.
@@ -349,12 +356,12 @@ export class Reads<O> {
     now: Instant,
     effects: Effects<ReadEffect<O>>,
   ): void {
-    const { container, record, corrupt } = mergeAnswers(read.answers, this.#checksum)
+    const { container, corrupt } = mergeAnswers(read.answers, this.#checksum)
     if (corrupt.length > 0) {
       this.#discard(read, corrupt, effects)
       return this.#ask(request, read, now, effects)
     }
-    read.merged = { container, record }
+    read.merged = container
     effects.push({
       type: 'done',
       origin: read.start.origin,
@@ -375,10 +382,8 @@ export class Reads<O> {
    */
   #discard(read: ReadState<O>, corrupt: readonly Answer[], effects: Effects<ReadEffect<O>>): void {
     for (const { node } of corrupt) {
-      read.answers[read.answers.findIndex((answer) => answer.node === node)] = {
-        node,
-        record: 'unreadable',
-      }
+      const place = read.answers.findIndex((answer) => answer.node === node)
+      read.answers[place] = unreadableAnswer(node)
       read.good--
       if (node === this.#self) effects.push({ type: 'unreadable', key: read.start.key })
     }
@@ -386,26 +391,23 @@ export class Reads<O> {
 
   /** An answer after the client's: it may know more than the merge, or less. */
   #onLate(read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
-    const { container, record } = mergeAnswers(read.answers, this.#checksum)
-    read.merged = { container, record }
+    read.merged = mergeAnswers(read.answers, this.#checksum).container
     this.#repair(read, effects)
   }
 
   #repair(read: ReadState<O>, effects: Effects<ReadEffect<O>>): void {
-    const { record } = read.merged!
-    if (record.length === 0) return
+    const merged = read.merged!
+    // Nobody has anything, nor ever had.
+    if (merged.vector.length === 0) return
     let replicas = 0
-    const repaired: Answer[] = []
-    for (const answer of read.answers) {
-      if (answer.record !== 'unreadable' && equalBytes(answer.record, record)) {
-        repaired.push(answer)
-        continue
-      }
+    let record: Uint8Array | undefined
+    for (const [place, answer] of read.answers.entries()) {
+      if (!isBehind(answer, merged)) continue
       replicas++
-      repaired.push({ node: answer.node, record })
+      record ??= encodeRecord(merged, this.#checksum)
+      read.answers[place] = { node: answer.node, record, base: NO_BASE, container: merged }
       this.#mend(read, answer.node, record, effects)
     }
-    read.answers = repaired
     if (replicas > 0) effects.push({ type: 'repaired', replicas })
   }
 
@@ -416,8 +418,9 @@ export class Reads<O> {
     effects: Effects<ReadEffect<O>>,
   ): void {
     const { key } = read.start
-    if (node === this.#self) return void effects.push({ type: 'repair-own', key, record })
     const { layoutVersion, partition } = read.placement
+    if (node === this.#self)
+      return void effects.push({ type: 'repair-own', partition, key, record })
     effects.push({
       type: 'send',
       to: node,
@@ -430,6 +433,7 @@ export class Reads<O> {
         partition,
         key,
         record,
+        base: NO_BASE,
       },
     })
   }
@@ -461,15 +465,15 @@ export class Reads<O> {
       message,
     }
     effects.push({ type: 'done', origin: read.start.origin, result: failure })
-    const { container, record, corrupt } = mergeAnswers(read.answers, this.#checksum)
+    const { container, corrupt } = mergeAnswers(read.answers, this.#checksum)
     this.#discard(read, corrupt, effects)
-    read.merged = { container, record }
+    read.merged = container
     this.#repair(read, effects)
   }
 }
 
-function accept<O>(read: ReadState<O>, node: NodeId, record: Uint8Array): void {
-  read.answers.push({ node, record })
+function accept<O>(read: ReadState<O>, node: NodeId, record: Uint8Array, base: Uint8Array): void {
+  read.answers.push({ node, record, base })
   read.good++
 }
 

@@ -6,8 +6,10 @@ import type { StoreRead } from '../ports.ts'
 import { Actor } from '../versions/actor.ts'
 import { EMPTY_CONTAINER, sync, write } from '../versions/container.ts'
 import { HybridClock } from '../versions/hybrid-clock.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import { decodeRecord, encodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
+import { LocalHoldings } from '../node/holdings.ts'
 import type { ReplicaEffect, ReplicaFacts } from './replica.ts'
 import { Replica } from './replica.ts'
 
@@ -50,19 +52,37 @@ class Bench {
   readonly actor: Actor
   readonly clock: HybridClock
   readonly replica: Replica
+  readonly holdings: LocalHoldings
 
   constructor() {
     this.actor = new Actor({ vnode: 7 as VnodeId, leasedUntil: 100 })
     this.clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: WALL + 3000 })
     this.replica = new Replica({
-      store: { get: () => this.held, getDurable: () => this.durable },
-      checksum: crc32,
+      holdings: (this.holdings = new LocalHoldings({
+        store: {
+          get: (key) => (key === KEY ? this.held : undefined),
+          getDurable: (key) => (key === KEY ? this.durable : undefined),
+        },
+        checksum: crc32,
+        onChange: () => undefined,
+        onBrokenClock: () => undefined,
+      })),
       clock: this.clock,
       actorOf: () => this.actor,
     })
   }
 
+  /** The dots of what is held are in the partition clock, as they are wherever a record is. */
+  know(): void {
+    this.holdings.begin()
+    const held = this.held instanceof Uint8Array ? decodeRecord(this.held, crc32) : 'corrupt'
+    this.holdings.reload()
+    if (typeof held === 'string') return
+    for (const { vnode, counter } of held.vector) this.holdings.claimAll(PARTITION, vnode, counter)
+  }
+
   replicate(bytes: Uint8Array, layoutVersion = 3, facts = HOLDS): void {
+    this.know()
     const message = {
       type: 'replicate',
       request: 9,
@@ -70,9 +90,16 @@ class Bench {
       partition: PARTITION,
       key: KEY,
       record: bytes,
+      base: NO_BASE,
     } as const
     this.replica.step({ type: 'replicate', from: B, message, facts }, WALL, this.effects)
     this.replica.check()
+  }
+
+  mend(container: Container): void {
+    this.know()
+    const repair = { partition: PARTITION, key: KEY, record: record(container) }
+    this.replica.step({ type: 'repair', ...repair }, WALL, this.effects)
   }
 
   read(layoutVersion = 3, facts = HOLDS): void {
@@ -140,6 +167,7 @@ test('a barrier is no proof when a batch was lost meanwhile: what is gone is sto
   bench.replicate(record(NEW))
   bench.held = undefined
   bench.replica.step({ type: 'batch-lost' }, WALL, bench.effects)
+  bench.holdings.reload()
   bench.settle()
   assert.deepEqual(bench.replies(), [])
   assert.deepEqual(bench.storing(), [undefined, NEW])
@@ -152,6 +180,7 @@ test('what is still there after a lost batch waits for another barrier: it may b
   bench.held = record(NEW)
   bench.replicate(record(NEW))
   bench.replica.step({ type: 'batch-lost' }, WALL, bench.effects)
+  bench.know()
   bench.settle()
   assert.deepEqual(bench.storing(), [undefined, undefined])
   assert.deepEqual(bench.replies(), [])
@@ -163,6 +192,7 @@ test('a put of its own needs no second look when other batches are lost', () => 
   const bench = new Bench()
   bench.replicate(record(NEW))
   bench.replica.step({ type: 'batch-lost' }, WALL, bench.effects)
+  bench.holdings.reload()
   bench.settle()
   assert.deepEqual(bench.replies(), ['stored'])
 })
@@ -248,7 +278,7 @@ test('a repair of the own copy with what is on its way to the disk stores nothin
   const bench = new Bench()
   bench.held = record(NEW)
   bench.durable = record(OLD)
-  bench.replica.step({ type: 'repair', key: KEY, record: record(NEW) }, WALL, bench.effects)
+  bench.mend(NEW)
   assert.deepEqual(bench.storing(), [])
 })
 
@@ -278,20 +308,20 @@ test('the clock follows a stamp within the skew, and keeps the data but not the 
 test('a repair of the own copy is merged and answered to nobody', () => {
   const bench = new Bench()
   bench.held = record(OLD)
-  bench.replica.step({ type: 'repair', key: KEY, record: record(NEW) }, WALL, bench.effects)
+  bench.mend(NEW)
   assert.deepEqual(bench.storing(), [NEW])
   bench.settle()
   assert.deepEqual(bench.replies(), [])
   bench.effects.length = 0
   bench.held = record(NEW)
-  bench.replica.step({ type: 'repair', key: KEY, record: record(OLD) }, WALL, bench.effects)
+  bench.mend(OLD)
   assert.deepEqual(bench.effects, [], 'nothing to mend')
 })
 
 test('a repair that finds the own copy broken says so, for it may have held more', () => {
   const bench = new Bench()
   bench.held = 'unreadable'
-  bench.replica.step({ type: 'repair', key: KEY, record: record(OLD) }, WALL, bench.effects)
+  bench.mend(OLD)
   assert.deepEqual(
     bench.effects.map(({ type }) => type),
     ['unreadable', 'store'],

@@ -19,17 +19,17 @@
  * meanwhile, what was seen is looked for again before it is acknowledged. Otherwise a full disk
  * makes a replica say `stored` of what it has just lost.
  */
-import type { Checksum } from '../std/crc32.ts'
 import { assert } from '../std/assert.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
-import type { StoreOperation, StoreReader } from '../ports.ts'
+import type { StoreOperation } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
-import { compareContainers, greatestStamp, sync } from '../versions/container.ts'
+import { greatestStamp } from '../versions/container.ts'
 import type { HybridClock } from '../versions/hybrid-clock.ts'
-import { decodeRecord, encodeRecord, isStorable } from '../versions/record.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { Container } from '../versions/version.ts'
-import type { Read, ReadReply, Replicate, ReplicateReply } from './messages.ts'
+import type { Holdings } from './holdings.ts'
+import type { Read, ReadOutcome, ReadReply, Replicate, ReplicateReply } from './messages.ts'
 
 /** What the layout says of a partition when a message arrives. */
 export interface ReplicaFacts {
@@ -54,6 +54,7 @@ export type ReplicaEvent =
   /** Our own copy is behind: merge this, nobody waits. */
   | {
       readonly type: 'repair'
+      readonly partition: PartitionId
       readonly key: Uint8Array
       readonly record: Uint8Array
     }
@@ -87,17 +88,19 @@ export type ReplicaEffect =
 interface Answer {
   readonly to: NodeId
   readonly request: number
-  readonly held: { readonly key: Uint8Array; readonly record: Uint8Array } | undefined
+  readonly held: Incoming | undefined
   /** How many batches had been lost when it was handed over. */
   readonly losses: number
 }
+
+/** What is to be merged with what is held. */
+type Incoming = Pick<Replicate, 'partition' | 'key' | 'record' | 'base'>
 
 const NOTHING: readonly StoreOperation[] = []
 const NO_RECORD = new Uint8Array(0)
 
 export class Replica {
-  readonly #store: StoreReader
-  readonly #checksum: Checksum
+  readonly #holdings: Holdings
   readonly #clock: HybridClock
   readonly #actorOf: (partition: PartitionId) => Actor | undefined
   // Bounded by: what peers have in flight towards us, each of them its requestsInFlightMax.
@@ -106,13 +109,11 @@ export class Replica {
   #losses = 0
 
   constructor(options: {
-    readonly store: StoreReader
-    readonly checksum: Checksum
+    readonly holdings: Holdings
     readonly clock: HybridClock
     readonly actorOf: (partition: PartitionId) => Actor | undefined
   }) {
-    this.#store = options.store
-    this.#checksum = options.checksum
+    this.#holdings = options.holdings
     this.#clock = options.clock
     this.#actorOf = options.actorOf
   }
@@ -124,12 +125,13 @@ export class Replica {
       case 'read':
         return this.#onRead(event.from, event.message, event.facts, effects)
       case 'repair': {
-        const merged = this.merge(event.key, event.record)
-        if (merged === 'malformed' || merged.record === undefined) return
+        const { partition, key, record } = event
+        const merged = this.#holdings.merge(partition, key, record, NO_BASE)
+        if (merged === 'malformed' || merged.kept === undefined) return
         // It was read long ago: what it replaces may have broken since, and have held more.
-        if (merged.unreadable) effects.push({ type: 'unreadable', key: event.key })
-        effects.push({ type: 'store', ...this.#put(event.key, merged.record) })
-        return
+        if (merged.unreadable) effects.push({ type: 'unreadable', key })
+        const { operations } = merged.kept
+        return void effects.push({ type: 'store', token: ++this.#token, operations })
       }
       case 'stored':
         return this.#onStored(event.token, effects)
@@ -143,37 +145,6 @@ export class Replica {
     }
   }
 
-  /**
-   * What the store must hold of `key` once `incoming` is known as well; `record` undefined when it
-   * holds that already. A local record that cannot be read counts as none: what arrives replaces it
-   * (V9). It may have held dots of ours that only another replica still has, so whoever is told
-   * `unreadable` must draw no more dots under the old vnode id.
-   */
-  merge(
-    key: Uint8Array,
-    incoming: Uint8Array,
-  ):
-    | {
-        readonly container: Container
-        readonly record: Uint8Array | undefined
-        readonly unreadable: boolean
-      }
-    | 'malformed' {
-    const container = decodeRecord(incoming, this.#checksum)
-    if (container === 'corrupt' || container === 'unsupported') return 'malformed'
-    const held = this.#store.get(key)
-    if (held === undefined) return { container, record: incoming, unreadable: false }
-    const local = held === 'unreadable' ? held : decodeRecord(held, this.#checksum)
-    if (typeof local === 'string') return { container, record: incoming, unreadable: true }
-    const merged = sync(local, container)
-    if (merged === local || compareContainers(merged, local) === 'equal')
-      return { container, record: undefined, unreadable: false }
-    const record = merged === container ? incoming : encodeRecord(merged, this.#checksum)
-    // Beyond what a record may be it could not be read again: better to stay behind than to lose
-    // what is here.
-    return isStorable(merged, record) ? { container, record, unreadable: false } : 'malformed'
-  }
-
   check(): void {
     assert(this.#pending.size <= this.#token, 'more pending than ever stored')
   }
@@ -185,7 +156,7 @@ export class Replica {
     wallMs: number,
     effects: Effects<ReplicaEffect>,
   ): void {
-    const { request, partition, key } = message
+    const { request, partition } = message
     if (this.#refuse(from, message.layoutVersion, facts, effects)) {
       const outcome = message.layoutVersion < facts.layoutVersion ? 'stale-layout' : 'not-replica'
       return void effects.push({
@@ -194,27 +165,26 @@ export class Replica {
         message: { type: 'replicate-reply', request, outcome },
       })
     }
-    const container = this.#keep(key, message.record, { to: from, request }, effects)
+    const container = this.#keep(message, { to: from, request }, effects)
     if (container !== undefined) this.#hear(from, partition, container, wallMs, effects)
   }
 
   #onRead(from: NodeId, message: Read, facts: ReplicaFacts, effects: Effects<ReplicaEffect>): void {
-    const { request, key } = message
-    let reply: ReadReply
+    const { request, partition, key } = message
+    const answer = (outcome: ReadOutcome, record: Uint8Array, base: Uint8Array): void => {
+      const reply: ReadReply = { type: 'read-reply', request, outcome, record, base }
+      effects.push({ type: 'send', to: from, message: reply })
+    }
     if (this.#refuse(from, message.layoutVersion, facts, effects)) {
       const outcome = message.layoutVersion < facts.layoutVersion ? 'stale-layout' : 'not-replica'
-      reply = { type: 'read-reply', request, outcome, record: NO_RECORD }
-    } else {
-      const held = this.#store.getDurable(key)
-      if (held === 'unreadable') {
-        effects.push({ type: 'unreadable', key })
-        reply = { type: 'read-reply', request, outcome: 'unreadable', record: NO_RECORD }
-      } else if (held === undefined)
-        reply = { type: 'read-reply', request, outcome: 'absent', record: NO_RECORD }
-      // Its checksum is verified by whoever decodes it: the coordinator, which then repairs us.
-      else reply = { type: 'read-reply', request, outcome: 'found', record: held }
+      return answer(outcome, NO_RECORD, NO_BASE)
     }
-    effects.push({ type: 'send', to: from, message: reply })
+    const { record, base } = this.#holdings.shown(partition, key)
+    if (record === undefined) return answer('absent', NO_RECORD, base)
+    // Its checksum is verified by whoever decodes it: the coordinator, which then repairs us.
+    if (record !== 'unreadable') return answer('found', record, base)
+    effects.push({ type: 'unreadable', key })
+    answer('unreadable', NO_RECORD, NO_BASE)
   }
 
   #refuse(
@@ -250,34 +220,27 @@ export class Replica {
    * it is malformed.
    */
   #keep(
-    key: Uint8Array,
-    incoming: Uint8Array,
+    incoming: Incoming,
     asker: { readonly to: NodeId; readonly request: number },
     effects: Effects<ReplicaEffect>,
   ): Container | undefined {
-    const merged = this.merge(key, incoming)
+    const { partition, key, record, base } = incoming
+    // Only a reader is told of a key without a record: a write is one.
+    const merged =
+      record.length === 0 ? 'malformed' : this.#holdings.merge(partition, key, record, base)
     if (merged === 'malformed') {
       effects.push({ type: 'malformed', from: asker.to })
       reply(asker, 'malformed', effects)
       return undefined
     }
-    const { container, record, unreadable } = merged
+    const { container, kept, unreadable } = merged
     if (unreadable) effects.push({ type: 'unreadable', key })
-    const batch = this.#put(key, record)
-    const held = record === undefined ? { key, record: incoming } : undefined
-    this.#pending.set(batch.token, { ...asker, held, losses: this.#losses })
-    effects.push({ type: 'store', ...batch })
+    const token = ++this.#token
+    const held = kept === undefined ? { partition, key, record, base } : undefined
+    this.#pending.set(token, { ...asker, held, losses: this.#losses })
+    // Nothing to store: a barrier.
+    effects.push({ type: 'store', token, operations: kept?.operations ?? NOTHING })
     return container
-  }
-
-  /** No record: a barrier. */
-  #put(
-    key: Uint8Array,
-    record: Uint8Array | undefined,
-  ): { token: number; operations: readonly StoreOperation[] } {
-    const operations =
-      record === undefined ? NOTHING : [{ type: 'put' as const, key, value: record }]
-    return { token: ++this.#token, operations }
   }
 
   #onStored(token: number, effects: Effects<ReplicaEffect>): void {
@@ -285,7 +248,7 @@ export class Replica {
     if (answer === undefined) return
     const { held, losses } = answer
     if (held === undefined || losses === this.#losses) return reply(answer, 'stored', effects)
-    this.#keep(held.key, held.record, answer, effects)
+    this.#keep(held, answer, effects)
   }
 
   #take(token: number): Answer | undefined {

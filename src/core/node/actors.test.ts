@@ -4,7 +4,8 @@ import { crc32 } from '../std/crc32.ts'
 import { Prng } from '../std/prng.ts'
 import { decodeActor } from '../versions/actor.ts'
 import { Actors } from './actors.ts'
-import { FakeHost, FakeStore, keyIn, partition } from './fake-host.test.ts'
+import { FakeHost, FakeStore, holdingsOf, keyIn, partition } from './fake-host.test.ts'
+import type { LocalHoldings } from './holdings.ts'
 import { actorKey } from './storage-keys.ts'
 
 const P1 = partition(1)
@@ -15,11 +16,16 @@ class Bench {
   readonly host = new FakeHost()
   readonly store: FakeStore
   readonly actors: Actors
+  readonly holdings: LocalHoldings
   #settled = 0
 
-  constructor(store = new FakeStore(), seed = 1) {
+  constructor(store = new FakeStore(), seed = 1, resumed = true) {
     this.store = store
-    this.actors = new Actors(this.host, { store, checksum: crc32, rng: new Prng(seed) })
+    this.holdings = holdingsOf(store)
+    const { holdings } = this
+    this.actors = new Actors(this.host, {
+      ...{ store, checksum: crc32, rng: new Prng(seed), resumed, holdings },
+    })
   }
 
   /** Every batch that is under way reaches the disk, or does not. */
@@ -156,4 +162,29 @@ test('a lease that becomes durable after its partition was dropped is nobody’s
   bench.actors.drop([P1])
   bench.settle()
   assert.equal(actor.draw(), undefined)
+})
+
+test('a life that does not resume deletes the ids that it finds, and may be gone on with when that is durable', () => {
+  const first = new Bench()
+  first.actors.ensure([P1, P2])
+  first.settle()
+  const old = [P1, P2].map((p) => first.actors.of(p)!.vnode)
+  // A backup: nobody knows what was drawn since. P2 is not held any more.
+  const second = new Bench(first.store, 2, false)
+  second.actors.ensure([P1])
+  assert.ok(!second.actors.resumable)
+  second.settle(false)
+  assert.ok(!second.actors.resumable)
+  assert.ok(second.store.get(actorKey(P2)) !== undefined)
+  second.actors.retry()
+  second.settle()
+  assert.ok(second.actors.resumable)
+  assert.equal(second.store.get(actorKey(P2)), undefined)
+  const third = new Bench(second.store, 3)
+  third.actors.ensure([P1, P2])
+  assert.equal(third.actors.of(P1)!.vnode, second.actors.of(P1)!.vnode)
+  assert.ok(!old.includes(third.actors.of(P2)!.vnode))
+  assert.ok(!third.actors.resumable, 'the new id of the second partition is not durable yet')
+  third.settle()
+  assert.ok(third.actors.resumable)
 })

@@ -1,8 +1,17 @@
 /**
  * The actors of this node's replicas: who draws the dots (V1). Each partition held here has a vnode
- * id of its own, born with the partition's directory, and a counter whose lease is durable before a
- * dot of it is drawn; a restart begins at the end of the lease, so no dot is ever drawn twice.
- * Dropping a partition forgets the id in the same batch as the data.
+ * id of its own and a counter whose lease is durable before a dot of it is drawn, so no dot is ever
+ * drawn twice. Dropping a partition forgets the id in the same batch as the data.
+ *
+ * A vnode's writes are told apart by their counters alone: whoever knows the 8th counts the 7th as
+ * seen or superseded. So a node that has forgotten the 7th may not go on with the 9th, and it
+ * cannot know that it has: its directory may be a backup. Asking the others first would be no help,
+ * since the one that has the 7th, or a hint of it, may be away. Hence an id lives no longer than
+ * its process, but for one case: the process ended in good order, and its files are certainly the
+ * ones that it left (`NodeOptions.resumed`); then the counter goes on at the end of its lease. What
+ * an old id wrote is like another node's. A life that does not go on with them first deletes the
+ * ids that it finds, so that no later life takes up one of them that was in a backup.
+ * (docs/decisions/0015-vnode-ids-of-one-life.md)
  */
 import type { Checksum } from '../std/crc32.ts'
 import { must } from '../std/assert.ts'
@@ -10,8 +19,16 @@ import type { PartitionId, VnodeId } from '../std/ids.ts'
 import type { Prng } from '../std/prng.ts'
 import type { StoreOperation, StoreReader } from '../ports.ts'
 import { Actor, decodeActor, encodeActor } from '../versions/actor.ts'
+import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
-import { actorKey, partitionRange } from './storage-keys.ts'
+import {
+  actorKey,
+  actorsRange,
+  clockKey,
+  partitionRange,
+  treeKey,
+  wholeReapableRange,
+} from './storage-keys.ts'
 
 interface Lease {
   readonly partition: PartitionId
@@ -24,14 +41,32 @@ export class Actors {
   readonly #store: StoreReader
   readonly #checksum: Checksum
   readonly #rng: Prng
+  readonly #resumed: boolean
+  readonly #holdings: LocalHoldings
   // Bounded by: the partitions of the ring (4096).
   readonly #actors = new Map<PartitionId, Actor>()
   // Leases on their way to the disk. Bounded by: one an actor.
   readonly #pending = new Map<number, readonly Lease[]>()
   #token = 0
+  /** Whether the store may hold ids of earlier lives that nobody may draw from any more. */
+  #hasStrayIds: boolean
+  /** The batch that deletes them; 0: none is under way. */
+  #deleting = 0
 
-  constructor(host: Host, options: { store: StoreReader; checksum: Checksum; rng: Prng }) {
+  constructor(
+    host: Host,
+    options: {
+      store: StoreReader
+      checksum: Checksum
+      rng: Prng
+      resumed: boolean
+      holdings: LocalHoldings
+    },
+  ) {
     this.#host = host
+    this.#resumed = options.resumed
+    this.#hasStrayIds = !options.resumed
+    this.#holdings = options.holdings
     this.#store = options.store
     this.#checksum = options.checksum
     this.#rng = options.rng
@@ -44,6 +79,14 @@ export class Actors {
   /** Whether every actor's lease is durable: before that the node coordinates nothing. */
   get leased(): boolean {
     return this.#pending.size === 0
+  }
+
+  /**
+   * Whether the store holds the ids that are drawn from here, and no others: then the next life may
+   * go on with them, if it finds the store as it is.
+   */
+  get resumable(): boolean {
+    return !this.#hasStrayIds && [...this.#actors.values()].every((actor) => actor.isDurable)
   }
 
   /**
@@ -63,8 +106,12 @@ export class Actors {
     const operations: StoreOperation[] = []
     for (const partition of partitions) {
       this.#actors.delete(partition)
+      this.#holdings.forget(partition)
       operations.push({ type: 'delete', key: actorKey(partition) })
+      operations.push({ type: 'delete', key: clockKey(partition) })
+      operations.push({ type: 'delete', key: treeKey(partition) })
       operations.push({ type: 'clear', ...partitionRange(partition) })
+      operations.push({ type: 'clear', ...wholeReapableRange(partition) })
     }
     return operations
   }
@@ -89,11 +136,22 @@ export class Actors {
   }
 
   stored(token: number): void {
+    if (token === this.#deleting) this.#hasStrayIds = false
     for (const { actor, until } of this.#take(token)) actor.leaseGranted(until)
   }
 
   storeFailed(token: number): void {
+    if (token === this.#deleting) this.#deleting = 0
     for (const { actor } of this.#take(token)) actor.leaseFailed()
+  }
+
+  /**
+   * Batches were lost, and the clocks begin anew from what the store has: of the dots drawn here,
+   * each is there or nowhere.
+   */
+  claimDrawn(): void {
+    for (const [partition, actor] of this.#actors)
+      this.#holdings.claimAll(partition, actor.vnode, actor.last)
   }
 
   /** Asks again for leases that could not be stored. */
@@ -106,11 +164,15 @@ export class Actors {
   }
 
   #load(partition: PartitionId): Actor {
+    if (!this.#resumed) return this.#born()
     const bytes = this.#store.get(actorKey(partition))
     const known =
       bytes === undefined || bytes === 'unreadable' ? undefined : decodeActor(bytes, this.#checksum)
     // An id that cannot be read is lost, and so is its counter: a new one is always safe.
-    return known === undefined ? this.#born() : new Actor(known)
+    if (known === undefined) return this.#born()
+    // What is left of the lease is skipped: nobody will ever draw it.
+    this.#holdings.claimAll(partition, known.vnode, known.leasedUntil)
+    return new Actor(known)
   }
 
   #born(): Actor {
@@ -127,15 +189,19 @@ export class Actors {
     if (leases.length === 0) return
     const token = ++this.#token
     this.#pending.set(token, leases)
-    this.#host.store(
-      'actors',
-      token,
-      leases.map(({ partition, actor, until }) => ({
-        type: 'put',
-        key: actorKey(partition),
-        value: encodeActor({ vnode: actor.vnode, leasedUntil: until }, this.#checksum),
-      })),
-    )
+    const puts = leases.map(({ partition, actor, until }): StoreOperation => ({
+      type: 'put',
+      key: actorKey(partition),
+      value: encodeActor({ vnode: actor.vnode, leasedUntil: until }, this.#checksum),
+    }))
+    this.#host.store('actors', token, [...this.#deleteStrayIds(token), ...puts])
+  }
+
+  /** What is put in later batches stays: should this one fail, they fail as well. */
+  #deleteStrayIds(token: number): StoreOperation[] {
+    if (!this.#hasStrayIds || this.#deleting !== 0) return []
+    this.#deleting = token
+    return [{ type: 'clear', ...actorsRange() }]
   }
 
   #take(token: number): readonly Lease[] {

@@ -2,13 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from '../std/crc32.ts'
 import { duration } from '../std/instant.ts'
-import type { NodeId, VnodeId } from '../std/ids.ts'
+import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
 import { Prng } from '../std/prng.ts'
 import type { ReadEffect } from '../coordinator/reads.ts'
 import { Reads } from '../coordinator/reads.ts'
 import { Actors } from './actors.ts'
 import { BrokenRecords } from './broken-records.ts'
-import { A, B, C, FakeHost, FakeStore, keyIn, layoutOf, partition } from './fake-host.test.ts'
+import {
+  A,
+  B,
+  C,
+  FakeHost,
+  FakeStore,
+  holdingsOf,
+  keyIn,
+  layoutOf,
+  partition,
+} from './fake-host.test.ts'
+import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import type { Origin } from './requests.ts'
 import { actorKey } from './storage-keys.ts'
@@ -16,9 +27,11 @@ import { actorKey } from './storage-keys.ts'
 const KEY = keyIn(3, 'a')
 
 class Bench {
+  readonly doubted: PartitionId[] = []
   readonly host = new FakeHost()
   readonly effects: ReadEffect<Origin>[] = []
   readonly actors: Actors
+  readonly holdings: LocalHoldings
   readonly broken: BrokenRecords
 
   constructor(nodes: readonly NodeId[] = [A, B, C]) {
@@ -38,15 +51,20 @@ class Bench {
     }
     const layout = new LayoutKeeper(host, { self, rng, store })
     layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
-    this.actors = new Actors(host, { store, checksum: crc32, rng })
+    this.holdings = holdingsOf(store)
+    const { holdings } = this
+    this.actors = new Actors(host, { store, checksum: crc32, rng, resumed: true, holdings })
     this.actors.ensure([partition(3)])
     const reads = new Reads<Origin>({
-      ...{ self: A, isUp: (node) => host.isUp(node), ownRecord: () => 'unreadable' },
+      ...{ self: A, isUp: (node) => host.isUp(node) },
+      shown: () => ({ record: 'unreadable', base: new Uint8Array(0) }),
       isPreferred: (node) => host.isPreferred(node),
       ...{ nextRequest: () => host.nextRequest(), checksum: crc32, hedgeAfter: duration(50) },
     })
     this.broken = new BrokenRecords(host, {
-      ...{ layout, actors: this.actors, reads, readEffects: effects, timeoutMs: 5_000 },
+      ...{ layout, actors: this.actors, holdings, reads, readEffects: effects },
+      timeoutMs: 5_000,
+      doubted: (place) => void this.doubted.push(place),
     })
   }
 
@@ -91,6 +109,7 @@ test('somebody new draws the dots, once for each damage however often it is met'
   assert.notEqual(after, before)
   for (let i = 0; i < 10; i++) bench.found()
   assert.equal(bench.vnode(), after)
+  assert.deepEqual(bench.doubted, [3], 'and what was compared is to be compared again')
 })
 
 test('after a write of the key a new damage is another matter', () => {

@@ -9,13 +9,19 @@
  * broken record, so the new id has drawn nothing for the key when the same damage is met again, as
  * it is by every read until it is mended. A new id each time would grow the vectors of the
  * partition without end.
+ *
+ * And the partition's clock is in doubt: it says that what the record held was seen here. What
+ * mends the record is therefore not filled with it, and nobody takes it over, until the partition
+ * was compared with all its other replicas (`node/holdings.ts`).
  */
 import { assert } from '../std/assert.ts'
 import { bytesToBinary } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
+import type { PartitionId } from '../std/ids.ts'
 import { duration, later } from '../std/instant.ts'
 import type { ReadEffect, Reads } from '../coordinator/reads.ts'
 import type { Actors } from './actors.ts'
+import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
 import type { LayoutKeeper } from './layout-keeper.ts'
 import type { Origin } from './requests.ts'
@@ -29,9 +35,12 @@ const KNOWN_MAX = 4096
 export interface BrokenRecordsParts {
   readonly layout: LayoutKeeper
   readonly actors: Actors
+  readonly holdings: LocalHoldings
   readonly reads: Reads<Origin>
   readonly readEffects: Effects<ReadEffect<Origin>>
   readonly timeoutMs: number
+  /** A record of the partition is not what it was, and nobody knew. */
+  readonly doubted: (partition: PartitionId) => void
 }
 
 export class BrokenRecords {
@@ -57,6 +66,9 @@ export class BrokenRecords {
       if (this.#known.size >= KNOWN_MAX) this.#known.clear()
       this.#known.add(name)
       this.#parts.actors.renew(parsed.partition)
+      const doubt = this.#parts.holdings.doubt(parsed.partition)
+      if (doubt !== undefined) this.#host.store('holdings', 0, [doubt])
+      this.#parts.doubted(parsed.partition)
     }
     const { layout, reads, readEffects, timeoutMs } = this.#parts
     const placement = layout.placementOf(parsed.partition)

@@ -13,7 +13,14 @@ export const DEFAULT_PROPERTIES: BucketProperties = {
   w: 2,
   conflicts: 'lww',
   valueBytesMax: VALUE_BYTES_MAX,
+  sloppy: true,
+  ttlMs: 0,
 }
+
+/** The shortest: clocks that differ by the allowed skew must not end a value before it is read. */
+export const TTL_MS_MIN = 1000
+/** A hundred years, milliseconds: the longest time that a value may be given to live. */
+export const TTL_MS_MAX: number = 3_155_760_000_000
 
 /** What is wrong with a bucket's name; undefined when nothing is. */
 export function bucketNameProblem(name: string): string | undefined {
@@ -35,6 +42,10 @@ export function propertiesProblem(p: BucketProperties, replicas: number): string
     return 'conflicts must be "lww" or "siblings"'
   if (!isCount(p.valueBytesMax, VALUE_BYTES_MAX))
     return `valueBytesMax must be 1 to ${VALUE_BYTES_MAX}`
+  if (typeof p.sloppy !== 'boolean') return 'sloppy must be true or false'
+  const isTime = isCount(p.ttlMs, TTL_MS_MAX) && p.ttlMs >= TTL_MS_MIN
+  if (p.ttlMs !== 0 && !isTime)
+    return `ttlMs must be 0 (for ever), or ${TTL_MS_MIN} to ${TTL_MS_MAX}`
   return undefined
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { ClientRequest } from './events.ts'
 import type { PartitionId } from '../std/ids.ts'
 import type { WriteOperation } from '../coordinator/messages.ts'
@@ -67,12 +68,12 @@ test('it stores nothing for others: no write, no repair, not even of its own cop
   meetClone(bench)
   const record = recordOf(written(7, 1))
   const to = { request: 3, layoutVersion: 1, partition: PLACE, key: KEY }
-  bench.message(B, { type: 'replicate', ...to, record })
+  bench.message(B, { type: 'replicate', ...to, record, base: NO_BASE })
   assert.equal(bench.take('replicate-reply')[0]!.message.outcome, 'store-failed')
   const client = bench.request(getOf('a'))
   const [read] = bench.take('read')
   const { request } = read!.message
-  bench.message(read!.to, { type: 'read-reply', request, outcome: 'found', record })
+  bench.message(read!.to, { type: 'read-reply', request, outcome: 'found', record, base: NO_BASE })
   assert.ok(bench.replies.get(client)?.result.ok, 'it reads')
   assert.deepEqual(bench.pending, [])
   assert.equal(bench.store.get(KEY), undefined)

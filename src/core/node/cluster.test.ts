@@ -5,6 +5,7 @@ import type { NodeId } from '../std/ids.ts'
 import { decodeLayoutState } from '../placement/layout-codec.ts'
 import { beginTransition } from '../placement/layout-state.ts'
 import { decodeMembersList } from '../wire/records.ts'
+import { DEFAULT_PROPERTIES } from './buckets.ts'
 import type { NodeEffect } from './events.ts'
 import {
   A,
@@ -201,7 +202,7 @@ test('now and then one member at random is asked for its state', () => {
 test('a state that the disk refused is stored again, in a while, until it is taken', () => {
   const bench = NodeBench.serving([A, B, C])
   const next = layoutOf([A, B, C], bench.node.view().layout!.current)
-  const properties = { n: 3, r: 1, w: 1, conflicts: 'lww', valueBytesMax: 10 } as const
+  const properties = { ...DEFAULT_PROPERTIES, r: 1, w: 1, valueBytesMax: 10 }
   const buckets = [{ name: 'b', stamp: { ms: 1, counter: 0 }, properties }]
   bench.meet(B, complete(next), { buckets })
   bench.settle('store-failed')
@@ -270,7 +271,7 @@ test('when all of a move is here and durable, everybody is told so', () => {
     for (const { to, message } of bench.take('transfer-request'))
       bench.message(to, {
         ...{ type: 'transfer-chunk', request: message.request, outcome: 'ok' },
-        ...{ entries: [], done: true },
+        ...{ entries: [], base: new Uint8Array(0), clock: new Uint8Array(0), done: true },
       })
   }
   assert.deepEqual(bench.node.view().layout?.synced, [])

@@ -45,6 +45,8 @@ export interface ClusterParts {
   readonly rng: Prng
   readonly stateSyncIntervalMs: number
   readonly birth: { readonly partitions: number; readonly replicas: number } | undefined
+  /** Whether this node wants nothing that the layout has not given it yet (`replacing.ts`). */
+  readonly isDecided: () => boolean
   /** The layout is another one: what is in flight must be aimed anew. */
   readonly replan: () => void
 }
@@ -215,6 +217,7 @@ export class Cluster {
   settle(): void {
     const { actors, layout } = this.#parts
     if (this.#ready || !actors.leased || layout.state === undefined) return
+    if (!this.#parts.isDecided()) return
     const alone = layout.state.current.roles.every(({ node }) => node === this.#outlet.self)
     if (!this.#heard && !this.#graceOver && !alone) return
     this.#ready = true

@@ -28,6 +28,32 @@ export interface NodeConfig {
    * (V10).
    */
   readonly clockSkewMaxMs: number
+  /**
+   * In which every partition is compared once with each of its other replicas, milliseconds. Lower
+   * finds drift sooner and lets deletes be reaped sooner, and costs messages.
+   */
+  readonly antiEntropyIntervalMs: number
+  /** In which every record is read from the disk and checked once, milliseconds. */
+  readonly scrubIntervalMs: number
+  /**
+   * How long a replica may be silent before a hint is kept for it, milliseconds. Lower lets a
+   * sloppy write succeed sooner, and makes hints of every hiccup.
+   */
+  readonly hintAfterMs: number
+  /** Hints kept on this node for others, bytes; beyond it none are taken, and repair does it. */
+  readonly hintBytesMax: number
+  /** How long a hint is kept for a node that is away, milliseconds; then repair does it. */
+  readonly hintAgeMaxMs: number
+  /**
+   * Background work yields when it makes the 99th percentile of what requests wait for longer than
+   * this, milliseconds, or than `backgroundSlowdownPercent` allows, whichever is longer. Lower
+   * protects clients better, and repair takes longer.
+   */
+  readonly backgroundLatencyMs: number
+  /** By how much of what it is without background work that percentile may be longer, per cent. */
+  readonly backgroundSlowdownPercent: number
+  /** Units of background work a second, each up to some hundred KiB, even if nobody else works. */
+  readonly backgroundUnitsMax: number
 }
 
 export const DEFAULT_NODE_CONFIG: NodeConfig = {
@@ -38,4 +64,12 @@ export const DEFAULT_NODE_CONFIG: NodeConfig = {
   probeTimeoutMs: 300,
   stateSyncIntervalMs: 10_000,
   clockSkewMaxMs: 500,
+  antiEntropyIntervalMs: 600_000,
+  scrubIntervalMs: 30 * 24 * 3_600_000,
+  hintAfterMs: 1_000,
+  hintBytesMax: 1024 * 1024 * 1024,
+  hintAgeMaxMs: 24 * 3_600_000,
+  backgroundLatencyMs: 5,
+  backgroundSlowdownPercent: 50,
+  backgroundUnitsMax: 1_000,
 }

@@ -11,9 +11,11 @@ import type { Duration } from '../std/instant.ts'
 import type { Container, Context, Value, Version } from '../versions/version.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { KeyId, KeyringState } from './cluster-key.ts'
+import type { ExplainResult } from './explanation.ts'
 import type { KeysAsk, KeysResult } from './key-asks.ts'
 import type { LeavePhase, LeaveResult } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
+import type { RepairRunView, RepairScope } from './repair-runs.ts'
 
 /** Told to the node. */
 export type NodeEvent =
@@ -96,7 +98,10 @@ export type ClientRequest =
     }
   /** Leave the cluster: answered when the wish is durable, long before it has left. */
   | { readonly type: 'leave' }
+  /** Compare what is held here with all other replicas now: answered when it has begun. */
+  | { readonly type: 'repair'; readonly scope: RepairScope }
   | { readonly type: 'cluster-keys'; readonly ask: KeysAsk }
+  | ExplainKeyRequest
 
 interface KeyRequest {
   readonly bucket: string
@@ -109,6 +114,11 @@ interface KeyRequest {
 export interface PutRequest extends KeyRequest {
   readonly type: 'put'
   readonly value: Value
+  /**
+   * How long it lives from now on, milliseconds; 0: for ever. undefined: until the value's own
+   * deadline, and if it has none as long as the bucket says.
+   */
+  readonly ttlMs?: number | undefined
   readonly context: Context | undefined
   readonly w: number | undefined
 }
@@ -122,6 +132,11 @@ export interface DeleteRequest extends KeyRequest {
 export interface GetRequest extends KeyRequest {
   readonly type: 'get'
   readonly r: number | undefined
+}
+
+/** What all who hold the key, or may keep hints of it, have. */
+export interface ExplainKeyRequest extends KeyRequest {
+  readonly type: 'explain'
 }
 
 /** Keys of a bucket in order of (key, sort), bytewise. */
@@ -145,7 +160,9 @@ export type ClientReply =
   | { readonly type: 'list'; readonly result: ListResult }
   | { readonly type: 'configure-bucket'; readonly result: ConfigureResult }
   | { readonly type: 'leave'; readonly result: LeaveResult }
+  | { readonly type: 'repair'; readonly result: RepairResult }
   | { readonly type: 'cluster-keys'; readonly result: KeysResult }
+  | { readonly type: 'explain'; readonly result: ExplainResult }
 
 export interface GetSuccess {
   readonly ok: true
@@ -170,6 +187,8 @@ export interface ListSuccess {
   readonly next: Uint8Array | undefined
 }
 export type ListResult = ListSuccess | Failure
+
+export type RepairResult = { readonly ok: true; readonly repair: RepairRunView } | Failure
 
 export type ConfigureResult =
   /** `pending`: members that have not confirmed yet; they learn of it when they are reached. */
@@ -204,17 +223,36 @@ export type Note =
   | { readonly type: 'ready' }
   /** On its way out of the cluster. */
   | { readonly type: 'leaving'; readonly phase: LeavePhase }
+  /** It cannot have the places that it came for; it leaves. */
+  | { readonly type: 'replace-refused'; readonly reason: string }
   /** Its data is elsewhere and the others know it: the process may end. */
   | { readonly type: 'left' }
   /** This node has other keys than before, or another primary. */
   | { readonly type: 'cluster-keys'; readonly keys: readonly KeyId[]; readonly primary: KeyId }
   | { readonly type: 'read-repair'; readonly replicas: number }
   | { readonly type: 'unreadable'; readonly key: Uint8Array }
+  /** Writes that a replica had missed are there now; `target` has no more of them here. */
+  | { readonly type: 'hints-delivered'; readonly target: NodeId; readonly hints: number }
+  /** Anti-entropy has to find what they would have brought. */
+  | {
+      readonly type: 'hints-dropped'
+      readonly target: NodeId
+      readonly reason: 'age' | 'broken'
+      readonly hints: number
+    }
+  /** A hint was not kept: those there are take all the room that they may. */
+  | { readonly type: 'hints-full'; readonly target: NodeId }
+  /** Versions that were deleted, or had expired, are gone from this replica for good. */
+  | { readonly type: 'reaped'; readonly partition: number; readonly versions: number }
   | { readonly type: 'amnesia'; readonly partition: number }
+  /** What was seen of the partition cannot be read: it is filled from the others anew. */
+  | { readonly type: 'clock-lost'; readonly partition: number }
   | { readonly type: 'store-failed'; readonly reason: string }
   | { readonly type: 'clock-skew'; readonly peer: NodeId | undefined; readonly aheadMs: number }
   | { readonly type: 'request-failed'; readonly code: FailureCode }
   | { readonly type: 'hedged' }
+  /** A key has so many live siblings that somebody should merge them (V11). */
+  | { readonly type: 'many-siblings'; readonly bucket: string; readonly siblings: number }
   | { readonly type: 'forwarded' }
   /** A peer said what it must not; dropped. */
   | { readonly type: 'peer-misbehaved'; readonly peer: NodeId; readonly what: string }

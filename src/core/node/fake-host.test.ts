@@ -17,6 +17,7 @@ import type { Container } from '../versions/version.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { KeyringState } from './cluster-key.ts'
 import type { ClientReply, Note } from './events.ts'
+import { LocalHoldings } from './holdings.ts'
 import type { Host, NodeTimer, ScanOwner, StoreOwner } from './host.ts'
 import { listingKey, recordKey } from './storage-keys.ts'
 
@@ -30,6 +31,11 @@ export const D: NodeId = node('d')
 
 export const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0))
 export const partition = (number: number): PartitionId => number as PartitionId
+
+export function holdingsOf(store: StoreReader): LocalHoldings {
+  const silent = (): void => undefined
+  return new LocalHoldings({ store, checksum: crc32, onChange: silent, onBrokenClock: silent })
+}
 
 export class FakeHost implements Host {
   self: NodeId = A
@@ -135,6 +141,13 @@ export class FakeStore implements StoreReader {
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.apply([{ type: 'put', key, value }])
+  }
+
+  /** Flips a bit of what is stored. */
+  damage(key: Uint8Array): void {
+    const bytes = (this.get(key) as Uint8Array).slice()
+    bytes[bytes.length - 1]! ^= 1
+    this.put(key, bytes)
   }
 
   scan(range: ScanRange): StoreEntry[] {

@@ -2,6 +2,7 @@
  * What the node gives its own rooms: the way out for what they ask, and the few facts that they
  * share. The machines of the other layers never see it; the node maps their effects into it.
  */
+import type { ExchangeTimer } from '../repair/exchange.ts'
 import type { TransferTimer } from '../repair/transfer-receiver.ts'
 import type { ReadTimer } from '../coordinator/reads.ts'
 import type { SwimTimer } from '../membership/swim.ts'
@@ -23,8 +24,14 @@ export type StoreOwner =
   | 'cluster'
   | 'buckets'
   | 'leaving'
+  | 'holdings'
+  | 'reaping'
+  | 'trees'
+  | 'anti-entropy'
+  | 'hints'
+  | 'hint-intake'
   | 'drop'
-export type ScanOwner = 'source' | 'listing'
+export type ScanOwner = 'source' | 'listing' | 'reaping' | 'trees' | 'anti-entropy' | 'hints'
 
 /** All timers of a node, in one heap. */
 export type NodeTimer =
@@ -37,7 +44,15 @@ export type NodeTimer =
   | { readonly owner: 'buckets'; readonly change: number }
   | { readonly owner: 'leases' }
   | { readonly owner: 'leaving' }
+  | { readonly owner: 'reaping' }
+  | { readonly owner: 'background'; readonly what: 'go' | 'probe'; readonly at: Instant }
+  | { readonly owner: 'trees' }
+  | { readonly owner: 'anti-entropy' }
+  | { readonly owner: 'exchanges'; readonly timer: ExchangeTimer }
+  /** Without a request: it is time to look who is back. */
+  | { readonly owner: 'hints'; readonly request: number | undefined }
   | { readonly owner: 'keys'; readonly ask: number }
+  | { readonly owner: 'explaining'; readonly ask: number }
   | {
       readonly owner: 'node'
       readonly what: 'state-sync' | 'join' | 'plan' | 'grace' | 'persist' | 'members'

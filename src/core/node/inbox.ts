@@ -2,11 +2,12 @@
  * What peers say: each message goes to the machine that it concerns, and what is none of our
  * business, or would reach into something that is not a record, ends here.
  */
-import type { Read, Replicate } from '../coordinator/messages.ts'
+import type { Hint, Read, Replicate } from '../coordinator/messages.ts'
 import type { ReadEffect } from '../coordinator/reads.ts'
 import type { ReplicaEffect, ReplicaFacts } from '../coordinator/replica.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
 import type { SwimEffect } from '../membership/swim.ts'
+import type { HintHandoff, HintHandoffReply } from '../repair/hint-messages.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { PeerMessage } from '../wire/messages.ts'
@@ -34,7 +35,7 @@ export class Inbox {
   received(from: NodeId, message: PeerMessage): void {
     const { outlet, writes, reads, requests, forwards, cluster, layout, listings, transfers } =
       this.#machines
-    const { swim, keys, leaving } = this.#machines
+    const { swim, keys, leaving, antiEntropy } = this.#machines
     switch (message.type) {
       case 'replicate':
       case 'read':
@@ -43,6 +44,12 @@ export class Inbox {
         return writes.step({ type: 'replied', from, message }, this.#effects.writes)
       case 'read-reply':
         return reads.step({ type: 'replied', from, message }, outlet.now, this.#effects.reads)
+      case 'hint-reply':
+        return writes.step({ type: 'hint-replied', from, message }, this.#effects.writes)
+      case 'hint':
+      case 'hint-handoff':
+      case 'hint-handoff-reply':
+        return this.#onHintMessage(from, message)
       case 'forward':
         if (message.layoutVersion < layout.version) outlet.tell(from)
         return requests.forward(from, message)
@@ -55,6 +62,8 @@ export class Inbox {
         return layout.onJoinRequest(message.role, outlet.now)
       case 'leave-request':
         return layout.onLeaveRequest(message.node, outlet.now)
+      case 'replace-request':
+        return layout.onReplaceRequest(message.role, message.lost, outlet.now)
       case 'link-probe':
         return outlet.send(from, { type: 'link-probe-reply', generation: swim.self.generation })
       case 'link-probe-reply':
@@ -67,15 +76,38 @@ export class Inbox {
         return keys.requested(from, message.request)
       case 'keys-reply':
         return keys.replied(from, message)
+      case 'explain-request':
+        return this.#machines.explaining.requested(from, message)
+      case 'explain-reply':
+        return this.#machines.explaining.replied(from, message)
       case 'list-request':
         return this.#onListRequest(from, message)
       case 'list-reply':
         return listings.replied(from, message)
+      case 'exchange-open':
+        if (message.layoutVersion < layout.version) outlet.tell(from)
+        return antiEntropy.exchanging.opened(from, message)
+      case 'exchange-reply':
+      case 'exchange-hashes':
+      case 'exchange-differ':
+      case 'exchange-list':
+      case 'exchange-records':
+      case 'exchange-next':
+      case 'exchange-finish':
+        return antiEntropy.exchanging.received(from, message)
       case 'transfer-request':
         return transfers.requested(from, message)
       case 'transfer-chunk':
         return transfers.received(from, message)
     }
+  }
+
+  #onHintMessage(from: NodeId, message: Hint | HintHandoff | HintHandoffReply): void {
+    const { outlet, hinting, hintIntake, layout } = this.#machines
+    if (message.type === 'hint-handoff-reply') return hinting.replied(from, message)
+    if (message.layoutVersion < layout.version) outlet.tell(from)
+    if (message.type === 'hint') hinting.asked(from, message)
+    else hintIntake.handed(from, message)
   }
 
   #onReplicaMessage(from: NodeId, message: Replicate | Read): void {
@@ -102,7 +134,7 @@ export class Inbox {
       return ownListings.answer(from, message)
     outlet.tell(from)
     const outcome = stale ? 'stale-layout' : 'not-replica'
-    outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false })
+    outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false, bases: [] })
   }
 
   #facts(partition: PartitionId): ReplicaFacts {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteWriter } from '../std/bytes.ts'
 import type { NodeId } from '../std/ids.ts'
+import { duration, later } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import { Prng } from '../std/prng.ts'
 import { hashLayout, encodeLayoutState } from '../placement/layout-codec.ts'
@@ -387,4 +388,117 @@ test('a full layout admits nobody, and makes no version for it', () => {
   bench.keeper.onJoinRequest(role(A), bench.host.now)
   assert.equal(bench.plan(), undefined)
   assert.equal(bench.keeper.version, 1)
+})
+
+test('a new node takes the places of a lost one, which has no say, and nobody is planned with it', () => {
+  const bench = new Bench(complete(layoutOf([A, B])))
+  bench.host.down.add(B)
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  assert.equal(bench.plan(), undefined, 'one of two members is no majority')
+  bench.keeper.onReplaceRequest(role(C), B, bench.host.now)
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  const { current } = bench.plan()!.after
+  assert.deepEqual(bench.nodes(), [A, C])
+  assert.deepEqual(current.lost, [B])
+  assert.deepEqual(gainedBy(bench.keeper.state!, A), [])
+  assert.equal(gainedBy(bench.keeper.state!, C).length, current.partitions)
+})
+
+test('nobody is replaced who is up, is no member, or by one who is a member or gone', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  bench.keeper.onReplaceRequest(role(D), C, bench.host.now)
+  assert.equal(bench.plan(), undefined, 'C is up')
+  bench.host.down.add(C).add(D)
+  bench.keeper.onReplaceRequest(role(D), C, bench.host.now)
+  assert.equal(bench.plan(), undefined, 'D is gone')
+  bench.keeper.onReplaceRequest(role(A), C, bench.host.now)
+  bench.keeper.onReplaceRequest(role(C), D, bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.deepEqual(bench.nodes(), [A, B, C])
+})
+
+test('of two that want the same place one gets it', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  const E = 'eeeeeeeeeeeeeeee' as NodeId
+  bench.host.down.add(C)
+  bench.keeper.onReplaceRequest(role(E), C, bench.host.now)
+  bench.keeper.onReplaceRequest(role(D), C, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [A, B, D])
+})
+
+test('when two of three are lost at once, the one that is left plans when it has heard of both', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  const E = 'eeeeeeeeeeeeeeee' as NodeId
+  bench.host.down.add(B).add(C)
+  bench.keeper.onReplaceRequest(role(D), B, bench.host.now)
+  assert.equal(bench.plan(), undefined, 'B is lost; C may be where the others are')
+  bench.host.now = later(bench.host.now, duration(500))
+  bench.keeper.onReplaceRequest(role(E), C, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [A, D, E])
+  assert.deepEqual(bench.keeper.state!.current.lost, [B, C])
+})
+
+test('while data moves a lost one is replaced by one who is not done, and the move goes on', () => {
+  const before = complete(layoutOf([A, B, C]))
+  const moving = beginTransition(before, layoutOf([A, B, C, D], before.current))
+  const E = 'eeeeeeeeeeeeeeee' as NodeId
+  const other = new Bench(moving, B)
+  other.host.down.add(C)
+  other.keeper.onReplaceRequest(role(E), C, other.host.now)
+  assert.deepEqual(
+    other.host.sent.map(({ to }) => to),
+    [D],
+  )
+  const bench = new Bench(moving, D)
+  bench.host.down.add(C)
+  bench.keeper.onReplaceRequest(role(E), C, bench.host.now)
+  const { after } = bench.plan()!
+  assert.deepEqual(bench.nodes(), [A, B, D, E])
+  assert.deepEqual(after.previous, before.current)
+  assert.deepEqual(after.current.lost, [C])
+  assert.equal(after.current.version, moving.current.version + 1)
+  other.keeper.merge(after)
+  assert.deepEqual(other.keeper.state, after)
+  // Its word on the layout before is worth nothing any more.
+  assert.equal(other.keeper.merge({ ...moving, synced: [D] }), undefined)
+})
+
+test('without a majority, or as one who is done, nobody plans while data moves', () => {
+  const before = complete(layoutOf([A, B, C]))
+  const moving = beginTransition(before, layoutOf([A, B, C, D], before.current))
+  const E = 'eeeeeeeeeeeeeeee' as NodeId
+  const few = new Bench(moving, D)
+  few.host.down.add(A).add(B).add(C)
+  few.keeper.onReplaceRequest(role(E), C, few.host.now)
+  assert.equal(few.plan(), undefined)
+  const done = new Bench(moving, B)
+  done.host.down.add(C).add(D)
+  done.keeper.onReplaceRequest(role(E), C, done.host.now)
+  assert.equal(done.plan(), undefined)
+})
+
+test('a node that no longer asks is not planned with', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C])))
+  bench.host.down.add(C)
+  bench.keeper.onReplaceRequest(role(D), C, bench.host.now)
+  bench.host.now = later(bench.host.now, duration(1_300))
+  assert.equal(bench.plan(), undefined)
+})
+
+test('a replacement is passed on to the planner, and waits until a move is over', () => {
+  const second = new Bench(complete(layoutOf([A, B, C])), B)
+  second.host.down.add(C)
+  second.keeper.onReplaceRequest(role(D), C, second.host.now)
+  assert.deepEqual(second.host.sent, [
+    { to: A, message: { type: 'replace-request', role: role(D), lost: C } },
+  ])
+  const moving = new Bench(
+    beginTransition(complete(layoutOf([A, B])), layoutOf([A, B, C], layoutOf([A, B]))),
+  )
+  moving.host.down.add(C)
+  moving.keeper.onReplaceRequest(role(D), C, moving.host.now)
+  assert.equal(moving.plan(), undefined)
+  assert.deepEqual(moving.nodes(), [A, B, C])
 })

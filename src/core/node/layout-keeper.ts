@@ -13,6 +13,12 @@
  * passes the request on to the planner, and the planner waits a little so that nodes that join or
  * leave together are planned together. While data moves, nobody plans.
  *
+ * A node that comes in the place of a lost one asks for that one's places. Nobody else is planned
+ * with it, so that nothing moves but what was lost; and whoever it replaces has no say in who
+ * plans, for the operator has said that it will not come back. Of two nodes the one that is left
+ * plans alone, then. It may be lost while data moves, to it or from it: then one of those who are
+ * not yet done plans, for without its word the move cannot be over.
+ *
  * Nobody is let go while one who would have to take over data is not up: the move would wait for
  * that one, and meanwhile writes would need a quorum of replica sets in which it stands. Who joins
  * at that time is planned without those who want to leave.
@@ -34,11 +40,15 @@ import {
   mergeLayoutStates,
   nodesOf,
   PlacementTable,
+  redirectTransition,
 } from '../placement/layout-state.ts'
 import { checkRoles } from '../placement/layout-structure.ts'
 import { planLayout } from '../placement/plan-layout.ts'
+import type { Replacement } from '../placement/plan-replacement.ts'
+import { planReplacement } from '../placement/plan-replacement.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Host } from './host.ts'
+import { ReplaceRequests } from './replace-requests.ts'
 import { stateKey } from './storage-keys.ts'
 
 /** How often a node without a share asks for one, and a node that leaves to be let go. */
@@ -52,8 +62,17 @@ export interface Adoption {
   readonly after: LayoutState
 }
 
+export interface LayoutKeeperOptions {
+  readonly self: MemberInfo
+  readonly rng: Prng
+  readonly store: StoreReader
+  /** Whose places this node wants instead of a share of its own; `unknown`: it waits. */
+  readonly replaces?: () => NodeId | 'unknown' | undefined
+}
+
 export class LayoutKeeper {
   readonly #host: Host
+  readonly #replaces: () => NodeId | 'unknown' | undefined
   readonly #self: MemberInfo
   readonly #rng: Prng
   #state: LayoutState | undefined
@@ -62,14 +81,20 @@ export class LayoutKeeper {
   readonly #joining = new Map<NodeId, Role>()
   // Nodes that asked this one to be planned without, in the order asked. Bounded by: NODES_MAX.
   readonly #leaving = new Set<NodeId>()
+  readonly #replacing: ReplaceRequests
   #planArmed = false
   /** Whether this node wants no share, for good. */
   #isLeaving = false
   /** The greatest version known durable. */
   #durable = 0
 
-  constructor(host: Host, options: { self: MemberInfo; rng: Prng; store: StoreReader }) {
+  constructor(host: Host, options: LayoutKeeperOptions) {
     this.#host = host
+    this.#replaces = options.replaces ?? (() => undefined)
+    this.#replacing = new ReplaceRequests({
+      isMember: (node) => this.#isMember(node),
+      isUp: (node) => host.isUp(node),
+    })
     this.#self = options.self
     this.#rng = options.rng
     const stored = options.store.get(stateKey('layout'))
@@ -156,14 +181,19 @@ export class LayoutKeeper {
     const { self } = this.#host
     if (this.#state === undefined) return
     if (this.#isLeaving ? !this.#isMember(self) : this.#hasRole(this.#role())) return
-    const up = this.#state.current.roles.filter(({ node }) => this.#host.isUp(node))
-    if (up.length === 0) return
+    const lost = this.#isLeaving || this.#isMember(self) ? undefined : this.#replaces()
+    const up = this.#state.current.roles.filter(
+      ({ node }) => node !== lost && this.#host.isUp(node),
+    )
+    if (up.length === 0 || lost === 'unknown') return
     const { node } = this.#rng.pick(up)
     // A member that wants another role, or none, is among them.
     if (this.#isLeaving) {
       if (node === self) this.onLeaveRequest(self, now)
       else this.#host.send(node, { type: 'leave-request', node: self })
-    } else if (node === self) this.onJoinRequest(this.#role(), now)
+    } else if (lost !== undefined)
+      this.#host.send(node, { type: 'replace-request', role: this.#role(), lost })
+    else if (node === self) this.onJoinRequest(this.#role(), now)
     else this.#host.send(node, { type: 'join-request', role: this.#role() })
   }
 
@@ -176,6 +206,16 @@ export class LayoutKeeper {
     this.#leaving.delete(role.node)
     this.#joining.set(role.node, role)
     this.#armPlan(now)
+  }
+
+  onReplaceRequest(role: Role, lost: NodeId, now: Instant): void {
+    if (!this.#replacing.asked(role, lost, now)) return
+    this.#joining.delete(role.node)
+    const lostOnes = this.#replacing.wanted(now).map((each) => each.lost)
+    const planner = this.#redirector() ?? this.#planner(lostOnes)
+    if (planner === this.#host.self) this.#armPlan(now)
+    else if (planner !== undefined)
+      this.#host.send(planner, { type: 'replace-request', role, lost })
   }
 
   onLeaveRequest(node: NodeId, now: Instant): void {
@@ -205,16 +245,46 @@ export class LayoutKeeper {
     const leaving = [...this.#leaving].filter(
       (node) => this.#isMember(node) && this.#host.isUp(node),
     )
-    const nobodyAsks = wanted.length + leaving.length === 0
-    if (state !== undefined && !nobodyAsks && this.#planner() === this.#host.self && this.moving) {
+    const replacements = this.#replacing.wanted(now)
+    const redirected = this.#redirect(replacements)
+    if (redirected !== undefined) return redirected
+    const nobodyAsks = wanted.length + leaving.length + replacements.length === 0
+    const plans = this.#planner(replacements.map(({ lost }) => lost)) === this.#host.self
+    if (state !== undefined && !nobodyAsks && plans && this.moving) {
       this.#armPlan(now)
       return undefined
     }
     this.#joining.clear()
     this.#leaving.clear()
+    if (state !== undefined && plans && replacements.length > 0)
+      return this.#adopt(beginTransition(state, planReplacement(state.current, replacements)))
     if (state === undefined || nobodyAsks || this.#planner() !== this.#host.self) return undefined
     const layout = this.#layoutWithout(state, wanted, leaving) ?? nextLayout(state.current, wanted)
     return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
+  }
+
+  /**
+   * A move may wait for one who is lost: then it goes on towards a layout without it. So decides
+   * one without whose word the move cannot be over (`redirectTransition`).
+   */
+  #redirect(replacements: readonly Replacement[]): Adoption | undefined {
+    const { current, previous } = this.#state ?? {}
+    if (current === undefined || previous === undefined || replacements.length === 0)
+      return undefined
+    const isPlanned = this.#planner(replacements.map(({ lost }) => lost)) !== undefined
+    if (!isPlanned || this.#redirector() !== this.#host.self) return undefined
+    const layout = planReplacement(current, replacements, previous)
+    return this.#adopt(redirectTransition(this.#state!, layout))
+  }
+
+  /** The least node that is up and has not all that it gains; undefined when nothing moves. */
+  #redirector(): NodeId | undefined {
+    const state = this.#state
+    if (state?.previous === undefined) return undefined
+    return nodesOf(state.current).find(
+      (node) =>
+        this.#host.isUp(node) && !state.synced.includes(node) && gainedBy(state, node).length > 0,
+    )
   }
 
   /** A layout without those who leave, if all who must take over data for it are up. */
@@ -237,8 +307,10 @@ export class LayoutKeeper {
     this.#host.arm({ owner: 'node', what: 'plan' }, later(now, PLAN_DELAY))
   }
 
-  #planner(): NodeId | undefined {
-    const nodes = this.#state?.current.roles.map(({ node }) => node) ?? []
+  /** Those who are `lost` have no say. */
+  #planner(lost: readonly NodeId[] = []): NodeId | undefined {
+    const members = this.#state?.current.roles.map(({ node }) => node) ?? []
+    const nodes = members.filter((node) => !lost.includes(node))
     const up = nodes.filter((node) => this.#host.isUp(node))
     const planner = up.length * 2 > nodes.length ? up[0] : undefined
     // Of two with one identity neither plans, and the others do not know of it: nobody plans until

@@ -158,6 +158,11 @@ export class Leaving {
     this.#host.store('leaving', 0, [wish])
   }
 
+  /** It has no business here, nor any data: it goes as one that leaves, and stores no wish. */
+  giveUp(): void {
+    if (!this.#isWished) this.#begin()
+  }
+
   stored(): void {
     this.#isStoring = false
     if (!this.#isWished) this.#begin()

@@ -32,6 +32,7 @@ class Bench {
   constructor() {
     this.listings = new ListingReplica(this.host, {
       checksum: crc32,
+      shownBase: () => new Uint8Array(0),
       unreadable: (key) => void this.unreadable.push(key),
     })
   }

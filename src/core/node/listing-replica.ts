@@ -14,9 +14,10 @@
 import { assert, must } from '../std/assert.ts'
 import type { Checksum } from '../std/crc32.ts'
 import { ByteWriter } from '../std/bytes.ts'
-import type { NodeId } from '../std/ids.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { ScanRange, StoreEntry } from '../ports.ts'
 import { isCut } from '../ports.ts'
+import { decodeBase } from '../versions/partition-clock.ts'
 import { encodeContainer, decodeRecord } from '../versions/record.ts'
 import { summarise } from '../versions/container.ts'
 import { mergePages, successor } from './frontier.ts'
@@ -43,6 +44,8 @@ const RECORD_BYTES = 256
 
 interface Listing {
   readonly request: ListRequest
+  /** Of its partitions, as they were before anything was read. */
+  readonly bases: readonly Uint8Array[]
   readonly done: (reply: ListReply) => void
   // Bounded by: the request's limit, and REPLY_BYTES_MAX.
   readonly entries: ListEntry[]
@@ -63,6 +66,7 @@ interface Row {
   readonly key: Uint8Array
   readonly full: Uint8Array
   readonly bytes: Uint8Array
+  readonly base: Uint8Array
   /**
    * What the bytes are: the record, or what a listing tells of it, empty when it cannot be read.
    */
@@ -72,6 +76,7 @@ interface Row {
 export class ListingReplica {
   readonly #host: Host
   readonly #checksum: Checksum
+  readonly #shownBase: (partition: PartitionId) => Uint8Array | undefined
   readonly #unreadable: (key: Uint8Array) => void
   // Bounded by: SCANS_MAX.
   readonly #listings = new Map<number, Listing>()
@@ -83,8 +88,16 @@ export class ListingReplica {
    */
   #recordBytes = RECORD_BYTES
 
-  constructor(host: Host, options: { checksum: Checksum; unreadable: (key: Uint8Array) => void }) {
+  constructor(
+    host: Host,
+    options: {
+      checksum: Checksum
+      shownBase: (partition: PartitionId) => Uint8Array | undefined
+      unreadable: (key: Uint8Array) => void
+    },
+  ) {
     this.#host = host
+    this.#shownBase = options.shownBase
     this.#checksum = options.checksum
     this.#unreadable = options.unreadable
   }
@@ -96,23 +109,35 @@ export class ListingReplica {
 
   /** Lists, and hands the reply to `done` exactly once. */
   list(request: ListRequest, done: (reply: ListReply) => void): void {
-    if (request.partitions.length === 0) return done(replyOf(request, 'ok', [], false))
-    if (this.#listings.size >= SCANS_MAX) return done(replyOf(request, 'store-failed', [], false))
+    if (request.partitions.length === 0) return done(replyOf(request, 'ok', [], false, []))
     const { partitions, limit, from, to } = request
+    const bases: Uint8Array[] = []
+    for (const partition of partitions) {
+      const base = this.#shownBase(partition)
+      if (base !== undefined) bases.push(base)
+    }
+    // One of which nobody may be shown anything would be listed as empty.
+    if (bases.length < partitions.length || this.#listings.size >= SCANS_MAX)
+      return done(replyOf(request, 'store-failed', [], false, []))
     const pageSize = Math.ceil((1.5 * limit) / partitions.length) + 8
     const nothing = { entries: [], bytes: 0, pages: [], ranges: [] }
-    this.#scan(++this.#token, { request, done, from, to, pageSize, ...nothing }, partitions.length)
+    this.#scan(
+      ++this.#token,
+      { request, bases, done, from, to, pageSize, ...nothing },
+      partitions.length,
+    )
   }
 
   scanned(token: number, found: readonly (readonly StoreEntry[])[]): void {
     const listing = this.#take(token)
     if (listing === undefined) return
-    const { request, pages, ranges } = listing
+    const { request, pages, ranges, bases } = listing
     this.#measure(found)
     const isWhole = ranges.length === request.partitions.length
     for (const [i, range] of ranges.entries()) {
       const records = found[i]!
-      const rows = records.map(toRow)
+      const base = bases[pages.length]!
+      const rows = records.map((record) => toRow(record, base))
       pages.push({
         entries: isWhole ? rows : rows.map((row) => this.#reduce(row)),
         more: isCut(range, records),
@@ -127,7 +152,7 @@ export class ListingReplica {
     if (listing === undefined) return
     if (listing.ranges.length === 1) {
       if (listing.pageSize === 1)
-        return listing.done(replyOf(listing.request, 'store-failed', [], false))
+        return listing.done(replyOf(listing.request, 'store-failed', [], false, []))
       listing.pageSize >>= 1
     }
     this.#scan(token, listing, 1)
@@ -146,7 +171,7 @@ export class ListingReplica {
     while (taken < rows.length && !isFull(listing)) this.#add(listing, rows[taken++]!)
     if (isFull(listing) || frontier === undefined) {
       const more = taken < rows.length || frontier !== undefined
-      return listing.done(replyOf(request, 'ok', entries, more))
+      return listing.done(replyOf(request, 'ok', entries, more, listing.bases))
     }
     if (request.reverse) listing.to = frontier
     else listing.from = successor(frontier)
@@ -193,13 +218,13 @@ export class ListingReplica {
     listing.bytes += key.length + summary.length
   }
 
-  #reduce({ key, full, bytes: record }: Row): Row {
-    const container = decodeRecord(record, this.#checksum)
+  #reduce({ key, full, bytes: record, base }: Row): Row {
+    const container = decodeRecord(record, this.#checksum, decodeBase(base))
     this.#writer.reset()
     // Another replica of the partition lists it; this one is told to mend it.
     if (container === 'corrupt' || container === 'unsupported') this.#unreadable(full)
     else encodeContainer(this.#writer, summarise(container))
-    return { key, full, bytes: this.#writer.take(), kind: 'summary' }
+    return { key, full, bytes: this.#writer.take(), base, kind: 'summary' }
   }
 
   #take(token: number): Listing | undefined {
@@ -213,9 +238,9 @@ function isFull({ entries, bytes, request }: Listing): boolean {
   return entries.length >= request.limit || bytes >= REPLY_BYTES_MAX
 }
 
-function toRow({ key: full, value }: StoreEntry): Row {
+function toRow({ key: full, value }: StoreEntry, base: Uint8Array): Row {
   const parsed = must(parseRecordKey(full), 'a record key within a record range')
-  return { key: parsed.listing, full, bytes: value, kind: 'record' }
+  return { key: parsed.listing, full, bytes: value, base, kind: 'record' }
 }
 
 function replyOf(
@@ -223,6 +248,7 @@ function replyOf(
   outcome: ListReply['outcome'],
   entries: readonly ListEntry[],
   more: boolean,
+  bases: readonly Uint8Array[],
 ): ListReply {
-  return { type: 'list-reply', request, outcome, entries, more }
+  return { type: 'list-reply', request, outcome, entries, more, bases }
 }

@@ -51,11 +51,16 @@ class Bench {
   /** By default of a node without a replica, so that everything is asked of others. */
   constructor(nodes: readonly NodeId[] = [B, C, D]) {
     this.state = { current: layoutOf(nodes), previous: undefined, synced: [] }
-    this.#own = new ListingReplica(this.host, { checksum: crc32, unreadable: () => undefined })
+    this.#own = new ListingReplica(this.host, {
+      checksum: crc32,
+      shownBase: () => new Uint8Array(0),
+      unreadable: () => undefined,
+    })
     this.listings = new Listings(this.host, {
       own: this.#own,
       placementOf: (partition) => placementOf(this.state, partition),
       partitions: () => this.state.current.partitions,
+      latestMs: () => this.host.wallMs + 500,
     })
   }
 
@@ -85,8 +90,9 @@ class Bench {
     more = false,
     outcome: ListReply['outcome'] = 'ok',
   ): void {
-    const { request } = to.message
-    this.listings.replied(to.to, { type: 'list-reply', request, outcome, entries, more })
+    const { request, partitions } = to.message
+    const bases = partitions.map(() => new Uint8Array(0))
+    this.listings.replied(to.to, { type: 'list-reply', request, outcome, entries, more, bases })
     this.listings.check()
   }
 

@@ -20,7 +20,10 @@ import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
 import type { Failure } from '../coordinator/messages.ts'
 import type { Placement } from '../placement/layout.ts'
-import { sync, winner, liveVersions, EMPTY_CONTAINER } from '../versions/container.ts'
+import { sync, EMPTY_CONTAINER } from '../versions/container.ts'
+import { shownVersions } from '../versions/expiry.ts'
+import { partitionOf, slotOf } from '../placement/slot.ts'
+import { decodeBase } from '../versions/partition-clock.ts'
 import { decodeContainer } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
 import type { ListKeysRequest, ListResult } from './events.ts'
@@ -61,7 +64,14 @@ interface Listing {
   questions: Question[]
   /** Those without an answer, and the pages of the others. Bounded by: the questions. */
   waiting: Map<number, Question>
-  pages: { readonly entries: readonly ListEntry[]; readonly more: boolean }[]
+  pages: ReplicaPage[]
+}
+
+interface ReplicaPage {
+  readonly entries: readonly ListEntry[]
+  readonly more: boolean
+  /** What the replica says of the keys that it does not list. */
+  readonly bases: ReadonlyMap<PartitionId, Uint8Array>
 }
 
 export class Listings {
@@ -69,6 +79,7 @@ export class Listings {
   readonly #own: ListingReplica
   readonly #placementOf: (partition: PartitionId) => Placement | undefined
   readonly #partitions: () => number
+  readonly #latestMs: () => number
   // Bounded by: LISTINGS_MAX.
   readonly #listings = new Map<number, Listing>()
   #count = 0
@@ -79,12 +90,15 @@ export class Listings {
       own: ListingReplica
       placementOf: (partition: PartitionId) => Placement | undefined
       partitions: () => number
+      /** No clock that is right to within the allowed skew is later. */
+      latestMs: () => number
     },
   ) {
     this.#host = host
     this.#own = options.own
     this.#placementOf = options.placementOf
     this.#partitions = options.partitions
+    this.#latestMs = options.latestMs
   }
 
   get size(): number {
@@ -283,10 +297,14 @@ export class Listings {
     // It is ahead of us and has sent its layout before this answer: the replan that follows begins
     // the round anew.
     if (reply.outcome === 'stale-layout') return
+    const partitions = listing.waiting.get(reply.request)?.partitions ?? []
     this.#settle(listing, reply.request)
     if (reply.outcome !== 'ok')
       return this.#fail(id, listing, 'a replica could not read its part of the listing')
-    listing.pages.push({ entries: reply.entries, more: reply.more })
+    const bases = new Map(
+      partitions.flatMap((p, i) => (reply.bases[i] ? [[p, reply.bases[i]]] : [])),
+    )
+    listing.pages.push({ entries: reply.entries, more: reply.more, bases })
     if (listing.waiting.size === 0) this.#merge(id, listing)
   }
 
@@ -303,12 +321,16 @@ export class Listings {
   #merge(id: number, listing: Listing): void {
     const { query, keys, properties } = listing
     const { entries, frontier } = mergePages(listing.pages, query.reverse)
+    const nowMs = this.#latestMs()
     for (let i = 0; i < entries.length;) {
       const { key } = entries[i]!
       let container: Container = EMPTY_CONTAINER
+      const first = i
       for (; i < entries.length && equalBytes(entries[i]!.key, key); i++)
         container = sync(container, readSummary(entries[i]!.summary))
-      if (!isLive(container, properties)) continue
+      if (!isShown(container, properties, nowMs)) continue
+      container = this.#withAbsent(listing, key, i - first, container)
+      if (!isShown(container, properties, nowMs)) continue
       if (keys.length === query.limit)
         return this.#finish(id, listing, pageOf(keys, nextOf(key, query)))
       keys.push(key)
@@ -319,6 +341,30 @@ export class Listings {
     if (listing.to.length > 0 && compareBytes(listing.from, listing.to) >= 0)
       return this.#finish(id, listing, pageOf(keys, undefined))
     this.#round(id)
+  }
+
+  /**
+   * `container` after those have spoken that were asked for the key and do not list it. As they
+   * have no record of it, what their base covers is gone.
+   */
+  #withAbsent(
+    { query, pages }: Listing,
+    key: Uint8Array,
+    listed: number,
+    found: Container,
+  ): Container {
+    const name = parseListingKey(key)
+    if (name === undefined) return found
+    const partition = partitionOf(slotOf(query.bucket, name.key), this.#partitions())
+    const asked = pages.filter(({ bases }) => bases.has(partition))
+    if (asked.length === listed) return found
+    let container = found
+    for (const { entries, bases } of asked) {
+      if (entries.some((entry) => equalBytes(entry.key, key))) continue
+      const vector = decodeBase(bases.get(partition)!)
+      if (vector !== undefined) container = sync(container, { versions: [], vector })
+    }
+    return container
   }
 
   #fail(id: number, listing: Listing, message: string): void {
@@ -349,9 +395,8 @@ function readSummary(summary: Uint8Array): Container {
   return container !== undefined && reader.finished ? container : EMPTY_CONTAINER
 }
 
-function isLive(container: Container, { conflicts }: BucketProperties): boolean {
-  if (conflicts === 'lww') return winner(container)?.value !== undefined
-  return liveVersions(container).length > 0
+function isShown(container: Container, { conflicts }: BucketProperties, nowMs: number): boolean {
+  return shownVersions(container, conflicts, nowMs).length > 0
 }
 
 /** Ascending, the next page begins with the key; in reverse, it ends just above it. */

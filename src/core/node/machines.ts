@@ -18,17 +18,22 @@ import { Swim } from '../membership/swim.ts'
 import type { SwimEffect } from '../membership/swim.ts'
 import type { LayoutState, Placement } from '../placement/layout.ts'
 import { nodesOf } from '../placement/layout-state.ts'
+import { preferenceList } from '../placement/preference-list.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
 import { HybridClock } from '../versions/hybrid-clock.ts'
 import { decodeMembersList } from '../wire/records.ts'
 import { Actors } from './actors.ts'
+import { Background } from './background.ts'
 import { BrokenRecords } from './broken-records.ts'
 import { BucketChanges } from './bucket-changes.ts'
 import { BucketRegistry } from './bucket-registry.ts'
 import { decodeClockLease } from './clock-lease.ts'
 import { Cluster } from './cluster.ts'
+import { Conflicts } from './conflicts.ts'
+import { Explaining } from './explaining.ts'
 import { Forwards } from './forwards.ts'
+import { LocalHoldings } from './holdings.ts'
 import { KeyChanges } from './key-changes.ts'
 import { KeyRing } from './key-ring.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
@@ -39,6 +44,9 @@ import type { StateSync } from './messages.ts'
 import type { NodeOptions } from './options.ts'
 import { Outlet } from './outlet.ts'
 import type { Origin } from './requests.ts'
+import type { RepairMachines, Tracked } from './repair-machines.ts'
+import { buildRepair } from './repair-machines.ts'
+import { Replacing } from './replacing.ts'
 import { Requests } from './requests.ts'
 import { stateKey } from './storage-keys.ts'
 import { Transfers } from './transfers.ts'
@@ -52,10 +60,12 @@ export interface Wiring {
   readonly isLinked: (peer: NodeId) => boolean
 }
 
-export interface Machines {
+export interface Machines extends RepairMachines {
   readonly outlet: Outlet
+  readonly background: Background
   readonly swim: Swim
   readonly clock: HybridClock
+  readonly holdings: LocalHoldings
   readonly actors: Actors
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
@@ -72,6 +82,9 @@ export interface Machines {
   readonly requests: Requests
   readonly broken: BrokenRecords
   readonly leaving: Leaving
+  readonly replacing: Replacing
+  readonly explaining: Explaining
+  readonly conflicts: Conflicts
 }
 
 export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
@@ -79,13 +92,16 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
   const { writeEffects, readEffects, swimEffects } = wiring
   const unreadable = (key: Uint8Array): void => broken.found(key)
   const state = (answer: boolean): StateSync => cluster.state(answer)
-  const base = buildBase(options, state)
-  const { outlet, swim, clock, actors, buckets, layout } = base
+  const tracked: Tracked = { trees: undefined, exchanging: undefined }
+  const giveUp = (): void => leaving.giveUp()
+  const base = buildBase(options, { state, tracked, giveUp })
+  const { outlet, background, swim, clock, holdings, actors, buckets, layout } = base
   const coordinators = buildCoordinators(options, base, { ...wiring, unreadable })
-  const { replica, writes, reads, forwards, listings } = coordinators
+  const { writes, reads, forwards, listings } = coordinators
   const complete = (): void => cluster.adopted(layout.synced())
   const transfers = new Transfers(outlet, {
-    ...{ layout, buckets, replica, store, rng: rng.fork(), unreadable, complete },
+    ...{ layout, buckets, holdings, store, checksum, rng: rng.fork(), unreadable, complete },
+    admit: (go) => background.admit('transfer', go),
   })
   const changes = new BucketChanges(outlet, {
     registry: buckets,
@@ -103,33 +119,59 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     reads.step({ type: 'replan', placementOf }, outlet.now, readEffects)
     listings.replan()
     transfers.begin()
+    antiEntropy.replan()
   }
   const keys = buildKeys(options, base, () => cluster)
   const { stateSyncIntervalMs } = config
   const cluster: Cluster = new Cluster(outlet, {
     ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
-    ...{ stateSyncIntervalMs, birth, replan },
+    ...{ stateSyncIntervalMs, birth, replan, isDecided: () => base.replacing.isDecided },
   })
   const { requestTimeoutMs: timeoutMs } = config
   const broken: BrokenRecords = new BrokenRecords(outlet, {
-    ...{ layout, actors, reads, readEffects, timeoutMs },
+    ...{ layout, actors, holdings, reads, readEffects, timeoutMs },
+    doubted: (partition) => antiEntropy.doubted(partition),
   })
+  const isConfigured = (bucket: string): boolean => buckets.record(bucket)?.properties !== undefined
+  const conflicts = new Conflicts(outlet, isConfigured)
   const requests = new Requests(outlet, {
-    ...{ config, store, checksum, clock, actors, buckets, layout, writes, reads, forwards },
-    ...{ listings, broken, writeEffects, readEffects },
+    ...{ config, clock, actors, holdings, buckets, layout, writes, reads, forwards },
+    ...{ listings, broken, conflicts, writeEffects, readEffects },
     ...{ isReady: () => cluster.ready, leaseClock: wiring.leaseClock },
+    latestMs: () => latestMs(options, base),
+    preferenceList: preferring(layout),
   })
-  const leaving = new Leaving(outlet, {
-    ...{ layout, store, served: () => transfers.served },
-    isReady: () => cluster.ready,
+  const leaving = buildLeaving(options, base, wiring, { cluster: () => cluster, transfers })
+  const repair = buildRepair(options, base, { tracked, unreadable, isReady: () => cluster.ready })
+  const { antiEntropy, reaping, hinting } = repair
+  const explaining = new Explaining(outlet, {
+    ...{ layout, buckets, holdings, actors, timeoutMs },
     others: () => cluster.others(),
-    contact: (peer) => cluster.contact(peer),
+    comparisons: (partition) => antiEntropy.comparisons(partition),
+    hints: () => hinting.waiting(),
+    waitOf: (partition, key) => reaping.waitOf(partition, key),
+  })
+  const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
+  return { ...base, ...coordinators, ...repair, ...rooms, explaining }
+}
+
+function buildLeaving(
+  { store }: NodeOptions,
+  { outlet, swim, layout }: Base,
+  { swimEffects }: Wiring,
+  others: { readonly cluster: () => Cluster; readonly transfers: Transfers },
+): Leaving {
+  const { cluster, transfers } = others
+  return new Leaving(outlet, {
+    ...{ layout, store, served: () => transfers.served },
+    isReady: () => cluster().ready,
+    others: () => cluster().others(),
+    contact: (peer) => cluster().contact(peer),
     depart: () => {
       swim.step({ type: 'leave' }, outlet.now, swimEffects)
-      cluster.announce()
+      cluster().announce()
     },
   })
-  return { ...base, ...coordinators, changes, keys, transfers, cluster, requests, broken, leaving }
 }
 
 function buildKeys(
@@ -151,14 +193,34 @@ function activeNodes({ current, previous }: LayoutState): NodeId[] {
   return [...nodesOf(current), ...(previous === undefined ? [] : nodesOf(previous))]
 }
 
-type Base = Pick<Machines, 'outlet' | 'swim' | 'clock' | 'actors' | 'buckets' | 'layout'>
+/** What the others stand on. */
+export type Base = Pick<
+  Machines,
+  | 'outlet'
+  | 'background'
+  | 'swim'
+  | 'clock'
+  | 'holdings'
+  | 'actors'
+  | 'buckets'
+  | 'layout'
+  | 'replacing'
+>
 type Coordinators = Pick<
   Machines,
   'replica' | 'writes' | 'reads' | 'forwards' | 'ownListings' | 'listings'
 >
 
 /** Who is up, who holds what, who draws which dots, under which rules. */
-function buildBase(options: NodeOptions, state: (answer: boolean) => StateSync): Base {
+function buildBase(
+  options: NodeOptions,
+  wiring: {
+    readonly state: (answer: boolean) => StateSync
+    readonly tracked: Tracked
+    readonly giveUp: () => void
+  },
+): Base {
+  const { state, tracked, giveUp } = wiring
   const { config, store, checksum, rng, generation, digest, leaveSecret } = options
   const self = { ...options.self, leaveLock: leaveLockOf(leaveSecret, digest) }
   const { probeIntervalMs, probeTimeoutMs } = config
@@ -171,16 +233,43 @@ function buildBase(options: NodeOptions, state: (answer: boolean) => StateSync):
     ...{ self: self.id, generation, rng: rng.fork(), state },
     isUp: (node) => swim.isUp(node),
     isPreferred: (node) => swim.isPreferred(node),
+    settled: (owner, at) => {
+      if (owner === 'writes' || owner === 'replica') background.waited('disk', at)
+    },
+    replied: (client) => background.answered(client),
+  })
+  const background: Background = new Background(outlet, {
+    latencyMs: config.backgroundLatencyMs,
+    slowdownPercent: config.backgroundSlowdownPercent,
+    unitsMax: config.backgroundUnitsMax,
   })
   const lease = store.get(stateKey('clock'))
   const leasedUntilMs = lease instanceof Uint8Array ? decodeClockLease(lease, checksum) : 0
   const clock = new HybridClock({ skewMaxMs: config.clockSkewMaxMs, leasedUntilMs })
-  const actors = new Actors(outlet, { store, checksum, rng: rng.fork() })
+  const holdings = new LocalHoldings({
+    ...{ store, checksum },
+    onChange: (...change) => {
+      tracked.trees?.onChange(...change)
+      tracked.exchanging?.changed(...change)
+    },
+    onBrokenClock: (partition) => outlet.note({ type: 'clock-lost', partition }),
+  })
+  const { resumed } = options
+  const actors = new Actors(outlet, { store, checksum, rng: rng.fork(), resumed, holdings })
   const buckets = new BucketRegistry()
   const stored = store.get(stateKey('buckets'))
   if (stored instanceof Uint8Array) buckets.restore(stored)
-  const layout = new LayoutKeeper(outlet, { self, rng: rng.fork(), store })
-  return { outlet, swim, clock, actors, buckets, layout }
+  const layout: LayoutKeeper = new LayoutKeeper(outlet, {
+    ...{ self, rng: rng.fork(), store },
+    replaces: () => replacing.wanted(),
+  })
+  const replacing = new Replacing(outlet, {
+    ...{ wish: options.replaces, giveUp },
+    layout: () => layout.state,
+    members: () => swim.known(),
+    isAlive: (node) => swim.isAlive(node),
+  })
+  return { outlet, background, swim, clock, holdings, actors, buckets, layout, replacing }
 }
 
 /** Who does what a client asks, and what other coordinators ask of this replica. */
@@ -189,29 +278,47 @@ function buildCoordinators(
   base: Base,
   wiring: Wiring & { readonly unreadable: (key: Uint8Array) => void },
 ): Coordinators {
-  const { config, store, checksum } = options
-  const { outlet, swim, clock, actors, layout } = base
+  const { config, checksum } = options
+  const { outlet, swim, clock, holdings, actors, layout } = base
   const { unreadable, isLinked } = wiring
   const { self } = outlet
   const isUp = (node: NodeId): boolean => swim.isUp(node)
   const isPreferred = (node: NodeId): boolean => swim.isPreferred(node)
   const nextRequest = (): number => outlet.nextRequest()
   const actorOf = (partition: PartitionId): Actor | undefined => actors.of(partition)
-  const replica = new Replica({ store, checksum, clock, actorOf })
-  const writes = new Writes<Origin>({ self, isUp, nextRequest })
+  const replica = new Replica({ holdings, clock, actorOf })
+  const writes = new Writes<Origin>({
+    ...{ self, isUp, nextRequest, preferenceList: preferring(layout) },
+  })
   const reads = new Reads<Origin>({
     ...{ self, isUp, isPreferred, nextRequest, checksum },
-    ownRecord: (key) => store.getDurable(key),
+    shown: (partition, key) => holdings.shown(partition, key),
     hedgeAfter: duration(config.hedgeAfterMs),
   })
   const forwards = new Forwards(outlet, isLinked)
-  const ownListings = new ListingReplica(outlet, { checksum, unreadable })
+  const ownListings = new ListingReplica(outlet, {
+    ...{ checksum, unreadable },
+    shownBase: (partition) => holdings.shownBase(partition),
+  })
   const listings = new Listings(outlet, {
     own: ownListings,
     placementOf: (partition) => layout.placementOf(partition),
     partitions: () => layout.state?.current.partitions ?? 0,
+    latestMs: () => latestMs(options, base),
   })
   return { replica, writes, reads, forwards, ownListings, listings }
+}
+
+function preferring(layout: LayoutKeeper): (partition: PartitionId) => readonly NodeId[] {
+  return (partition) => (layout.state === undefined ? [] : preferenceList(layout.state, partition))
+}
+
+/** Every clock that is right to within the allowed skew is earlier, by what this node knows. */
+function latestMs(
+  { config }: NodeOptions,
+  { clock, outlet }: Pick<Base, 'clock' | 'outlet'>,
+): number {
+  return clock.reading(outlet.wallMs) + config.clockSkewMaxMs
 }
 
 /**

@@ -5,6 +5,7 @@
  * |---|---|---|
  * | state-sync | any → any | on contact, after a change, and now and then with a peer at random |
  * | join-request | node without a role → any node of the layout | until the layout has it |
+ * | replace-request | node without a role → any node of the layout | until the layout has it |
  * | leave-request | node that wants to leave → one with a role | until the layout is without it |
  * | keys-request | node that is asked about keys → all who are up | answered by keys-reply |
  * | link-probe | prober → a member that is silent over UDP | answered by link-probe-reply |
@@ -28,6 +29,13 @@ export interface BucketProperties {
   readonly conflicts: ConflictMode
   /** Largest value accepted, bytes; at most VALUE_BYTES_MAX. */
   readonly valueBytesMax: number
+  /**
+   * Whether a hint on another node counts towards W in the place of an owner that is away (Dynamo
+   * §4.6). If not, hints are kept all the same, and a write that W owners do not have fails.
+   */
+  readonly sloppy: boolean
+  /** Milliseconds that a value lives whose writer did not say; 0: for ever. */
+  readonly ttlMs: number
 }
 
 /**
@@ -62,6 +70,13 @@ export interface StateSync {
 export interface JoinRequest {
   readonly type: 'join-request'
   readonly role: Role
+}
+
+/** "Give me the places of `lost`": its data is gone, and it will not come back. */
+export interface ReplaceRequest {
+  readonly type: 'replace-request'
+  readonly role: Role
+  readonly lost: NodeId
 }
 
 /** "Plan without me": the node has a role and wants none. */
@@ -134,4 +149,10 @@ export interface ListReply {
   readonly entries: readonly ListEntry[]
   /** Whether the range holds more beyond the last entry. */
   readonly more: boolean
+  /**
+   * When `ok`: for each partition asked for, in their order, the base of its clock before it was
+   * read. A key that is not among the entries is absent here, and whatever the base covers of it
+   * was superseded.
+   */
+  readonly bases: readonly Uint8Array[]
 }

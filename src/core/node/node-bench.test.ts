@@ -66,7 +66,7 @@ export class NodeBench {
     this.node = new Node({
       ...{ self: infoOf(A), cluster: 'c'.repeat(32) as ClusterId, generation: 5 },
       ...{ checksum: crc32, digest: (bytes: Uint8Array) => bytes, leaveSecret: 'ab'.repeat(16) },
-      ...{ rng: new Prng(1), birth: undefined, ...options },
+      ...{ rng: new Prng(1), birth: undefined, resumed: true, ...options },
       store: this.store,
       config: { ...DEFAULT_NODE_CONFIG, ...options.config },
     })

@@ -8,6 +8,7 @@ import { Prng } from '../std/prng.ts'
 import { messages, packets } from '../wire/arbitraries.test.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { NodeEffect, NodeEvent } from './events.ts'
 import {
   A,
@@ -123,7 +124,7 @@ function answersTo(heard: readonly PeerMessage[], rng: Prng): PeerMessage[] {
         outcome: rng.pick(['stored', 'not-replica', 'store-failed']),
       })
     if (message.type === 'read')
-      answers.push({ type: 'read-reply', request, outcome: 'found', record })
+      answers.push({ type: 'read-reply', request, outcome: 'found', record, base: NO_BASE })
     if (message.type === 'forward')
       answers.push({
         ...{ type: 'forward-reply', request },
@@ -133,11 +134,14 @@ function answersTo(heard: readonly PeerMessage[], rng: Prng): PeerMessage[] {
       answers.push({
         ...{ type: 'list-reply', request, outcome: 'ok', more: rng.chance(0.5) },
         entries: [{ key: bytes('a'), summary: record }],
+        bases: [],
       })
     if (message.type === 'transfer-request')
       answers.push({
         ...{ type: 'transfer-chunk', request, outcome: 'ok', done: rng.chance(0.5) },
         entries: [{ key: keyIn(message.partition, 'a'), record }],
+        base: NO_BASE,
+        clock: NO_BASE,
       })
   }
   return answers
@@ -174,7 +178,7 @@ test('a peer cannot write or read anything but records of the partition that it 
   ]
   for (const key of keys) {
     const to = { request: 1, layoutVersion: 1, partition: partition(0), key }
-    bench.message(B, { type: 'replicate', ...to, record })
+    bench.message(B, { type: 'replicate', ...to, record, base: NO_BASE })
     bench.message(B, { type: 'read', ...to })
   }
   bench.settle()

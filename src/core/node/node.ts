@@ -21,7 +21,6 @@ import type { ReadEffect } from '../coordinator/reads.ts'
 import type { ReplicaEffect } from '../coordinator/replica.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
 import type { SwimEffect } from '../membership/swim.ts'
-import { DEFAULT_PROPERTIES } from './buckets.ts'
 import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
 import type { NodeTimer } from './host.ts'
 import type { Machines } from './machines.ts'
@@ -32,7 +31,7 @@ import { encodeClockLease } from './clock-lease.ts'
 import { Inbox } from './inbox.ts'
 import { stateKey } from './storage-keys.ts'
 import type { NodeView } from './view.ts'
-import { countPartitions, standingsOf } from './view.ts'
+import { viewOf } from './view-of.ts'
 
 /** How often the leases are looked after; well below the shortest of them. */
 const LEASE_INTERVAL: Duration = duration(500)
@@ -66,12 +65,14 @@ export class Node {
       reads: this.#readEffects,
       replica: this.#replicaEffects,
     })
-    const { swim, clock, actors, writes, reads, replica, forwards } = this.#machines
+    const { swim, clock, holdings, actors, writes, reads, replica, forwards } = this.#machines
     const { listings, ownListings, requests, transfers, cluster, broken } = this.#machines
-    const { changes, keys, leaving } = this.#machines
+    const { changes, keys, leaving, explaining, reaping, trees, antiEntropy } = this.#machines
+    const { hinting, hintIntake, background } = this.#machines
     this.#checked = [
-      ...[swim, clock, actors, writes, reads, replica, forwards, broken, changes, keys],
-      ...[listings, ownListings, requests, transfers, cluster, leaving],
+      ...[swim, clock, holdings, actors, writes, reads, replica, forwards, broken, changes, keys],
+      ...[listings, ownListings, requests, transfers, cluster, leaving, explaining, reaping],
+      ...[trees, antiEntropy, background, hinting, hintIntake],
     ]
   }
 
@@ -79,11 +80,15 @@ export class Node {
   step(event: NodeEvent, now: Now, effects: Effects<NodeEffect>): void {
     const { outlet, swim, cluster } = this.#machines
     outlet.begin(now, effects)
+    this.#machines.holdings.begin()
     switch (event.type) {
       case 'start':
         this.#leaseClock()
         this.#armLeases()
         cluster.start(event.seeds)
+        this.#machines.antiEntropy.replan()
+        this.#machines.reaping.start()
+        this.#machines.hinting.start()
         return this.#machines.leaving.start()
       case 'request':
         return this.#onRequest(event.client, event.request)
@@ -124,39 +129,13 @@ export class Node {
     return this.#machines.outlet.timers.nextDeadline()
   }
 
+  /** Whether a later life may draw from this one's vnode ids, if it finds this very store. */
+  get resumable(): boolean {
+    return this.#machines.actors.resumable
+  }
+
   view(): NodeView {
-    const { swim, layout, buckets, transfers, cluster, requests, listings, outlet } = this.#machines
-    const { leaving } = this.#machines
-    return {
-      cluster: this.#options.cluster,
-      self: swim.self,
-      members: swim.records(),
-      get standings() {
-        return standingsOf(swim, outlet.now, outlet.wallMs)
-      },
-      swim: {
-        counts: swim.counts,
-        gossipQueue: swim.gossipQueue,
-        localHealth: swim.localHealth,
-      },
-      layout: layout.state,
-      buckets: buckets.configured(),
-      ready: cluster.ready,
-      clonedBy: outlet.clonedBy,
-      inFlight: requests.inFlight + listings.size,
-      get partitions() {
-        return countPartitions(
-          layout.state?.current.partitions ?? 0,
-          (partition) => layout.placementOf(partition),
-          (node) => swim.isUp(node),
-          DEFAULT_PROPERTIES.r,
-        )
-      },
-      transfers: { pending: transfers.pending, records: transfers.records },
-      get leaving() {
-        return leaving.view
-      },
-    }
+    return viewOf(this.#machines, this.#options.cluster)
   }
 
   /** Asserts every invariant of every machine. */
@@ -165,12 +144,14 @@ export class Node {
   }
 
   #onRequest(client: number, request: ClientRequest): void {
-    const { requests, changes, keys, leaving } = this.#machines
+    const { requests, changes, keys, leaving, background } = this.#machines
     switch (request.type) {
       case 'put':
       case 'delete':
+        background.asked(client, 'put')
         return requests.put(client, request)
       case 'get':
+        background.asked(client, 'get')
         return requests.get(client, request)
       case 'list':
         return requests.list(client, request)
@@ -178,8 +159,12 @@ export class Node {
         return changes.configure(client, request.bucket, request.properties)
       case 'leave':
         return leaving.ask(client)
+      case 'repair':
+        return this.#machines.antiEntropy.repair(client, request.scope)
       case 'cluster-keys':
         return keys.ask(client, request.ask)
+      case 'explain':
+        return this.#machines.explaining.ask(client, request)
     }
   }
 
@@ -204,6 +189,9 @@ export class Node {
     reads.step({ type: 'peer-lost', peer }, outlet.now, this.#readEffects)
     listings.peerLost(peer)
     transfers.peerLost(peer)
+    this.#machines.antiEntropy.peerLost(peer)
+    this.#machines.hinting.peerLost(peer)
+    this.#machines.explaining.peerLost(peer)
   }
 
   /** It may answer yet, but nobody waits for that: others are asked as well. */
@@ -238,19 +226,36 @@ export class Node {
         return this.#machines.leaving.stored()
       case 'barrier':
         return transfers.onBarrier(token)
+      case 'reaping':
+        return this.#machines.reaping.stored(token)
+      case 'trees':
+        return this.#machines.trees.stored(token)
+      case 'anti-entropy':
+        return this.#machines.antiEntropy.exchanging.stored(token)
+      case 'hints':
+        return this.#machines.hinting.stored(token)
+      case 'hint-intake':
+        return this.#machines.hintIntake.stored(token)
+      case 'holdings':
       case 'drop':
     }
   }
 
   #onStoreFailed(batch: number, reason: string): void {
     const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
+    const { holdings } = this.#machines
     const ticket = outlet.takeBatch(batch)
     if (ticket === undefined) return
     const { owner, token } = ticket
     outlet.note({ type: 'store-failed', reason })
+    // What was handed over since is lost as well.
+    holdings.reload()
+    actors.claimDrawn()
     // Whoever relied on what the store showed meanwhile must look again.
     replica.step({ type: 'batch-lost' }, outlet.wallMs, this.#replicaEffects)
     transfers.batchLost()
+    this.#machines.antiEntropy.batchLost()
+    this.#machines.hintIntake.batchLost()
     switch (owner) {
       case 'writes':
         return writes.step({ type: 'store-failed', token, reason }, this.#writeEffects)
@@ -269,6 +274,18 @@ export class Node {
         return this.#machines.leaving.storeFailed(reason)
       case 'barrier':
         return transfers.onBarrier(token)
+      case 'reaping':
+        return this.#machines.reaping.storeFailed(token)
+      case 'anti-entropy':
+        return this.#machines.antiEntropy.exchanging.storeFailed(token)
+      case 'hints':
+        return this.#machines.hinting.storeFailed(token)
+      case 'hint-intake':
+        return this.#machines.hintIntake.storeFailed(token)
+      // What had changed is looked at again, because a batch was lost.
+      case 'trees':
+      // The doubt is kept again with the next change of the partition's clock.
+      case 'holdings':
       // What should have been dropped takes space and does no harm: were the partition to come
       // back, it is merged with.
       case 'drop':
@@ -280,10 +297,23 @@ export class Node {
     const ticket = outlet.takeScan(event.scan)
     if (ticket === undefined) return
     const { owner, token } = ticket
+    if (owner !== 'listing' && owner !== 'source')
+      return this.#onBackgroundScan(owner, token, event)
     if (event.type === 'scan-failed')
       return owner === 'listing' ? ownListings.scanFailed(token) : transfers.scanFailed(token)
     if (owner === 'listing') ownListings.scanned(token, event.ranges)
     else transfers.scanned(token, event.ranges[0] ?? [])
+  }
+
+  #onBackgroundScan(
+    owner: 'reaping' | 'trees' | 'anti-entropy' | 'hints',
+    token: number,
+    event: Extract<NodeEvent, { type: 'scanned' | 'scan-failed' }>,
+  ): void {
+    const { reaping, trees, antiEntropy, hinting: hints } = this.#machines
+    const room = { reaping, trees, hints, 'anti-entropy': antiEntropy.exchanging }[owner]
+    if (event.type === 'scanned') room.scanned(token, event.ranges[0] ?? [])
+    else room.scanFailed(token)
   }
 
   #onTimer(timer: NodeTimer): void {
@@ -291,7 +321,7 @@ export class Node {
       this.#machines
     switch (timer.owner) {
       case 'writes':
-        return writes.step({ type: 'deadline', request: timer.request }, this.#writeEffects)
+        return writes.step({ type: 'timer', request: timer.request }, this.#writeEffects)
       case 'reads':
         return reads.step({ type: 'timer', timer: timer.timer }, outlet.now, this.#readEffects)
       case 'swim':
@@ -310,6 +340,20 @@ export class Node {
         return this.#machines.leaving.onTimer()
       case 'keys':
         return this.#machines.keys.onTimer(timer.ask)
+      case 'reaping':
+        return this.#machines.reaping.onTimer()
+      case 'background':
+        return this.#machines.background.onTimer(timer.what, timer.at)
+      case 'trees':
+        return this.#machines.trees.onTimer()
+      case 'anti-entropy':
+        return this.#machines.antiEntropy.onTimer()
+      case 'hints':
+        return this.#machines.hinting.onTimer(timer.request)
+      case 'exchanges':
+        return this.#machines.antiEntropy.exchanging.onTimer(timer.timer)
+      case 'explaining':
+        return this.#machines.explaining.onDeadline(timer.ask)
       case 'leases':
         this.#armLeases()
         this.#machines.actors.retry()
@@ -384,6 +428,8 @@ export class Node {
         return outlet.store('writes', effect.token, effect.operations)
       case 'send':
         return outlet.send(effect.to, effect.message)
+      case 'keep-hint':
+        return this.#machines.hinting.keep(effect.hint)
       case 'arm':
         return outlet.arm({ owner: 'writes', request: effect.request }, effect.at)
       case 'done':
@@ -401,10 +447,14 @@ export class Node {
       case 'done':
         return requests.read(effect.origin, effect.result)
       case 'repair-own': {
-        const { key, record } = effect
+        const { partition, key, record } = effect
         // There will be another read.
         if (outlet.storeBusy || outlet.clonedBy !== undefined) return
-        return replica.step({ type: 'repair', key, record }, outlet.wallMs, this.#replicaEffects)
+        return replica.step(
+          { type: 'repair', partition, key, record },
+          outlet.wallMs,
+          this.#replicaEffects,
+        )
       }
       case 'repaired':
         return outlet.note({ type: 'read-repair', replicas: effect.replicas })

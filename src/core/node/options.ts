@@ -19,6 +19,15 @@ export interface NodeOptions {
   /** Given to the first node of a new cluster; ignored when the store already has a layout. */
   readonly birth: { readonly partitions: number; readonly replicas: number } | undefined
   readonly store: StoreReader
+  /**
+   * Whether the store is certainly as the last life of this node left it: that ended cleanly, and
+   * nothing was put in its place. Only then are its vnode ids drawn from again (V1, V8).
+   */
+  readonly resumed: boolean
+  /**
+   * Name or id of a node of the cluster whose data is gone, and whose places this one is to have.
+   */
+  readonly replaces?: string | undefined
   readonly checksum: Checksum
   /** SHA-256. */
   readonly digest: Digest

@@ -19,6 +19,8 @@ const READ: PeerMessage = {
 const REPLY: PeerMessage = { type: 'replicate-reply', request: 1, outcome: 'stored' }
 const CHUNK: PeerMessage = {
   ...{ type: 'transfer-chunk', request: 1, outcome: 'ok', entries: [], done: true },
+  base: new Uint8Array(0),
+  clock: new Uint8Array(0),
 }
 
 class Bench {
@@ -31,6 +33,8 @@ class Bench {
       ...{ self: A, generation, rng: new Prng(seed), state },
       isUp: (node) => node !== C,
       isPreferred: (node) => node === B,
+      settled: () => undefined,
+      replied: () => undefined,
     })
     this.outlet.begin({ instant: instant(5), wallMs: 7 }, this.effects)
   }
@@ -95,8 +99,8 @@ test('a batch comes back to who handed it over, once', () => {
   const bench = new Bench()
   bench.outlet.store('writes', 7, [])
   bench.outlet.store('clock', 7, [])
-  assert.deepEqual(bench.outlet.takeBatch(2), { owner: 'clock', token: 7 })
-  assert.deepEqual(bench.outlet.takeBatch(1), { owner: 'writes', token: 7 })
+  assert.deepEqual(bench.outlet.takeBatch(2), { owner: 'clock', token: 7, at: 5 })
+  assert.deepEqual(bench.outlet.takeBatch(1), { owner: 'writes', token: 7, at: 5 })
   assert.equal(bench.outlet.takeBatch(1), undefined)
   assert.equal(bench.outlet.takeBatch(99), undefined)
 })

@@ -25,6 +25,11 @@ interface Ticket<Owner> {
   readonly token: number
 }
 
+interface BatchTicket extends Ticket<StoreOwner> {
+  /** When it was handed over. */
+  readonly at: Instant
+}
+
 const NOWHERE: Effects<NodeEffect> = { push: () => 0 }
 /** Request numbers of one life of a node; a life begins above all numbers of the one before. */
 const REQUESTS_PER_SECOND_OF_LIFE = 2 ** 21
@@ -46,7 +51,7 @@ export class Outlet implements Host {
   #effects: Effects<NodeEffect> = NOWHERE
   // Bounded by: BATCHES_BUSY, by whoever asks `storeBusy` before a write, and the few batches of
   // the node's own state.
-  readonly #batches = new Map<number, Ticket<StoreOwner>>()
+  readonly #batches = new Map<number, BatchTicket>()
   // Bounded by: what the two that scan have in flight, each of which bounds its own.
   readonly #scans = new Map<number, Ticket<ScanOwner>>()
   // What each connected peer was told last. Bounded by: NODES_MAX; beyond it all are told again.
@@ -54,6 +59,8 @@ export class Outlet implements Host {
   readonly #isUp: (node: NodeId) => boolean
   readonly #isPreferred: (node: NodeId) => boolean
   readonly #state: (answer: boolean) => StateSync
+  readonly #settled: (owner: StoreOwner, at: Instant) => void
+  readonly #replied: (client: number) => void
   #batch = 0
   #scan = 0
   #request: number
@@ -66,11 +73,16 @@ export class Outlet implements Host {
     readonly isUp: (node: NodeId) => boolean
     readonly isPreferred: (node: NodeId) => boolean
     readonly state: (answer: boolean) => StateSync
+    /** What became of a batch handed over at that time is known. */
+    readonly settled: (owner: StoreOwner, at: Instant) => void
+    readonly replied: (client: number) => void
   }) {
     this.self = options.self
     this.#isUp = options.isUp
     this.#isPreferred = options.isPreferred
     this.#state = options.state
+    this.#settled = options.settled
+    this.#replied = options.replied
     const first = options.rng.below(FIRST_REQUEST_MAX)
     this.#request = options.generation * REQUESTS_PER_SECOND_OF_LIFE + first
   }
@@ -125,12 +137,14 @@ export class Outlet implements Host {
 
   store(owner: StoreOwner, token: number, operations: readonly StoreOperation[]): void {
     const batch = ++this.#batch
-    this.#batches.set(batch, { owner, token })
+    this.#batches.set(batch, { owner, token, at: this.now })
     this.#effects.push({ type: 'store', batch, operations })
   }
 
   takeBatch(batch: number): Ticket<StoreOwner> | undefined {
-    return take(this.#batches, batch)
+    const ticket = take(this.#batches, batch)
+    if (ticket !== undefined) this.#settled(ticket.owner, ticket.at)
+    return ticket
   }
 
   scan(owner: ScanOwner, token: number, ranges: readonly ScanRange[]): void {
@@ -152,6 +166,7 @@ export class Outlet implements Host {
   }
 
   reply(client: number, reply: ClientReply): void {
+    this.#replied(client)
     this.#effects.push({ type: 'reply', client, reply })
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from '../std/crc32.ts'
 import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
-import { RECORD_BYTES_MAX, SIBLINGS_MAX } from '../std/limits.ts'
+import { RECORD_BYTES_MAX, SIBLINGS_MAX, SIBLINGS_WARN } from '../std/limits.ts'
 import type {
   Failure,
   Forward,
@@ -14,6 +14,8 @@ import { partitionOf, slotOf } from '../placement/slot.ts'
 import { decodeActor } from '../versions/actor.ts'
 import { decodeRecord } from '../versions/record.ts'
 import type { Container } from '../versions/version.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
+import { DEFAULT_PROPERTIES } from './buckets.ts'
 import type { ClientReply, ClientRequest } from './events.ts'
 import { A, B, bytes, C, D, layoutOf, recordOf, WALL, written } from './fake-host.test.ts'
 import type { BucketRecord } from './messages.ts'
@@ -61,8 +63,7 @@ function heldBy(bench: NodeBench, key: string): Container {
 }
 
 function bucket(name: string, change: object, ms = WALL): BucketRecord {
-  const defaults = { n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 1_048_576 } as const
-  return { name, stamp: { ms, counter: 0 }, properties: { ...defaults, ...change } }
+  return { name, stamp: { ms, counter: 0 }, properties: { ...DEFAULT_PROPERTIES, ...change } }
 }
 
 const LIST: ClientRequest = {
@@ -141,7 +142,7 @@ test('a node whose disk stands still takes no more writes, from nobody', () => {
   const record = recordOf(written(9, 1))
   const replicate: Replicate = {
     ...{ type: 'replicate', request: 1, layoutVersion: 1, partition: placeOf('a') },
-    ...{ key: storageKey('a'), record },
+    ...{ key: storageKey('a'), record, base: NO_BASE },
   }
   for (let i = bench.pending.length; i < BATCHES_BUSY; i++)
     bench.node.step(
@@ -181,12 +182,12 @@ test('a get asks R replicas, its own first, and shows the winner', () => {
   assert.deepEqual(more, [])
   const { request } = read!.message
   const record = recordOf(written(7, 1, bytes('x')))
-  bench.message(read!.to, { type: 'read-reply', request, outcome: 'found', record })
+  bench.message(read!.to, { type: 'read-reply', request, outcome: 'found', record, base: NO_BASE })
   const reply = bench.replies.get(client)
   assert.ok(reply?.type === 'get' && reply.result.ok)
   assert.deepEqual(reply.result.live[0]?.value?.bytes, bytes('x'))
   assert.equal(reply.result.answers, 2)
-  assert.deepEqual(bench.store.get(storageKey('a')), record, 'its own copy was behind')
+  assert.deepEqual(heldBy(bench, 'a'), decodeRecord(record, crc32), 'its own copy was behind')
 })
 
 test('a key that was never written has no context, a deleted one has', () => {
@@ -411,6 +412,26 @@ test('beyond so many siblings a write without context is refused, with context i
   bench.settle()
   const one = bench.replies.get(bench.request(getOf('a', carts)))
   assert.ok(one?.type === 'get' && one.result.ok && one.result.live.length === 1)
+})
+
+test('a write that leaves many siblings says how many, here and to who forwarded it', () => {
+  const bench = NodeBench.serving([A])
+  const carts = { bucket: 'carts' }
+  bench.meet(B, undefined, { buckets: [bucket('carts', { conflicts: 'siblings' })] })
+  const written: (number | undefined)[] = []
+  for (let i = 1; i <= SIBLINGS_WARN; i++) {
+    const client = bench.request(putOf('a', `${i}`, carts))
+    bench.settle()
+    const reply = bench.replies.get(client)
+    assert.ok(reply?.type === 'write' && reply.result.ok)
+    written.push(reply.result.siblings)
+  }
+  assert.deepEqual(written.slice(-2), [undefined, SIBLINGS_WARN])
+  const notes = bench.notes.filter(({ type }) => type === 'many-siblings')
+  assert.deepEqual(notes, [{ type: 'many-siblings', bucket: 'carts', siblings: SIBLINGS_WARN }])
+  bench.request(getOf('a', carts))
+  const { reads, writes } = bench.node.view().conflicts.get('carts')!
+  assert.deepEqual([reads[5], writes], [1, SIBLINGS_WARN - 1])
 })
 
 test('a write whose local store fails says that it may be stored', () => {

@@ -6,7 +6,6 @@
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
 import { assert, must } from '../std/assert.ts'
-import type { Checksum } from '../std/crc32.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import { RECORD_BYTES_MAX } from '../std/limits.ts'
 import type {
@@ -16,8 +15,10 @@ import type {
   WriteOperation,
   WriteResult,
 } from '../coordinator/messages.ts'
+import type { Held } from '../coordinator/holdings.ts'
 import { prepareWrite } from '../coordinator/prepare-write.ts'
-import { quorumSets } from '../coordinator/quorum.ts'
+import type { QuorumSet } from '../coordinator/quorum.ts'
+import { quorumSets, unionOf } from '../coordinator/quorum.ts'
 import type { ReadResult, Reads } from '../coordinator/reads.ts'
 import type { Writes } from '../coordinator/writes.ts'
 import type { ReadEffect } from '../coordinator/reads.ts'
@@ -25,18 +26,18 @@ import type { WriteEffect } from '../coordinator/writes.ts'
 import type { Effects } from '../std/effects.ts'
 import type { Placement } from '../placement/layout.ts'
 import { partitionOf, slotOf } from '../placement/slot.ts'
-import type { StoreReader } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
-import { contextOf, EMPTY_CONTAINER, liveVersions, winner } from '../versions/container.ts'
+import { contextOf, liveVersions } from '../versions/container.ts'
+import { shownVersions } from '../versions/expiry.ts'
 import type { HybridClock } from '../versions/hybrid-clock.ts'
-import { decodeRecord, encodeRecord, isStorable } from '../versions/record.ts'
-import type { Container, Version } from '../versions/version.ts'
+import type { Container, Value } from '../versions/version.ts'
 import type { Actors } from './actors.ts'
 import type { BrokenRecords } from './broken-records.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import { bucketNameProblem } from './buckets.ts'
 import { clonedFailure } from './cloned-identity.ts'
 import type { NodeConfig } from './config.ts'
+import type { Conflicts } from './conflicts.ts'
 import type {
   DeleteRequest,
   GetRequest,
@@ -46,6 +47,7 @@ import type {
   PutRequest,
 } from './events.ts'
 import type { Forwards } from './forwards.ts'
+import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
 import type { LayoutKeeper } from './layout-keeper.ts'
 import type { Listings } from './listings.ts'
@@ -54,11 +56,18 @@ import { listingKey, recordKey } from './storage-keys.ts'
 
 /** Whom a coordinated request is for. */
 export type Origin =
-  | { readonly kind: 'client'; readonly client: number }
-  | { readonly kind: 'forward'; readonly from: NodeId; readonly request: number }
+  | { readonly kind: 'client'; readonly client: number; readonly siblings?: number }
+  | {
+      readonly kind: 'forward'
+      readonly from: NodeId
+      readonly request: number
+      /** Of a write: live values that the key has with it, when they are many. */
+      readonly siblings?: number
+    }
   | {
       readonly kind: 'get'
       readonly client: number
+      readonly bucket: string
       readonly conflicts: BucketProperties['conflicts']
     }
   /** Nobody: a read for the sake of the repair that it causes. */
@@ -81,10 +90,9 @@ interface Attempt {
 
 export interface RequestParts {
   readonly config: NodeConfig
-  readonly store: StoreReader
-  readonly checksum: Checksum
   readonly clock: HybridClock
   readonly actors: Actors
+  readonly holdings: LocalHoldings
   readonly buckets: BucketRegistry
   readonly layout: LayoutKeeper
   readonly writes: Writes<Origin>
@@ -92,10 +100,15 @@ export interface RequestParts {
   readonly forwards: Forwards
   readonly listings: Listings
   readonly broken: BrokenRecords
+  readonly conflicts: Conflicts
   readonly writeEffects: Effects<WriteEffect<Origin>>
   readonly readEffects: Effects<ReadEffect<Origin>>
+  /** Of a partition: its replicas, and then who may stand in for them, in order. */
+  readonly preferenceList: (partition: PartitionId) => readonly NodeId[]
   readonly isReady: () => boolean
   readonly leaseClock: () => void
+  /** No clock that is right to within the allowed skew is later. */
+  readonly latestMs: () => number
 }
 
 export class Requests {
@@ -119,7 +132,7 @@ export class Requests {
       bucket: request.bucket,
       key: request.key,
       sort: request.sort,
-      value: request.type === 'put' ? request.value : undefined,
+      value: request.type === 'put' ? this.#withDeadline(request) : undefined,
       context: request.context,
       w: request.w,
       timeoutMs: request.timeoutMs ?? this.#parts.config.requestTimeoutMs,
@@ -155,7 +168,8 @@ export class Requests {
     if (up < Math.min(r, n)) return this.#replyGet(client, unavailable(Math.min(r, n), up))
     const key = recordKey(place.partition, request.bucket, listingKey(request.key, request.sort))
     const deadline = this.#deadline(request.timeoutMs ?? config.requestTimeoutMs)
-    const origin: Origin = { kind: 'get', client, conflicts: properties.conflicts }
+    const { bucket } = request
+    const origin: Origin = { kind: 'get', client, bucket, conflicts: properties.conflicts }
     const start = { origin, key, placement: place, n: properties.n, r, deadline }
     reads.step({ type: 'start', ...start }, this.#host.now, readEffects)
   }
@@ -172,11 +186,13 @@ export class Requests {
     listings.start(request, buckets.of(request.bucket), deadline, done)
   }
 
-  written(origin: Origin, result: WriteResult): void {
+  written(origin: Origin, told: WriteResult): void {
     assert(
       origin.kind === 'client' || origin.kind === 'forward',
       () => `a write for ${origin.kind}`,
     )
+    const { siblings } = origin
+    const result = told.ok && siblings !== undefined ? { ...told, siblings } : told
     if (origin.kind === 'client') {
       if (!result.ok) this.#host.note({ type: 'request-failed', code: result.code })
       return this.#host.reply(origin.client, { type: 'write', result })
@@ -196,7 +212,9 @@ export class Requests {
     assert(origin.kind === 'get', () => `a read for ${origin.kind}`)
     if (!result.ok) return this.#replyGet(origin.client, result)
     const { container, answers } = result
-    const live = visible(container, origin.conflicts)
+    const { latestMs, conflicts } = this.#parts
+    const live = shownVersions(container, origin.conflicts, latestMs())
+    conflicts.read(origin.bucket, shownVersions(container, 'siblings', latestMs()).length)
     const context = container.vector.length > 0 ? contextOf(container) : undefined
     this.#host.reply(origin.client, {
       type: 'get',
@@ -206,6 +224,18 @@ export class Requests {
 
   check(): void {
     assert(this.#remembered.size <= REMEMBERED_MAX, () => `${this.#remembered.size} remembered`)
+  }
+
+  /**
+   * The deadline is set once, where the client came in, and is the same everywhere from then on. It
+   * is drawn from the hybrid clock: one that was set back for a moment must not end a value early.
+   */
+  #withDeadline({ value, ttlMs, bucket }: PutRequest): Value {
+    const { clock, buckets } = this.#parts
+    if (ttlMs === undefined && value.expiresAtMs > 0) return value
+    const lifeMs = ttlMs ?? buckets.of(bucket).ttlMs
+    if (lifeMs === 0) return value.expiresAtMs === 0 ? value : { ...value, expiresAtMs: 0 }
+    return { ...value, expiresAtMs: clock.reading(this.#host.wallMs) + lifeMs }
   }
 
   #write(operation: WriteOperation, origin: Origin): void {
@@ -244,14 +274,15 @@ export class Requests {
     properties: BucketProperties,
     w: number,
   ): Failure | undefined {
-    const { actors, store, checksum } = this.#parts
+    const { actors } = this.#parts
     const actor = actors.of(placement.partition)
     if (!this.#parts.isReady() || actor === undefined)
       return failure('DND_ERR_NOT_READY', 'this node has just started and does not coordinate yet')
     const sets = quorumSets(placement.writeSets, properties.n, w)
+    const fallbacks = properties.sloppy ? this.#fallbacksUp(placement, sets) : 0
     for (const { nodes, needed } of sets) {
       const up = nodes.filter((node) => this.#host.isUp(node)).length
-      if (up < needed) {
+      if (up + fallbacks < needed) {
         const { message, ...rest } = unavailable(needed, up)
         this.written(origin, { ...rest, message: `${message}; nothing was stored` })
         return undefined
@@ -264,13 +295,13 @@ export class Requests {
     )
     if (this.#host.storeBusy)
       return failure('DND_ERR_OVERLOADED', 'the disk of this node is too far behind')
-    const local = this.#local(key, store, checksum)
+    const local = this.#local(placement.partition, key)
     if (local === undefined)
       return failure(
         'DND_ERR_STORE_FAILED',
         'the local copy of the key is damaged and being repaired',
       )
-    if (this.#forgot(actor, local, operation)) {
+    if (this.#forgot(actor, local.container, operation)) {
       this.#host.note({ type: 'amnesia', partition: placement.partition })
       actors.renew(placement.partition)
       return failure(
@@ -281,14 +312,22 @@ export class Requests {
     return this.#start({ operation, origin, placement, properties, w }, actor, key, local)
   }
 
+  /** How many could stand in for replicas that are down. */
+  #fallbacksUp({ partition }: Placement, sets: readonly QuorumSet[]): number {
+    const owners = unionOf(sets)
+    if (owners.every((node) => this.#host.isUp(node))) return 0
+    const others = this.#parts.preferenceList(partition).filter((node) => !owners.includes(node))
+    return others.filter((node) => this.#host.isUp(node)).length
+  }
+
   /** Draws, makes the new container, and hands it to the coordinating machine. */
   #start(
     { operation, origin, placement, properties, w }: Attempt,
     actor: Actor,
     key: Uint8Array,
-    local: Container,
+    local: Held,
   ): Failure | undefined {
-    const { actors, broken, checksum, clock, writes, writeEffects } = this.#parts
+    const { actors, broken, holdings, clock, writes, writeEffects } = this.#parts
     const { value, context } = operation
     const intent = {
       partition: placement.partition,
@@ -296,7 +335,7 @@ export class Requests {
       value,
       context,
     }
-    const prepared = prepareWrite(local, intent, actor, clock, this.#host.wallMs)
+    const prepared = prepareWrite(local.container, intent, actor, clock, this.#host.wallMs)
     // Asked for in time, the next leases are durable before these are used up; if not, they are
     // needed at once.
     actors.drew(placement.partition)
@@ -307,8 +346,10 @@ export class Requests {
       return undefined
     }
     broken.drew(key)
-    const record = encodeRecord(prepared.container, checksum)
-    if (!isStorable(prepared.container, record)) {
+    const kept = holdings.keep(placement.partition, key, local, prepared.container)
+    if (kept === undefined) {
+      // Its dot is drawn all the same: no hole shall stay in the clock for it.
+      holdings.claim(placement.partition, prepared.dot)
       this.written(
         origin,
         failure(
@@ -321,14 +362,19 @@ export class Requests {
     const deadline = this.#deadline(operation.timeoutMs)
     const start = {
       key,
-      record,
+      kept,
       context: prepared.context,
       placement,
       n: properties.n,
       w,
+      sloppy: properties.sloppy,
+      hintAt: this.#deadline(this.#parts.config.hintAfterMs),
       deadline,
     }
-    writes.step({ type: 'start', origin, ...start }, writeEffects)
+    const siblings = liveVersions(prepared.container).length
+    const isMany = this.#parts.conflicts.wrote(operation.bucket, siblings)
+    const asked = isMany ? withSiblings(origin, siblings) : origin
+    writes.step({ type: 'start', origin: asked, ...start }, writeEffects)
     return undefined
   }
 
@@ -338,15 +384,13 @@ export class Requests {
   }
 
   /**
-   * The container held here; undefined when it cannot be read: a coordinator never builds on that
-   * (V9).
+   * What is held here; undefined when it cannot be read: a coordinator never builds on that (V9).
    */
-  #local(key: Uint8Array, store: StoreReader, checksum: Checksum): Container | undefined {
-    const held = store.get(key)
-    if (held === undefined) return EMPTY_CONTAINER
-    const container = held === 'unreadable' ? held : decodeRecord(held, checksum)
-    if (typeof container !== 'string') return container
-    this.#parts.broken.found(key)
+  #local(partition: PartitionId, key: Uint8Array): Held | undefined {
+    const { holdings, broken } = this.#parts
+    const held = holdings.held(partition, key)
+    if (held === 'unreadable') broken.found(key)
+    else if (!holdings.clockOf(partition).incomplete) return held
     return undefined
   }
 
@@ -395,16 +439,9 @@ export class Requests {
   }
 }
 
-/**
- * What a client sees of a container: one value at most in `lww`, every live sibling in `siblings`.
- */
-function visible(
-  container: Container,
-  conflicts: BucketProperties['conflicts'],
-): readonly Version[] {
-  if (conflicts === 'siblings') return liveVersions(container)
-  const version = winner(container)
-  return version?.value === undefined ? [] : [version]
+function withSiblings(origin: Origin, siblings: number): Origin {
+  const { kind } = origin
+  return kind === 'client' || kind === 'forward' ? { ...origin, siblings } : origin
 }
 
 function isQuorum(value: number, n: number): boolean {

@@ -8,6 +8,13 @@
  * 0x02 · partition u16         the replica's actor: vnode id and counter lease
  * 0x03 · name                  what the node knows: layout, members, buckets, clock lease, and
  *                              whether it wants to leave
+ * 0x04 · partition u16         the partition clock
+ * 0x05 · partition u16 · deadline u48 · the record's key from its fourth byte on
+ *                              a record that has something to reap: a tombstone (deadline 0), or a
+ *                              value that expires then
+ * 0x06 · partition u16         the hash tree, as it was when it was last written down
+ * 0x07 · target 8 bytes · number u48
+ *                              a hint
  *
  * listing key = escape(key) · 00 01 · [ escape(sort) · 00 01 ]    escape: 00 → 00 FF
  * ```
@@ -15,12 +22,17 @@
  * item without a sort key before all with one. Bucket names have no 0x00.
  */
 import { assert } from '../std/assert.ts'
-import { utf8Encode } from '../std/bytes.ts'
+import { afterPrefix, utf8Encode } from '../std/bytes.ts'
 import type { PartitionId } from '../std/ids.ts'
 
 const RECORD = 0x01
 const ACTOR = 0x02
 const STATE = 0x03
+const CLOCK = 0x04
+const REAPABLE = 0x05
+const TREE = 0x06
+const HINT = 0x07
+const REAPABLE_HEAD = 9
 const TERMINATOR = 0x01
 const ESCAPED_ZERO = 0xff
 
@@ -120,11 +132,96 @@ export function bucketRange(
   return { from: start, to: end }
 }
 
+/** Records of the bucket in the partition whose key begins with `prefix`. */
+export function scopeRange(partition: PartitionId, bucket: string, prefix: Uint8Array): KeyRange {
+  const from = listingPrefix(prefix)
+  const to = prefix.length === 0 ? undefined : afterPrefix(from)
+  return bucketRange(partition, bucket, from, to ?? new Uint8Array(0))
+}
+
 export function actorKey(partition: PartitionId): Uint8Array {
   return Uint8Array.of(ACTOR, partition >> 8, partition & 0xff)
 }
 
-export type StateName = 'layout' | 'members' | 'buckets' | 'clock' | 'leave'
+export function clockKey(partition: PartitionId): Uint8Array {
+  return Uint8Array.of(CLOCK, partition >> 8, partition & 0xff)
+}
+
+export function treeKey(partition: PartitionId): Uint8Array {
+  return Uint8Array.of(TREE, partition >> 8, partition & 0xff)
+}
+
+/** The entry of a record's key in the list of what is to be reaped. */
+export function reapableKey(deadlineMs: number, record: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(REAPABLE_HEAD + record.length - 3)
+  bytes[0] = REAPABLE
+  bytes[1] = record[1]!
+  bytes[2] = record[2]!
+  putU48(bytes, 3, deadlineMs)
+  bytes.set(record.subarray(3), REAPABLE_HEAD)
+  return bytes
+}
+
+/** The inverse of {@link reapableKey}; undefined for bytes that are no such key. */
+export function parseReapableKey(
+  bytes: Uint8Array,
+): { readonly deadlineMs: number; readonly record: Uint8Array } | undefined {
+  if (bytes.length <= REAPABLE_HEAD || bytes[0] !== REAPABLE) return undefined
+  const record = new Uint8Array(bytes.length - REAPABLE_HEAD + 3)
+  record[0] = RECORD
+  record[1] = bytes[1]!
+  record[2] = bytes[2]!
+  record.set(bytes.subarray(REAPABLE_HEAD), 3)
+  return { deadlineMs: getU48(bytes, 3), record }
+}
+
+/** The actors of all partitions. */
+export function actorsRange(): KeyRange {
+  return { from: Uint8Array.of(ACTOR), to: Uint8Array.of(ACTOR + 1) }
+}
+
+/** What is to be reaped of a partition, by deadline, of those before `untilMs` (exclusive). */
+export function reapableRange(partition: PartitionId, untilMs: number): KeyRange {
+  const from = Uint8Array.of(REAPABLE, partition >> 8, partition & 0xff)
+  const to = new Uint8Array(REAPABLE_HEAD)
+  to.set(from)
+  putU48(to, 3, untilMs)
+  return { from, to }
+}
+
+/** All of it. */
+export function wholeReapableRange(partition: PartitionId): KeyRange {
+  const from = Uint8Array.of(REAPABLE, partition >> 8, partition & 0xff)
+  const to =
+    partition === 0xffff
+      ? Uint8Array.of(TREE)
+      : Uint8Array.of(REAPABLE, (partition + 1) >> 8, (partition + 1) & 0xff)
+  return { from, to }
+}
+
+/** `target`: a node id's eight bytes. */
+export function hintKey(target: Uint8Array, number: number): Uint8Array {
+  const bytes = new Uint8Array(15)
+  bytes[0] = HINT
+  bytes.set(target, 1)
+  putU48(bytes, 9, number)
+  return bytes
+}
+
+/** undefined for bytes that are no hint's key. */
+export function parseHintKey(
+  bytes: Uint8Array,
+): { readonly target: Uint8Array; readonly number: number } | undefined {
+  if (bytes.length !== 15 || bytes[0] !== HINT) return undefined
+  return { target: bytes.subarray(1, 9), number: getU48(bytes, 9) }
+}
+
+/** All hints, by target, each in the order in which they were kept. */
+export function hintsRange(): KeyRange {
+  return { from: Uint8Array.of(HINT), to: Uint8Array.of(HINT + 1) }
+}
+
+export type StateName = 'layout' | 'members' | 'buckets' | 'clock' | 'leave' | 'scrub'
 
 export function stateKey(name: StateName): Uint8Array {
   const text = utf8Encode(name)
@@ -132,6 +229,20 @@ export function stateKey(name: StateName): Uint8Array {
   bytes[0] = STATE
   bytes.set(text, 1)
   return bytes
+}
+
+function putU48(bytes: Uint8Array, offset: number, value: number): void {
+  let rest = value
+  for (let i = offset + 5; i >= offset; i--) {
+    bytes[i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+}
+
+function getU48(bytes: Uint8Array, offset: number): number {
+  let value = 0
+  for (let i = offset; i < offset + 6; i++) value = value * 256 + bytes[i]!
+  return value
 }
 
 function escapedLength(bytes: Uint8Array): number {

@@ -4,11 +4,10 @@ import { crc32 } from '../std/crc32.ts'
 import type { NodeId } from '../std/ids.ts'
 import { instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
-import { Replica } from '../coordinator/replica.ts'
 import { beginTransition } from '../placement/layout-state.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
-import { HybridClock } from '../versions/hybrid-clock.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import { BucketRegistry } from './bucket-registry.ts'
 import { DEFAULT_PROPERTIES } from './buckets.ts'
 import {
@@ -18,12 +17,14 @@ import {
   D,
   FakeHost,
   FakeStore,
+  holdingsOf,
   keyIn,
   layoutOf,
   partition,
   recordOf,
   written,
 } from './fake-host.test.ts'
+import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { Transfers } from './transfers.ts'
 
@@ -37,6 +38,7 @@ class Bench {
   readonly buckets = new BucketRegistry()
   readonly layout: LayoutKeeper
   readonly transfers: Transfers
+  readonly holdings: LocalHoldings
   readonly unreadable: Uint8Array[] = []
   completed = 0
   #chunked = 0
@@ -56,15 +58,22 @@ class Bench {
       leaveLock: '00'.repeat(16),
     }
     const { host, store, buckets } = this
+    this.holdings = holdingsOf(store)
     this.layout = new LayoutKeeper(host, { self: info, rng: new Prng(1), store })
     this.layout.merge(state)
     this.layout.stored(state.current.version)
     this.#batched = host.batches.length
-    const clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: 0 })
-    const replica = new Replica({ store, checksum: crc32, clock, actorOf: () => undefined })
     this.transfers = new Transfers(host, {
-      ...{ layout: this.layout, buckets, replica, store, rng: new Prng(2) },
+      ...{
+        layout: this.layout,
+        buckets,
+        holdings: this.holdings,
+        store,
+        checksum: crc32,
+        rng: new Prng(2),
+      },
       unreadable: (key) => void this.unreadable.push(key),
+      admit: (go) => go(),
       complete: () => void this.completed++,
     })
   }
@@ -86,7 +95,8 @@ class Bench {
     this.#chunked++
     const entries = records.map(([key, record]) => ({ key, record }))
     const { request } = first.message
-    const message = { type: 'transfer-chunk', request, outcome: 'ok', entries, done } as const
+    const rest = { outcome: 'ok', entries, base: NO_BASE, clock: NO_BASE, done } as const
+    const message = { type: 'transfer-chunk', request, ...rest } as const
     this.transfers.received(first.to, message)
     this.transfers.check()
   }
@@ -175,7 +185,9 @@ test('records that are new are merged and stored, and counted', () => {
   const record = recordOf(written(1, 1))
   bench.chunk([[keyIn(place, 'a'), record]], false)
   assert.equal(bench.settle(), 'receiver')
-  assert.deepEqual(bench.store.get(keyIn(place, 'a')), record)
+  const held = bench.holdings.held(place, keyIn(place, 'a'))
+  assert.ok(held !== 'unreadable')
+  assert.deepEqual(held.container, written(1, 1))
   assert.equal(bench.transfers.records, 1)
 })
 

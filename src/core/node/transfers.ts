@@ -6,7 +6,7 @@
  * How many old owners must be pulled? A write was acknowledged by at least W of the old set's n, so
  * any n − W + 1 of them together hold every acknowledged write; this node is one of them when it
  * held the partition before. W is the least that any bucket asks for by default; a request that
- * asked for less got less.
+ * asked for less got less. Who is lost is not asked; what it alone had is lost with it.
  *
  * When is all of it here? A record that the store shows already is skipped, and what the store
  * shows may not be durable yet, or may be taken back when the disk refuses it. So the end of a pull
@@ -14,11 +14,12 @@
  * is pulled once more: that is quick, for most of it is here.
  */
 import type { Effects } from '../std/effects.ts'
-import type { NodeId } from '../std/ids.ts'
+import type { Checksum } from '../std/crc32.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Prng } from '../std/prng.ts'
 import type { LayoutState } from '../placement/layout.ts'
-import type { Replica } from '../coordinator/replica.ts'
 import type { StoreEntry, StoreReader } from '../ports.ts'
+import { decodePartitionClock, encodeBase, NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
 import { TransferReceiver } from '../repair/transfer-receiver.ts'
 import type {
@@ -30,6 +31,7 @@ import type {
 import { TransferSource } from '../repair/transfer-source.ts'
 import type { TransferSourceEffect } from '../repair/transfer-source.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
+import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
 import type { LayoutKeeper } from './layout-keeper.ts'
 import { partitionRange } from './storage-keys.ts'
@@ -37,10 +39,13 @@ import { partitionRange } from './storage-keys.ts'
 export interface TransfersParts {
   readonly layout: LayoutKeeper
   readonly buckets: BucketRegistry
-  readonly replica: Replica
+  readonly holdings: LocalHoldings
   readonly store: StoreReader
+  readonly checksum: Checksum
   readonly rng: Prng
   readonly unreadable: (key: Uint8Array) => void
+  /** Calls back when the foreground leaves room for one unit of work. */
+  readonly admit: (go: () => void) => void
   /** All that the present layout gave this node is here. */
   readonly complete: () => void
 }
@@ -70,10 +75,11 @@ export class Transfers {
     this.#source = new TransferSource({ rangeOf: partitionRange })
     this.#receiver = new TransferReceiver({
       store: parts.store,
-      merge: (key, incoming) => {
-        const merged = parts.replica.merge(key, incoming)
-        return merged === 'malformed' ? undefined : merged.record
+      merge: (partition, key, record, base) => {
+        const merged = parts.holdings.mergeChange(partition, key, record, base)
+        return merged === 'malformed' ? undefined : merged.operations
       },
+      seal: (partition) => parts.holdings.clockChange(partition).operation,
       rangeOf: partitionRange,
       rng: parts.rng,
     })
@@ -112,17 +118,18 @@ export class Transfers {
   /**
    * What this node has to pull: nothing when the data does not move, or has been said to be here.
    */
-  #planOf({ previous, synced }: LayoutState): PartitionTransfer[] {
+  #planOf({ current, previous, synced }: LayoutState): PartitionTransfer[] {
     const { self } = this.#host
     if (previous === undefined || synced.includes(self)) return []
     const leastW = this.#parts.buckets.leastW()
     const { table, roles } = previous
+    const lost = new Set(current.lost)
     return this.#parts.layout.gained().map((partition) => {
       const owners = (table[partition] ?? []).flatMap((index) => roles[index]?.node ?? [])
-      const sources = owners.filter((node) => node !== self)
+      const sources = owners.filter((node) => node !== self && !lost.has(node))
       // Where this node was an old owner already, and only moved up in the order, it is one of
       // those that are needed.
-      const own = sources.length < owners.length ? 1 : 0
+      const own = owners.includes(self) ? 1 : 0
       const needed = owners.length - Math.min(leastW, owners.length) + 1 - own
       return { partition, sources, needed }
     })
@@ -173,14 +180,22 @@ export class Transfers {
     const replica = holds && this.#host.clonedBy === undefined
     // A fence that a crash could take down is none: only a durable layout counts as adopted.
     const layoutVersion = layout.durableVersion
+    const clock = replica ? this.#parts.holdings.shownClock(message.partition) : undefined
+    const base = clock?.incomplete === false ? encodeBase(clock.base) : undefined
     this.#source.step(
-      { type: 'request', from, message, layoutVersion, replica },
+      {
+        ...{ type: 'request', from, message, layoutVersion, replica, base },
+        clock:
+          clock === undefined || clock.doubtful
+            ? NO_BASE
+            : clock.encode(this.#parts.checksum).clock,
+      },
       this.#sourceEffects,
     )
   }
 
   received(from: NodeId, message: TransferChunk): void {
-    this.#receive({ type: 'chunk', from, message })
+    this.#parts.admit(() => this.#receive({ type: 'chunk', from, message }))
   }
 
   scanned(token: number, entries: readonly StoreEntry[]): void {
@@ -233,6 +248,8 @@ export class Transfers {
         return this.#host.arm({ owner: 'receiver', timer: effect.timer }, effect.at)
       case 'transferred':
         return this.#host.note(effect)
+      case 'absorb':
+        return this.#absorb(effect.partition, effect.clock)
       case 'unreadable':
         return this.#parts.unreadable(effect.key)
       case 'complete':
@@ -242,11 +259,18 @@ export class Transfers {
     }
   }
 
+  #absorb(partition: PartitionId, bytes: Uint8Array): void {
+    const { holdings, checksum } = this.#parts
+    const clock = decodePartitionClock(bytes, checksum)
+    if (clock === undefined || !holdings.clockOf(partition).merge(clock)) return
+    this.#host.store('holdings', 0, [holdings.clockChange(partition).operation])
+  }
+
   #onSource(effect: TransferSourceEffect): void {
     if (effect.type === 'send') {
       this.#served += effect.message.entries.length
       return this.#host.send(effect.to, effect.message)
     }
-    this.#host.scan('source', effect.token, [effect.range])
+    this.#parts.admit(() => this.#host.scan('source', effect.token, [effect.range]))
   }
 }

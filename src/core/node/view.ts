@@ -11,8 +11,14 @@ import type { SwimCounts } from '../membership/swim-counts.ts'
 import type { Instant } from '../std/instant.ts'
 import { since } from '../std/instant.ts'
 import type { LayoutState, Placement } from '../placement/layout.ts'
+import type { BucketConflicts } from './conflicts.ts'
+import type { AntiEntropyView } from './anti-entropy.ts'
+import type { BackgroundView } from './background.ts'
+import type { HintsView } from './hinting.ts'
 import type { LeavingView } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
+import type { ReapingView } from './reaping.ts'
+import type { ReplacingView } from './replacing.ts'
 
 export interface NodeView {
   readonly cluster: ClusterId
@@ -41,8 +47,24 @@ export interface NodeView {
    * Partitions that this node still has to pull, and the records pulled since the layout changed.
    */
   readonly transfers: { readonly pending: number; readonly records: number }
+  readonly reaping: ReapingView
+  /** Kept here for others, and taken here from others in this life; counted when it is read. */
+  readonly hints: HintsView & { readonly received: number }
+  /**
+   * The number of the last write that this node began to coordinate, and up to which all are over:
+   * every replica has the write, or somebody keeps a hint for it.
+   */
+  readonly writes: { readonly begun: number; readonly over: number }
+  /** Comparing its partitions with their other replicas; counted when it is read. */
+  readonly antiEntropy: AntiEntropyView
+  /** How much background work goes, and what requests wait for; counted when it is read. */
+  readonly background: BackgroundView
   /** How far this node is on its way out of the cluster; undefined: it does not want to leave. */
   readonly leaving: LeavingView | undefined
+  /** In whose place this node is coming; undefined: in nobody's, or it has all of that. */
+  readonly replacing: ReplacingView | undefined
+  /** What concurrent writes came to since the start, by bucket. */
+  readonly conflicts: ReadonlyMap<string, BucketConflicts>
 }
 
 /** Of one member, as this node sees it. */

@@ -3,18 +3,20 @@
  *
  * ```
  * layout  = 01 · content · hash u32
+ *         | 02 · content · lost · hash u32               when nodes of the one before are lost
  * content = version varint · previous hash u32 · log2 of partitions u8 · replicas u8
  *           · number of roles varint · role … · replica set …    one for each partition
  * role    = node id (8 bytes) · zone (text) · weight varint
+ * lost    = number varint · node id (8 bytes) …
  * set     = index into the roles, varint …         min(replicas, roles with weight) of them
  *
  * state   = 01 · layout (current) · 00
  *         | 01 · layout (current) · 01 · layout (previous) · synced
  * synced  = number varint · node id (8 bytes) …
  * ```
- * The hash is the CRC-32 of the content. A layout has one encoding only, so equal hashes mean equal
- * layouts to everybody who compares them (short of a collision, which is an accident and not an
- * attack: peers of a cluster trust each other's layouts).
+ * The hash is the CRC-32 of the content, and of the lost. A layout has one encoding only, so equal
+ * hashes mean equal layouts to everybody who compares them (short of a collision, which is an
+ * accident and not an attack: peers of a cluster trust each other's layouts).
  */
 import { assert } from '../std/assert.ts'
 import type { ByteReader } from '../std/bytes.ts'
@@ -32,6 +34,7 @@ import {
 } from './layout-structure.ts'
 
 const FORMAT = 1
+const FORMAT_WITH_LOST = 2
 const NODE_ID_BYTES = 8
 const PARTITION_BITS_MAX = 12
 /** Shortest role: id, empty zone, weight. */
@@ -50,15 +53,17 @@ const NO_LAYOUT: Layout = {
 const NO_STATE: LayoutState = { current: NO_LAYOUT, previous: undefined, synced: [] }
 
 export function encodeLayout(writer: ByteWriter, layout: Layout): void {
-  writer.u8(FORMAT)
+  writer.u8(layout.lost === undefined ? FORMAT : FORMAT_WITH_LOST)
   writeContent(writer, layout)
   writer.u32(layout.hash)
 }
 
 /** Marks the reader failed unless the bytes are a layout that passes `checkLayout`. */
 export function decodeLayout(reader: ByteReader): Layout {
-  if (reader.u8() !== FORMAT) return reject(reader, NO_LAYOUT)
-  const content = readContent(reader)
+  const format = reader.u8()
+  if (format !== FORMAT && format !== FORMAT_WITH_LOST) return reject(reader, NO_LAYOUT)
+  const common = readContent(reader)
+  const content = format === FORMAT ? common : { ...common, lost: readNodes(reader) }
   const hash = reader.u32()
   if (!reader.ok || checkStructure(content) !== undefined || hashLayout(content) !== hash)
     return reject(reader, NO_LAYOUT)
@@ -78,8 +83,7 @@ export function encodeLayoutState(writer: ByteWriter, state: LayoutState): void 
   writer.u8(state.previous === undefined ? 0 : 1)
   if (state.previous === undefined) return
   encodeLayout(writer, state.previous)
-  writer.varint(state.synced.length)
-  for (const node of state.synced) writeNode(writer, node)
+  writeNodes(writer, state.synced)
 }
 
 /**
@@ -93,9 +97,7 @@ export function decodeLayoutState(reader: ByteReader): LayoutState {
   if (moving > 1) return reject(reader, NO_STATE)
   if (moving === 0) return reader.ok ? { current, previous: undefined, synced: [] } : NO_STATE
   const previous = decodeLayout(reader)
-  const synced: NodeId[] = []
-  for (let rest = reader.count(NODES_MAX, NODE_ID_BYTES); rest > 0; rest--)
-    synced.push(readNode(reader))
+  const synced = readNodes(reader)
   if (
     !reader.ok ||
     checkSuccession(previous, current) !== undefined ||
@@ -121,6 +123,7 @@ function writeContent(writer: ByteWriter, layout: LayoutContent): void {
     assert(set.length === size, () => `a set of ${set.length} in a layout of ${size}`)
     for (const index of set) writer.varint(index)
   }
+  if (layout.lost !== undefined) writeNodes(writer, layout.lost)
 }
 
 function readContent(reader: ByteReader): LayoutContent {
@@ -147,6 +150,18 @@ function readContent(reader: ByteReader): LayoutContent {
     table.push(set)
   }
   return { version, previousHash, partitions, replicas, roles, table }
+}
+
+function writeNodes(writer: ByteWriter, nodes: readonly NodeId[]): void {
+  writer.varint(nodes.length)
+  for (const node of nodes) writeNode(writer, node)
+}
+
+function readNodes(reader: ByteReader): NodeId[] {
+  const nodes: NodeId[] = []
+  for (let rest = reader.count(NODES_MAX, NODE_ID_BYTES); rest > 0; rest--)
+    nodes.push(readNode(reader))
+  return nodes
 }
 
 function writeNode(writer: ByteWriter, node: NodeId): void {

@@ -48,6 +48,25 @@ export function beginTransition(state: LayoutState | undefined, next: Layout): L
   return retireWhenSynced({ current: next, previous: state.current, synced: [] })
 }
 
+/**
+ * Goes on with a transition towards `next` instead. Only for a node that gains in it and has not
+ * said to be done: without its word nobody can have retired the old layout, and now it never gives
+ * it. Who has pulled all that it gains has that under `next` as well, where it has the same places.
+ */
+export function redirectTransition(state: LayoutState, next: Layout): LayoutState {
+  const { previous, synced } = state
+  assert(previous !== undefined, () => `layout ${state.current.version} is not moving`)
+  assert(next.version > state.current.version, () => `layout ${next.version} is not newer`)
+  const problem = checkSuccessor(previous, next)
+  assert(problem === undefined, () => `cannot adopt layout ${next.version}: ${problem}`)
+  const nodes = nodesOf(next)
+  return retireWhenSynced({
+    current: next,
+    previous,
+    synced: synced.filter((node) => nodes.includes(node)),
+  })
+}
+
 /** Notes that `node` has pulled everything it gains; the last such node ends the transition. */
 export function markSynced(state: LayoutState, node: NodeId): LayoutState {
   if (state.previous === undefined || state.synced.includes(node)) return state

@@ -71,13 +71,15 @@ export function checkStructure(layout: LayoutContent): string | undefined {
     checkDimensions(layout.partitions, layout.replicas) ??
     checkRoles(layout.roles) ??
     checkOrder(layout.roles) ??
-    checkTable(layout)
+    checkTable(layout) ??
+    checkLost(layout)
   )
 }
 
 /** Why `next` does not follow `previous`, as a sentence; undefined when it does. */
 export function checkSuccession(previous: Layout, next: LayoutContent): string | undefined {
-  if (next.version !== previous.version + 1)
+  // Not always by one: a layout may be replaced by another one while its data still moves.
+  if (next.version <= previous.version)
     return `Layout ${next.version} does not follow layout ${previous.version}.`
   if (next.previousHash !== previous.hash)
     return `Layout ${next.version} was planned from another layout ${previous.version}.`
@@ -85,6 +87,8 @@ export function checkSuccession(previous: Layout, next: LayoutContent): string |
     return `The partitions would change from ${previous.partitions} to ${next.partitions}.`
   if (next.replicas !== previous.replicas)
     return `The replicas would change from ${previous.replicas} to ${next.replicas}.`
+  const stranger = next.lost?.find((node) => !previous.roles.some((role) => role.node === node))
+  if (stranger !== undefined) return `Node ${stranger} is lost and was not in the layout before.`
   return undefined
 }
 
@@ -115,6 +119,17 @@ function checkTable(layout: LayoutContent): string | undefined {
       if (set.indexOf(index) !== i)
         return `Partition ${partition} has two replicas on node ${role.node}.`
     }
+  }
+  return undefined
+}
+
+function checkLost({ lost, roles }: LayoutContent): string | undefined {
+  if (lost === undefined) return undefined
+  if (lost.length === 0 || lost.length > NODES_MAX) return `${lost.length} nodes are lost.`
+  for (const [i, node] of lost.entries()) {
+    if (nodeId(node) === undefined) return `"${node}" is no node id.`
+    if (i > 0 && lost[i - 1]! >= node) return `The lost nodes are not sorted: ${node}.`
+    if (roles.some((role) => role.node === node)) return `Node ${node} is lost and has a role.`
   }
   return undefined
 }

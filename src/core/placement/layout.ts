@@ -33,6 +33,11 @@ export interface Layout {
    * weighted nodes).
    */
   readonly table: readonly (readonly number[])[]
+  /**
+   * Nodes of the layout before whose data is gone, so that nobody waits for what they had; left out
+   * when there are none. Sorted, each once, none of them in `roles`. Bounded by: NODES_MAX.
+   */
+  readonly lost?: readonly NodeId[]
   /** CRC-32 of the encoding of everything above. */
   readonly hash: number
 }

@@ -29,6 +29,13 @@ export interface TransferChunk {
    * bytes or one record.
    */
   readonly entries: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[]
+  /** Of the source's partition clock, not younger than any of the records. */
+  readonly base: Uint8Array
+  /**
+   * In a chunk that begins a partition: the source's whole partition clock of that moment. Empty in
+   * all others, and when nobody may take it over.
+   */
+  readonly clock: Uint8Array
   readonly done: boolean
 }
 

@@ -6,7 +6,8 @@ import { bytesToBinary } from '../std/bytes.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
-import type { StoreRead } from '../ports.ts'
+import type { StoreOperation, StoreRead } from '../ports.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import {
   type PartitionTransfer,
@@ -37,6 +38,10 @@ export interface Sent {
 }
 
 /** A receiver over a store whose records are ascending sets of small numbers, merged by union. */
+function isSeal(operation: StoreOperation): boolean {
+  return operation.type === 'put' && operation.key[0] === 4
+}
+
 export class Bench {
   readonly held: Map<string, StoreRead> = new Map()
   readonly sent: Sent[] = []
@@ -50,7 +55,11 @@ export class Bench {
   constructor(seed = 1) {
     this.receiver = new TransferReceiver({
       store: { get: (at) => this.held.get(bytesToBinary(at)) },
-      merge: (at, incoming) => this.#merge(at, incoming),
+      merge: (_, at, incoming) => {
+        const value = this.#merge(at, incoming)
+        return value && [{ type: 'put', key: at, value }]
+      },
+      seal: (partition) => ({ type: 'put', key: Uint8Array.of(4, partition), value: NO_BASE }),
       rangeOf: (partition) => ({
         from: Uint8Array.of(1, partition),
         to: Uint8Array.of(1, partition + 1),
@@ -89,7 +98,15 @@ export class Bench {
   ): void {
     const { partition, request } = to.message
     const entries = records.map(([n, bytes]) => ({ key: key(partition, n), record: bytes }))
-    const message = { type: 'transfer-chunk', request, outcome, entries, done } as const
+    const message = {
+      type: 'transfer-chunk',
+      request,
+      outcome,
+      entries,
+      base: NO_BASE,
+      clock: NO_BASE,
+      done,
+    } as const
     this.step({ type: 'chunk', from: to.to, message })
   }
 
@@ -113,8 +130,11 @@ export class Bench {
 
   /** As the store promises: reads see what was handed over, durable or not. */
   #hand(store: Extract<TransferReceiverEffect, { type: 'store' }>): void {
-    this.stores.push(store)
-    for (const operation of store.operations) {
+    const seals = store.operations.filter(isSeal)
+    assert.equal(seals.length, 1, 'a batch ends with the clock')
+    assert.equal(seals[0], store.operations.at(-1))
+    this.stores.push({ ...store, operations: store.operations.slice(0, -1) })
+    for (const operation of store.operations.slice(0, -1)) {
       assert.ok(operation.type === 'put')
       this.held.set(bytesToBinary(operation.key), operation.value)
     }

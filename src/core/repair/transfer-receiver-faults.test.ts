@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { NodeId } from '../std/ids.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk } from './messages.ts'
 import { A, B, Bench, C, key, pull, record, type Sent } from './receiver-bench.test.ts'
 import { SILENCE_MS } from './transfer-receiver.ts'
@@ -184,7 +185,14 @@ test('a chunk that holds what it must not is dropped whole, and its source rests
     bench.begin([pull(7, [A], 1)])
     const [{ message }] = bench.take() as [Sent]
     const entries = keys.map((at) => ({ key: at, record: record(1) }))
-    const chunk = { type: 'transfer-chunk', request: message.request, entries, done } as const
+    const chunk = {
+      type: 'transfer-chunk',
+      request: message.request,
+      entries,
+      base: NO_BASE,
+      clock: NO_BASE,
+      done,
+    } as const
     bench.step({ type: 'chunk', from: A, message: { ...chunk, outcome: 'ok' } })
     assert.equal(bench.stores.length, 0, what)
     assert.equal(bench.receiver.pending, 1, what)

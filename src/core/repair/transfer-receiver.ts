@@ -12,6 +12,10 @@
  *             ├─ stream from source B ── …       complete when `needed` of them are done
  *             └─ stream from source C     (only when A or B does not answer)
  * ```
+ * What a source had seen when its stream began is seen here when the stream is done, so its
+ * partition clock is taken over then. A new owner without it would not know a deleted version from
+ * a new one, once those who knew are gone.
+ *
  * A stream keeps its cursor, the last key that is durable here, for as long as the partition is not
  * complete: after a lost connection, a silent or a restarted source it goes on from there. A source
  * that fails rests for a while, longer each time, and its streams give way to those of other
@@ -77,6 +81,11 @@ export type TransferReceiverEffect =
       readonly operations: readonly StoreOperation[]
     }
   | { readonly type: 'arm'; readonly timer: TransferTimer; readonly at: Instant }
+  /**
+   * All that `clock`, a source's, tells of is here: it may be taken over, after the batches handed
+   * over before.
+   */
+  | { readonly type: 'absorb'; readonly partition: PartitionId; readonly clock: Uint8Array }
   /** `records`: how many of the partition were new here. */
   | { readonly type: 'transferred'; readonly partition: PartitionId; readonly records: number }
   /** Everything of the layout is here; said once for each `begin` that was not ignored. */
@@ -92,10 +101,17 @@ export interface TransferReceiverOptions {
   /** What is handed over counts: what arrives is merged with it. */
   readonly store: Pick<StoreReader, 'get'>
   /**
-   * What the store must hold once `incoming` is known as well; undefined when it holds that already
-   * or when `incoming` is corrupt.
+   * What is to be stored once `record` with its `base` is known as well; undefined when that is
+   * nothing or when `record` is corrupt.
    */
-  readonly merge: (key: Uint8Array, incoming: Uint8Array) => Uint8Array | undefined
+  readonly merge: (
+    partition: PartitionId,
+    key: Uint8Array,
+    record: Uint8Array,
+    base: Uint8Array,
+  ) => readonly StoreOperation[] | undefined
+  /** What ends a batch of such changes: the partition's clock. */
+  readonly seal: (partition: PartitionId) => StoreOperation
   /** Where a partition's records begin and end in the store. */
   readonly rangeOf: (partition: PartitionId) => {
     readonly from: Uint8Array
@@ -114,6 +130,8 @@ interface Stream {
   state: 'idle' | 'asked' | 'storing' | 'done'
   /** Storage key of the last record that is durable here; empty at the beginning. */
   after: Uint8Array
+  /** The source's clock, as it was when the stream began. */
+  clock: Uint8Array
   /** What `after` will be, and whether that is the end, when the chunk in hand is durable. */
   chunk: { readonly last: Uint8Array; readonly done: boolean; readonly changes: number }
 }
@@ -252,9 +270,10 @@ export class TransferReceiver {
       this.#malformed++
       return this.#fail(stream, now, effects)
     }
-    const operations = this.#changes(message, effects)
+    const { operations, changes } = this.#changes(stream.work.partition, message, effects)
+    if (stream.after.length === 0) stream.clock = message.clock
     const last = message.entries.at(-1)?.key ?? stream.after
-    stream.chunk = { last, done: message.done, changes: operations.length }
+    stream.chunk = { last, done: message.done, changes }
     if (operations.length === 0) return this.#advance(stream, now, effects)
     const token = ++this.#token
     stream.state = 'storing'
@@ -277,16 +296,24 @@ export class TransferReceiver {
     return compareBytes(previous, range.to) < 0
   }
 
-  #changes(message: TransferChunk, effects: Effects<TransferReceiverEffect>): StoreOperation[] {
+  #changes(
+    partition: PartitionId,
+    message: TransferChunk,
+    effects: Effects<TransferReceiverEffect>,
+  ): { operations: StoreOperation[]; changes: number } {
     const operations: StoreOperation[] = []
+    let changes = 0
     for (const { key, record } of message.entries) {
       const held = this.#options.store.get(key)
       if (held === 'unreadable') effects.push({ type: 'unreadable', key })
       else if (held !== undefined && equalBytes(held, record)) continue
-      const value = this.#options.merge(key, record)
-      if (value !== undefined) operations.push({ type: 'put', key, value })
+      const change = this.#options.merge(partition, key, record, message.base)
+      if (change === undefined) continue
+      changes++
+      for (const operation of change) operations.push(operation)
     }
-    return operations
+    if (changes > 0) operations.push(this.#options.seal(partition))
+    return { operations, changes }
   }
 
   #onStored(token: number, now: Instant, effects: Effects<TransferReceiverEffect>): void {
@@ -321,10 +348,11 @@ export class TransferReceiver {
     if (!chunk.done) return this.#ask(stream, now, effects)
     stream.state = 'done'
     this.#noteIdle(work)
+    const { partition } = work
+    if (stream.clock.length > 0) effects.push({ type: 'absorb', partition, clock: stream.clock })
     if (countIn(work, 'done') === work.needed) {
       this.#pending.delete(work.partition)
-      const { partition, records } = work
-      effects.push({ type: 'transferred', partition, records })
+      effects.push({ type: 'transferred', partition, records: work.records })
       if (this.#pending.size === 0)
         effects.push({ type: 'complete', layoutVersion: this.#layoutVersion })
     }
@@ -422,7 +450,9 @@ export class TransferReceiver {
 function workOn(partition: PartitionId, sources: readonly NodeId[], needed: number): Work {
   const work: Work = { partition, needed, streams: [], records: 0 }
   for (const source of sources)
-    work.streams.push({ work, source, state: 'idle', after: START, chunk: NO_CHUNK })
+    work.streams.push({
+      ...{ work, source, state: 'idle', after: START, clock: START, chunk: NO_CHUNK },
+    })
   return work
 }
 

@@ -10,6 +10,7 @@ import {
   TRANSFER_CHUNK_RECORDS_MAX,
   type TransferChunk,
 } from './messages.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import { SCANS_MAX, TransferSource, type TransferSourceEffect } from './transfer-source.ts'
 
 const PEER = '00000000000000ff' as NodeId
@@ -49,7 +50,15 @@ class Bench {
     } as const
     const { layoutVersion: adopted, replica } = this
     this.source.step(
-      { type: 'request', from: PEER, message, layoutVersion: adopted, replica },
+      {
+        type: 'request',
+        from: PEER,
+        message,
+        layoutVersion: adopted,
+        replica,
+        base: NO_BASE,
+        clock: NO_BASE,
+      },
       effects,
     )
     this.source.check()
@@ -107,6 +116,8 @@ test('a chunk has the records as they are stored, and says when it was the last'
       { key: key(5, 1), record: new Uint8Array(10).fill(1) },
       { key: key(5, 2), record: new Uint8Array(10).fill(2) },
     ],
+    base: NO_BASE,
+    clock: NO_BASE,
     done: true,
   })
 })

@@ -23,6 +23,7 @@ import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { ScanRange, StoreEntry } from '../ports.ts'
 import { isCut } from '../ports.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import { TRANSFER_CHUNK_BYTES_MAX, TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
 
@@ -35,6 +36,10 @@ export type TransferSourceEvent =
       readonly layoutVersion: number
       /** Whether this node holds the partition, under the current layout or the previous one. */
       readonly replica: boolean
+      /** Of its partition clock, durable; undefined: nobody may be shown anything of it. */
+      readonly base: Uint8Array | undefined
+      /** That clock; empty when nobody may take it over. */
+      readonly clock: Uint8Array
     }
   | {
       readonly type: 'scanned'
@@ -63,10 +68,15 @@ export interface TransferSourceOptions {
 /** Beyond it a request is refused; the receiver asks again later. */
 export const SCANS_MAX = 32
 
+const NO_CLOCK = new Uint8Array(0)
+
 interface Scan {
   readonly to: NodeId
   readonly request: number
   readonly range: ScanRange
+  /** Taken before the scan: a younger one would claim what its records do not show. */
+  readonly base: Uint8Array
+  readonly clock: Uint8Array
 }
 
 export class TransferSource {
@@ -111,15 +121,19 @@ export class TransferSource {
     const next = after.length === 0 ? range.from : concatBytes(after, Uint8Array.of(0))
     const from = compareBytes(next, range.from) < 0 ? range.from : next
     if (compareBytes(from, range.to) >= 0) {
-      return void effects.push({ type: 'send', to, message: answer(request, 'ok', [], true) })
+      const message = answer(request, 'ok', [], NO_BASE, NO_CLOCK, true)
+      return void effects.push({ type: 'send', to, message })
     }
-    if (this.#scans.size >= SCANS_MAX) return refuse(to, request, 'store-failed', effects)
+    const { base } = event
+    const clock = after.length === 0 ? event.clock : NO_CLOCK
+    if (base === undefined || this.#scans.size >= SCANS_MAX)
+      return refuse(to, request, 'store-failed', effects)
     const token = ++this.#token
     const scanned: ScanRange = {
       ...{ from, to: range.to, reverse: false },
       ...{ limit: this.#chunkRecordsMax, bytesMax: TRANSFER_CHUNK_BYTES_MAX },
     }
-    this.#scans.set(token, { to, request, range: scanned })
+    this.#scans.set(token, { to, request, range: scanned, base, clock })
     effects.push({ type: 'scan', token, range: scanned })
   }
 
@@ -139,7 +153,7 @@ export class TransferSource {
       entries.push({ key, record: value })
     }
     const done = entries.length === found.length && !isCut(scan.range, found)
-    const message = answer(scan.request, 'ok', entries, done)
+    const message = answer(scan.request, 'ok', entries, scan.base, scan.clock, done)
     effects.push({ type: 'send', to: scan.to, message })
   }
 
@@ -157,14 +171,20 @@ function refuse(
   outcome: TransferChunk['outcome'],
   effects: Effects<TransferSourceEffect>,
 ): void {
-  effects.push({ type: 'send', to, message: answer(request, outcome, [], false) })
+  effects.push({
+    type: 'send',
+    to,
+    message: answer(request, outcome, [], NO_BASE, NO_CLOCK, false),
+  })
 }
 
 function answer(
   request: number,
   outcome: TransferChunk['outcome'],
   entries: TransferChunk['entries'],
+  base: Uint8Array,
+  clock: Uint8Array,
   done: boolean,
 ): TransferChunk {
-  return { type: 'transfer-chunk', request, outcome, entries, done }
+  return { type: 'transfer-chunk', request, outcome, entries, base, clock, done }
 }

@@ -14,6 +14,7 @@ import { Prng } from '../std/prng.ts'
 import { TimerQueue } from '../std/timer-queue.ts'
 import type { ScanRange, StoreEntry, StoreOperation } from '../ports.ts'
 import { cut } from '../ports.ts'
+import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import {
   type PartitionTransfer,
@@ -105,11 +106,13 @@ class World {
     this.#rng = new Prng(seed)
     this.receiver = new TransferReceiver({
       store: this.store,
-      merge: (at, incoming) => {
+      merge: (_, at, incoming) => {
         const held = this.store.get(at)
         const merged = held === undefined ? incoming : union(held, incoming)
-        return merged.length === held?.length ? undefined : merged
+        if (merged.length === held?.length) return undefined
+        return [{ type: 'put', key: at, value: merged }]
       },
+      seal: (partition) => ({ type: 'put', key: Uint8Array.of(4, partition), value: NO_BASE }),
       rangeOf,
       rng: this.#rng.fork(),
     })
@@ -190,8 +193,10 @@ class World {
         return this.#request(effect.to, effect.message)
       case 'store': {
         this.stores++
-        this.puts += effect.operations.length
-        this.store.hand(effect.operations)
+        // Less the clock, which ends each batch.
+        const operations = effect.operations.slice(0, -1)
+        this.puts += operations.length
+        this.store.hand(operations)
         const ok = !this.#rng.chance(this.troubles.storeFailure ?? 0)
         // Equal delays keep batches in order.
         this.at(3, () => {
@@ -221,6 +226,8 @@ class World {
         message,
         layoutVersion,
         replica: true,
+        base: NO_BASE,
+        clock: NO_BASE,
       } as const
       this.#step(to, holder, event)
     })

@@ -15,12 +15,17 @@ export const CONTENT_TYPE_BYTES_MAX: number = 256
 /** User metadata of one value: pairs, and bytes over all names and values. */
 export const METADATA_PAIRS_MAX: number = 64
 export const METADATA_BYTES_MAX: number = 8 * 1024
+/** Concurrent values of one key at which somebody should be told to merge them (V11). */
+export const SIBLINGS_WARN: number = 25
 /**
- * Concurrent versions of one key; a context-less write beyond it is refused, repair never is (V11).
+ * Concurrent values of one key: a write that would only add to them is refused, repair never is
+ * (V11).
  */
 export const SIBLINGS_MAX: number = 100
 /** Entries of one version vector: replicas of the partition and retired ids. */
 export const VERSION_VECTOR_MAX: number = 1024
+/** The base of a partition clock as it travels: each entry at its longest. */
+export const BASE_BYTES_MAX: number = 8 + VERSION_VECTOR_MAX * 16
 /** A decoded causal context, bytes (V3). */
 export const CONTEXT_BYTES_MAX: number = 16 * 1024
 /** One stored record: all its versions together. A write that would exceed it is refused. */

@@ -61,6 +61,16 @@ export class Actor {
     return this.#vnode
   }
 
+  /** The last counter that was drawn, or skipped. */
+  get last(): number {
+    return this.#last
+  }
+
+  /** Whether its id and a bound on its counter are durable. */
+  get isDurable(): boolean {
+    return this.#leasedUntil > 0
+  }
+
   /** A name for one write; undefined while the durable lease is used up. */
   draw(): Dot | undefined {
     if (this.#last >= this.#leasedUntil) return undefined

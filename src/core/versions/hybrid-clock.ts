@@ -70,6 +70,11 @@ export class HybridClock {
     return stamp
   }
 
+  /** The time, milliseconds: it never goes back, not even when the wall clock does. */
+  reading(wallMs: number): number {
+    return Math.max(wholeMs(wallMs), this.#last.ms)
+  }
+
   /** Hears a stamp of another node; one that is too far ahead changes nothing. */
   observe(stamp: Stamp, wallMs: number): 'ok' | 'too-far-ahead' {
     if (this.#isTooFarAhead(stamp, wholeMs(wallMs))) return 'too-far-ahead'
@@ -84,7 +89,7 @@ export class HybridClock {
    * the next draw.
    */
   leaseWanted(wallMs: number): number | undefined {
-    const reading = Math.max(wholeMs(wallMs), this.#last.ms)
+    const reading = this.reading(wallMs)
     if (this.#pendingUntilMs !== undefined) return undefined
     if (this.#leasedUntilMs - reading >= LEASE_MS / 2) return undefined
     const until = wholeMs(reading + LEASE_MS)

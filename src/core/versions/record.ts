@@ -3,7 +3,8 @@
  * what it received, and whoever reads it verifies the checksum of the one who wrote it (V9).
  *
  * ```
- *   record    = format:u8 crc:u32 container      format = RECORD_FORMAT; crc over all behind it
+ *   record    = format:u8 crc:u32 container      format = 1 whole | 2 stripped;
+ *                                                crc over all behind it
  *   container = vector count:varint version*     versions in order of dot
  *   vector    = count:varint (vnode:u64 counter:varint)*
  *                                                in order of vnode, counters from 1
@@ -17,6 +18,10 @@
  * ```
  * Integers and texts are those of `std/bytes.ts`: big-endian, one encoding a number, UTF-8 with its
  * length before it.
+ *
+ * A stripped record (V5) leaves out of its vector what the base of its replica's partition clock
+ * (`partition-clock.ts`) covers anyhow, but for what its own versions' dots need to stand in it.
+ * It says the whole only together with a base at least as high as the one it was stripped by.
  *
  * The form is canonical: equal containers have equal bytes, because everything has an order and one
  * spelling, and the decoder refuses any other. It refuses every container that breaks an invariant
@@ -37,10 +42,12 @@ import {
 import { ZERO_STAMP } from './stamp.ts'
 import { valueProblem } from './value.ts'
 import type { Container, Context, Dot, Stamp, Value, Version, VersionVector } from './version.ts'
-import { EMPTY_VECTOR } from './version-vector.ts'
+import { counterOf, EMPTY_VECTOR, joinVectors } from './version-vector.ts'
 
-/** Rises when the grammar above changes; a reader of an older form stays. */
+/** The vector is all there is to know. */
 export const RECORD_FORMAT: number = 1
+/** The vector is to be joined with a base. */
+export const STRIPPED_FORMAT: number = 2
 
 const CRC_OFFSET = 1
 const HEADER_BYTES = 5
@@ -60,8 +67,27 @@ let scratch = new ByteWriter(4096)
  * {@link isStorable}.
  */
 export function encodeRecord(container: Container, checksum: Checksum): Uint8Array {
+  return encodeAs(RECORD_FORMAT, container, checksum)
+}
+
+/** The same without what `base` covers. */
+export function encodeStripped(
+  { versions, vector }: Container,
+  base: VersionVector,
+  checksum: Checksum,
+): Uint8Array {
+  const stripped = { versions, vector: stripVector(vector, versions, base) }
+  return encodeAs(STRIPPED_FORMAT, stripped, checksum)
+}
+
+/** Whether what is in `bytes` is the whole only together with a base. */
+export function isStripped(bytes: Uint8Array): boolean {
+  return bytes[0] === STRIPPED_FORMAT
+}
+
+function encodeAs(format: number, container: Container, checksum: Checksum): Uint8Array {
   scratch.reset()
-  scratch.u8(RECORD_FORMAT)
+  scratch.u8(format)
   scratch.u32(0)
   encodeContainer(scratch, container)
   scratch.patchU32(CRC_OFFSET, checksum(scratch.view().subarray(HEADER_BYTES)))
@@ -71,21 +97,26 @@ export function encodeRecord(container: Container, checksum: Checksum): Uint8Arr
 }
 
 /**
- * The container in `bytes`, whose values are views into them. `corrupt`: not what was written, or
- * cut short, or empty. `unsupported`: of a format that this version does not know.
+ * The container in `bytes`, whose values are views into them; one that was stripped is filled with
+ * `base`. `corrupt`: not what was written, or cut short, or empty. `unsupported`: of a format that
+ * this version does not know.
  */
 export function decodeRecord(
   bytes: Uint8Array,
   checksum: Checksum,
+  base: VersionVector = EMPTY_VECTOR,
 ): Container | 'corrupt' | 'unsupported' {
   if (bytes.length < HEADER_BYTES || bytes.length > RECORD_BYTES_MAX) return 'corrupt'
   const reader = new ByteReader(bytes)
   const format = reader.u8()
   // Zero was never a format, and is what a page that was never written reads as.
-  if (format !== RECORD_FORMAT) return format === 0 ? 'corrupt' : 'unsupported'
+  if (format !== RECORD_FORMAT && format !== STRIPPED_FORMAT)
+    return format === 0 ? 'corrupt' : 'unsupported'
   if (reader.u32() !== checksum(bytes.subarray(HEADER_BYTES))) return 'corrupt'
   const container = decodeContainer(reader)
-  return container !== undefined && reader.finished ? container : 'corrupt'
+  if (container === undefined || !reader.finished) return 'corrupt'
+  if (format === RECORD_FORMAT || base.length === 0) return container
+  return { versions: container.versions, vector: joinVectors(container.vector, base) }
 }
 
 /**
@@ -210,7 +241,7 @@ function decodeVersion(reader: ByteReader, dot: Dot): Version {
   return { dot, stamp, value: undefined }
 }
 
-function encodeVector(writer: ByteWriter, vector: VersionVector): void {
+export function encodeVector(writer: ByteWriter, vector: VersionVector): void {
   writer.varint(vector.length)
   for (const { vnode, counter } of vector) {
     writer.u64(vnode)
@@ -218,7 +249,8 @@ function encodeVector(writer: ByteWriter, vector: VersionVector): void {
   }
 }
 
-function decodeVector(reader: ByteReader): VersionVector {
+/** Empty, and the reader failed, when the bytes are no vector. */
+export function decodeVector(reader: ByteReader): VersionVector {
   const count = reader.count(VERSION_VECTOR_MAX, ENTRY_BYTES_MIN)
   const vector: Dot[] = []
   let before = 0
@@ -230,4 +262,30 @@ function decodeVector(reader: ByteReader): VersionVector {
     vector.push({ vnode: vnode as VnodeId, counter })
   }
   return reader.ok && count > 0 ? vector : EMPTY_VECTOR
+}
+
+/**
+ * What must be said of `vector` beside `base`: the entries above it, and for those of the versions'
+ * dots no more than the greatest of these, so that replicas which have seen the same say the same.
+ */
+function stripVector(
+  vector: VersionVector,
+  versions: readonly Version[],
+  base: VersionVector,
+): VersionVector {
+  const stripped: Dot[] = []
+  for (const entry of vector) {
+    if (entry.counter > counterOf(base, entry.vnode)) {
+      stripped.push(entry)
+      continue
+    }
+    let counter = 0
+    for (const { dot } of versions)
+      if (dot.vnode === entry.vnode && dot.counter > counter) counter = dot.counter
+    if (counter === 0) continue
+    stripped.push(counter === entry.counter ? entry : { vnode: entry.vnode, counter })
+  }
+  return stripped.length === vector.length && stripped.every((entry, i) => entry === vector[i])
+    ? vector
+    : stripped
 }

@@ -10,6 +10,7 @@ import {
   METADATA_PAIRS_MAX,
   VALUE_BYTES_MAX,
 } from '../std/limits.ts'
+import { STAMP_MS_MAX } from './stamp.ts'
 import type { Value } from './version.ts'
 
 /** What is wrong with a value, as the end of a sentence; undefined when nothing is. */
@@ -18,8 +19,9 @@ export function valueProblem(value: Value): string | undefined {
     return `the value has more than ${VALUE_BYTES_MAX} bytes`
   if (textLength(value.contentType) > CONTENT_TYPE_BYTES_MAX)
     return `the content type is malformed or has more than ${CONTENT_TYPE_BYTES_MAX} bytes`
-  if (!Number.isSafeInteger(value.expiresAtMs) || value.expiresAtMs < 0)
-    return 'the expiry is no time in whole milliseconds since 1970'
+  const { expiresAtMs } = value
+  if (!Number.isSafeInteger(expiresAtMs) || expiresAtMs < 0 || expiresAtMs > STAMP_MS_MAX)
+    return `the expiry is no time in whole milliseconds since 1970, up to ${STAMP_MS_MAX}`
   return metadataProblem(value.metadata)
 }
 

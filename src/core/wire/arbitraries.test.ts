@@ -4,6 +4,7 @@ import type { Failure, Forward, WriteOperation } from '../coordinator/messages.t
 import type { MemberRecord } from '../membership/member.ts'
 import type { SwimPacket } from '../membership/messages.ts'
 import { LOCAL_HEALTH_MAX, NACK_MS_MAX } from '../membership/messages.ts'
+import { TTL_MS_MAX } from '../node/buckets.ts'
 import type { KeyId, KeyringState } from '../node/cluster-key.ts'
 import { KEY_BYTES, KEYS_MAX } from '../node/cluster-key.ts'
 import type { BucketRecord, ListEntry, StateSync } from '../node/messages.ts'
@@ -12,6 +13,8 @@ import { hashLayout } from '../placement/layout-codec.ts'
 import type { ClusterId, NodeId, PartitionId } from '../std/ids.ts'
 import { LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
 import { contexts, stamps, values } from '../versions/arbitraries.test.ts'
+import { exchangeMessages } from './exchange-samples.test.ts'
+import { hintMessages } from './hint-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
 /** Every run of the suite tries the same cases. */
@@ -114,6 +117,8 @@ export const bucketRecords: fc.Arbitrary<BucketRecord> = fc.record({
         w: fc.integer({ min: 1, max: 7 }),
         conflicts: fc.constantFrom('lww' as const, 'siblings' as const),
         valueBytesMax: fc.integer({ min: 1, max: VALUE_BYTES_MAX }),
+        sloppy: fc.boolean(),
+        ttlMs: fc.integer({ min: 0, max: TTL_MS_MAX }),
       })
       .map((p) => ({ ...p, r: Math.min(p.r, p.n), w: Math.min(p.w, p.n) })),
     none,
@@ -192,17 +197,68 @@ const readReplies = fc.oneof(
     request: numbers,
     outcome: fc.constant('found' as const),
     record: bytes,
+    base: bytes,
   }),
   fc.record({
     type: fc.constant('read-reply' as const),
     request: numbers,
-    outcome: fc.constantFrom('absent', 'unreadable', 'stale-layout', 'not-replica'),
+    outcome: fc.constant('absent' as const),
     record: fc.constant(new Uint8Array(0)),
+    base: bytes,
+  }),
+  fc.record({
+    type: fc.constant('read-reply' as const),
+    request: numbers,
+    outcome: fc.constantFrom('unreadable', 'stale-layout', 'not-replica'),
+    record: fc.constant(new Uint8Array(0)),
+    base: fc.constant(new Uint8Array(0)),
   }),
 )
 
 const entries: fc.Arbitrary<ListEntry[]> = fc.array(fc.record({ key: bytes, summary: bytes }), {
   maxLength: 5,
+})
+
+const explainReplies = fc.record({
+  type: fc.constant('explain-reply' as const),
+  request: numbers,
+  report: fc.record({
+    outcome: fc.constantFrom('found', 'absent', 'unreadable'),
+    bytes: numbers,
+    versions: fc.array(
+      fc.record({
+        dot: fc.record({
+          vnode: fc.maxSafeNat().map((n) => n || 1),
+          counter: fc.integer({ min: 1 }),
+        }),
+        stamp: stamps,
+        value: fc.option(
+          fc.record({
+            bytes: numbers,
+            contentType: sentences,
+            expiresAtMs: numbers,
+          }),
+          none,
+        ),
+      }),
+      { maxLength: 4 },
+    ),
+    more: numbers,
+    vector: contexts.map(({ vector }) => vector),
+    clock: fc.constantFrom('whole', 'doubtful', 'incomplete'),
+    vnode: fc.option(
+      fc.maxSafeNat().map((n) => n || 1),
+      none,
+    ),
+    wait: fc.option(fc.constantFrom('moving', 'doubt', 'floor', 'horizon', 'base', 'turn'), none),
+    compared: fc.array(fc.record({ peer: nodeIds, atMs: numbers, differences: numbers }), {
+      maxLength: 4,
+    }),
+    hints: fc.array(
+      fc.record({ target: nodeIds, count: numbers, bytes: numbers, oldestMs: numbers }),
+      { maxLength: 4 },
+    ),
+  }),
 })
 
 export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
@@ -213,6 +269,7 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     partition: partitions,
     key: bytes,
     record: bytes,
+    base: bytes,
   }),
   fc.record({
     type: fc.constant('replicate-reply' as const),
@@ -245,6 +302,11 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     type: fc.constant('join-request' as const),
     role: fc.record({ node: nodeIds, zone: zones, weight: weights }),
   }),
+  fc.record({
+    type: fc.constant('replace-request' as const),
+    role: fc.record({ node: nodeIds, zone: zones, weight: weights }),
+    lost: nodeIds,
+  }),
   fc.record({ type: fc.constant('leave-request' as const), node: nodeIds }),
   fc.record({ type: fc.constant('link-probe' as const) }),
   fc.record({ type: fc.constant('keys-request' as const), request: numbers }),
@@ -269,7 +331,15 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     outcome: fc.constantFrom('ok', 'stale-layout', 'not-replica', 'store-failed'),
     entries,
     more: fc.boolean(),
+    bases: fc.array(bytes, { maxLength: 4 }),
   }),
+  fc.record({
+    type: fc.constant('explain-request' as const),
+    request: numbers,
+    partition: partitions,
+    key: bytes,
+  }),
+  explainReplies,
   fc.record({
     type: fc.constant('transfer-request' as const),
     request: numbers,
@@ -282,8 +352,12 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     request: numbers,
     outcome: fc.constantFrom('ok', 'not-replica', 'stale-layout', 'store-failed'),
     entries: fc.array(fc.record({ key: bytes, record: bytes }), { maxLength: 5 }),
+    base: bytes,
+    clock: bytes,
     done: fc.boolean(),
   }),
+  exchangeMessages,
+  hintMessages,
 ) as fc.Arbitrary<PeerMessage>
 
 export const linkMessages: fc.Arbitrary<LinkMessage> = fc.oneof(

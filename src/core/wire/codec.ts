@@ -12,7 +12,11 @@
  * 22 list-request     23 list-reply                                     `list-codec.ts`
  * 24 leave-request    25 link-probe (empty)   26 link-probe-reply        `state-codec.ts`
  * 27 keys-request     28 keys-reply                                     `keys-codec.ts`
+ * 29 replace-request                                                    `state-codec.ts`
+ * 50 explain-request  51 explain-reply                                  `explain-codec.ts`
  * 30 transfer-request 31 transfer-chunk                                 `transfer-codec.ts`
+ * 40 to 43            hints                                              `hints-codec.ts`
+ * 48 to 4f            exchanges                                          `exchange-codec.ts`
  * ```
  *
  * Decoding is total: whatever a peer sends gives a message within all limits or undefined, never an
@@ -23,7 +27,6 @@
  * A change of any format raises PROTOCOL_VERSION; the golden bytes in `golden.test.ts` make that a
  * deliberate act.
  */
-import { unreachable } from '../std/assert.ts'
 import type { ByteWriter } from '../std/bytes.ts'
 import { ByteReader } from '../std/bytes.ts'
 import type { ClusterId } from '../std/ids.ts'
@@ -41,6 +44,13 @@ import {
   encodeReplicate,
   encodeReplicateReply,
 } from './coordinator-codec.ts'
+import {
+  decodeExplainReply,
+  decodeExplainRequest,
+  encodeExplainReply,
+  encodeExplainRequest,
+} from './explain-codec.ts'
+import { decodeExchange, encodeExchange } from './exchange-codec.ts'
 import type { Codes } from './fields.ts'
 import {
   codes,
@@ -50,6 +60,7 @@ import {
   encodeNodeId,
   encodeSentence,
 } from './fields.ts'
+import { decodeHints, encodeHints } from './hints-codec.ts'
 import { decodeKeysReply, encodeKeysReply } from './keys-codec.ts'
 import {
   decodeListReply,
@@ -60,8 +71,10 @@ import {
 import type { Hello, LinkMessage, PeerMessage, Refusal } from './messages.ts'
 import {
   decodeJoinRequest,
+  decodeReplaceRequest,
   decodeStateSync,
   encodeJoinRequest,
+  encodeReplaceRequest,
   encodeStateSync,
 } from './state-codec.ts'
 import {
@@ -72,7 +85,7 @@ import {
 } from './transfer-codec.ts'
 
 /** Nodes that say another number do not talk to each other. */
-export const PROTOCOL_VERSION: number = 2
+export const PROTOCOL_VERSION: number = 3
 /** What a hello says for "I belong to no cluster yet". */
 export const NO_CLUSTER: ClusterId = '0'.repeat(32) as ClusterId
 /**
@@ -99,8 +112,11 @@ const LINK_PROBE = 0x25
 const LINK_PROBE_REPLY = 0x26
 const KEYS_REQUEST = 0x27
 const KEYS_REPLY = 0x28
+const REPLACE_REQUEST = 0x29
 const TRANSFER_REQUEST = 0x30
 const TRANSFER_CHUNK = 0x31
+const EXPLAIN_REQUEST = 0x50
+const EXPLAIN_REPLY = 0x51
 
 const REFUSAL_REASON: Codes<Refusal['reason']> = codes<Refusal['reason']>({
   'wrong-cluster': 1,
@@ -140,6 +156,9 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
     case 'leave-request':
       writer.u8(LEAVE_REQUEST)
       return encodeNodeId(writer, message.node)
+    case 'replace-request':
+      writer.u8(REPLACE_REQUEST)
+      return encodeReplaceRequest(writer, message)
     case 'link-probe':
       return writer.u8(LINK_PROBE)
     case 'link-probe-reply':
@@ -163,8 +182,19 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
     case 'transfer-chunk':
       writer.u8(TRANSFER_CHUNK)
       return encodeTransferChunk(writer, message)
+    case 'explain-request':
+      writer.u8(EXPLAIN_REQUEST)
+      return encodeExplainRequest(writer, message)
+    case 'explain-reply':
+      writer.u8(EXPLAIN_REPLY)
+      return encodeExplainReply(writer, message)
+    case 'hint':
+    case 'hint-reply':
+    case 'hint-handoff':
+    case 'hint-handoff-reply':
+      return encodeHints(writer, message)
     default:
-      return unreachable(message)
+      return encodeExchange(writer, message)
   }
 }
 
@@ -198,6 +228,8 @@ function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
       return decodeJoinRequest(reader)
     case LEAVE_REQUEST:
       return { type: 'leave-request', node: decodeNodeId(reader) }
+    case REPLACE_REQUEST:
+      return decodeReplaceRequest(reader)
     case LINK_PROBE:
       return { type: 'link-probe' }
     case LINK_PROBE_REPLY:
@@ -214,8 +246,12 @@ function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
       return decodeTransferRequest(reader)
     case TRANSFER_CHUNK:
       return decodeTransferChunk(reader)
+    case EXPLAIN_REQUEST:
+      return decodeExplainRequest(reader)
+    case EXPLAIN_REPLY:
+      return decodeExplainReply(reader)
     default:
-      return undefined
+      return decodeHints(type, reader) ?? decodeExchange(type, reader)
   }
 }
 

@@ -4,16 +4,17 @@
  *
  * ```
  * replicate        request varint · layout version varint · partition u16 ·
- *                  key bytes · record bytes
+ *                  key bytes · record bytes · base bytes
  * replicate-reply  request varint · outcome code
  * read             request varint · layout version varint · partition u16 · key bytes
- * read-reply       request varint · outcome code · [record bytes]
- *                  a record only when found
+ * read-reply       request varint · outcome code · [record bytes] · [base bytes]
+ *                  a record only when found, a base only when found or absent
  * forward          request varint · layout version varint · operation
  * operation        present u8 · bucket text · key bytes · [sort bytes] · [value] · [context] ·
  *                  w u8 · timeout ms varint
  *                  present: 1 sort, 2 value, 4 context; w: 0 as the bucket says
- * forward-reply    request varint · ok flag · (acks varint · known flag · [context] | failure)
+ * forward-reply    request varint · ok flag ·
+ *                  (acks varint · known flag · [context] · siblings varint, 0 for few | failure)
  * failure          reason code · outcome code · needed varint · got varint · message text
  * ```
  * `bytes` and `text` carry their length as varint; value and context are encoded as in stored
@@ -35,7 +36,7 @@ import type {
 } from '../coordinator/messages.ts'
 import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
-import { KEY_BYTES_MAX, RECORD_BYTES_MAX } from '../std/limits.ts'
+import { BASE_BYTES_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX } from '../std/limits.ts'
 import { decodeContext, decodeValue, encodeContext, encodeValue } from '../versions/record.ts'
 import type { Codes } from './fields.ts'
 import {
@@ -109,6 +110,7 @@ export function encodeReplicate(writer: ByteWriter, message: Replicate): void {
   writer.u16(message.partition)
   writer.bytes(message.key)
   writer.bytes(message.record)
+  writer.bytes(message.base)
 }
 
 export function decodeReplicate(reader: ByteReader): Replicate {
@@ -119,6 +121,7 @@ export function decodeReplicate(reader: ByteReader): Replicate {
     partition: decodePartition(reader),
     key: reader.bytes(STORAGE_KEY_BYTES_MAX),
     record: reader.bytes(RECORD_BYTES_MAX),
+    base: reader.bytes(BASE_BYTES_MAX),
   }
 }
 
@@ -155,14 +158,18 @@ export function decodeRead(reader: ByteReader): Read {
 export function encodeReadReply(writer: ByteWriter, message: ReadReply): void {
   writer.varint(message.request)
   READ_OUTCOME.encode(writer, message.outcome)
-  if (message.outcome === 'found') writer.bytes(message.record)
+  const { outcome } = message
+  if (outcome === 'found') writer.bytes(message.record)
+  if (outcome === 'found' || outcome === 'absent') writer.bytes(message.base)
 }
 
 export function decodeReadReply(reader: ByteReader): ReadReply {
   const request = reader.varint()
   const outcome = READ_OUTCOME.decode(reader)
   const record = outcome === 'found' ? reader.bytes(RECORD_BYTES_MAX) : NOTHING
-  return { type: 'read-reply', request, outcome, record }
+  const isAnswer = outcome === 'found' || outcome === 'absent'
+  const base = isAnswer ? reader.bytes(BASE_BYTES_MAX) : NOTHING
+  return { type: 'read-reply', request, outcome, record, base }
 }
 
 export function encodeForward(writer: ByteWriter, message: Forward): void {
@@ -230,13 +237,15 @@ function encodeResult(writer: ByteWriter, result: WriteResult): void {
   writer.varint(result.acks)
   encodeFlag(writer, result.context !== undefined)
   if (result.context !== undefined) encodeContext(writer, result.context)
+  writer.varint(result.siblings ?? 0)
 }
 
 function decodeResult(reader: ByteReader): WriteResult {
   if (!decodeFlag(reader)) return decodeFailure(reader)
   const acks = reader.varint()
   const context = decodeFlag(reader) ? decodeContext(reader) : undefined
-  return { ok: true, context, acks }
+  const siblings = reader.varint()
+  return siblings === 0 ? { ok: true, context, acks } : { ok: true, context, acks, siblings }
 }
 
 function encodeFailure(writer: ByteWriter, failure: Failure): void {

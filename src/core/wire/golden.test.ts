@@ -14,6 +14,8 @@ import {
   NO_CLUSTER,
   PROTOCOL_VERSION,
 } from './codec.ts'
+import { EXCHANGE_GOLDEN } from './exchange-samples.test.ts'
+import { HINT_GOLDEN } from './hint-samples.test.ts'
 import { decodePacket, encodePacket } from './packet-codec.ts'
 import { CLUSTER, LINK_SAMPLES, PACKET_SAMPLES, SAMPLES } from './samples.test.ts'
 
@@ -26,28 +28,30 @@ const LEFT = `a0a1a2a3a4a5a6a7 03 80e2cfaa06 03 ${INFO} ${'1f'.repeat(16)}`
 const LAYOUT = '01 01 00000000 01 01 01 a0a1a2a3a4a5a6a7 017a 64 00 00 42c03e6a'
 const CONTEXT = '01 0000000000000007 ac02 000000000102 0003'
 const VALUE = '00 0a746578742f706c61696e 01 016b 0176 026869'
-const HEADER = 'dd 0002 000102030405060708090a0b0c0d0e0f'
+const HEADER = 'dd 0003 000102030405060708090a0b0c0d0e0f'
 const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007 03'
 
 const GOLDEN: Readonly<Record<string, string>> = {
-  replicate: '10 ac02 04 0102 024b31 03525252',
+  replicate: '10 ac02 04 0102 024b31 03525252 024242',
   'replicate-reply': '11 ac02 02',
   read: '12 00 01 0102 024b31',
-  'read-reply, found': '13 01 01 03525252',
-  'read-reply, absent': '13 01 02',
+  'read-reply, found': '13 01 01 03525252 024242',
+  'read-reply, absent': '13 01 02 024242',
   'forward, put': `14 05 01 07 0764656661756c74 024b31 0153 ${VALUE} ${CONTEXT} 02 8827`,
   'forward, delete': '14 05 01 00 0162 024b31 00 00',
-  'forward-reply, success': `15 05 01 02 01 ${CONTEXT}`,
-  'forward-reply, success without context': '15 05 01 03 00',
+  'forward-reply, success': `15 05 01 02 01 ${CONTEXT} 00`,
+  'forward-reply, success without context': '15 05 01 03 00 00',
+  'forward-reply, success with many siblings': '15 05 01 03 00 19',
   'forward-reply, failure': '15 05 00 02 02 02 01 06 7370c3a4c5a5',
   'state-sync, empty': '20 00 00 00 00 00',
   'state-sync': `20 01 01 ${MEMBER} 01 01 ${LAYOUT} 00
-    02 056361727473 000000000009 0001 01 03 02 01 02 00001000 036f6c64 000000000001 0000 00 00`,
+    02 056361727473 000000000009 0001 01 03 02 01 02 00001000 00 ac02 036f6c64 000000000001 0000 00 00`,
   'state-sync, keys': `20 00 00 00 00 01 01 c0c1c2c3 000000000006 0001 02
     0a0b0c0d 000000000007 0000 00 c0c1c2c3 000000000005 0002 01 ${'5e'.repeat(32)}`,
   'join-request': '21 a0a1a2a3a4a5a6a7 017a 0064',
+  'replace-request': '29 a0a1a2a3a4a5a6a7 017a 0064 b0b1b2b3b4b5b6b7',
   'list-request': '22 01 02 0764656661756c74 04 00 00 07 f51f 024b31 00 01 65',
-  'list-reply': '23 01 01 01 01 024b31 03525252',
+  'list-reply': '23 01 01 01 01 024b31 03525252 02 024242 00',
   'leave-request': '24 a0a1a2a3a4a5a6a7',
   'link-probe': '25',
   'link-probe-reply': '26 000000006553f100',
@@ -55,11 +59,20 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'keys-reply': '28 ac02 02 0a0b0c0d c0c1c2c3 01',
   'keys-reply, none': '28 01 00',
   'transfer-request': '30 01 02 0102 024b31',
-  'transfer-chunk': '31 01 01 00 01 024b31 03525252',
+  'transfer-chunk': '31 01 01 00 01 024b31 03525252 024242 024b31',
+  ...EXCHANGE_GOLDEN,
+  ...HINT_GOLDEN,
+  'explain-request': '50 ac02 0102 024b31',
+  'explain-reply': `51 ac02 01 ac02
+    02 0000000000000007 ac02 000000000009 0001 01 02 0a746578742f706c61696e ac02
+       0000000000000008 01 000000000009 0002 00
+    01 01 0000000000000007 ac02 02 0000000000000007 01 03
+    01 b0b1b2b3b4b5b6b7 ac02 02 01 a0a1a2a3a4a5a6a7 03 ac02 09`,
+  'explain-reply, nothing': '51 01 02 00 00 00 00 01 0000000000000000 00 00 00',
 }
 
 const GOLDEN_LINK: Readonly<Record<string, string>> = {
-  hello: '01 0002 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
+  hello: '01 0003 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
   refusal: '02 01 026e6f',
 }
 
@@ -85,8 +98,8 @@ function encoded(encode: (writer: ByteWriter) => void): string {
   return toHex(writer.view())
 }
 
-test('the protocol is version 1', () => {
-  assert.equal(PROTOCOL_VERSION, 2)
+test('the protocol is version 3', () => {
+  assert.equal(PROTOCOL_VERSION, 3)
   assert.equal(NO_CLUSTER, '00000000000000000000000000000000')
 })
 
@@ -123,5 +136,5 @@ for (const [name, packet] of Object.entries(PACKET_SAMPLES)) {
 
 test('every kind of message has golden bytes', () => {
   assert.deepEqual(Object.keys(GOLDEN), Object.keys(SAMPLES))
-  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 17)
+  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 32)
 })

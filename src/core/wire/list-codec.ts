@@ -6,7 +6,7 @@
  *               from bytes · to bytes · reverse flag · limit varint
  * partitions    count varint · (gap varint)*
  * list-reply    request varint · outcome code · more flag ·
- *               count varint · (key bytes · summary bytes)*
+ *               count varint · (key bytes · summary bytes)* · count varint · (base bytes)*
  * ```
  * A gap is how many partitions are left out since the one before, so that only an ascending list,
  * each once, can be said.
@@ -16,7 +16,7 @@ import { PARTITIONS_MAX } from '../placement/layout-structure.ts'
 import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
 import type { PartitionId } from '../std/ids.ts'
-import { LIST_LIMIT_MAX, RECORD_BYTES_MAX } from '../std/limits.ts'
+import { BASE_BYTES_MAX, LIST_LIMIT_MAX, RECORD_BYTES_MAX } from '../std/limits.ts'
 import type { Codes } from './fields.ts'
 import { codes, decodeBucketName, decodeFlag, encodeFlag, LISTING_KEY_BYTES_MAX } from './fields.ts'
 
@@ -73,6 +73,8 @@ export function encodeListReply(writer: ByteWriter, message: ListReply): void {
     writer.bytes(entry.key)
     writer.bytes(entry.summary)
   }
+  writer.varint(message.bases.length)
+  for (const base of message.bases) writer.bytes(base)
 }
 
 export function decodeListReply(reader: ByteReader): ListReply {
@@ -87,7 +89,10 @@ export function decodeListReply(reader: ByteReader): ListReply {
       summary: reader.bytes(RECORD_BYTES_MAX),
     })
   }
-  return { type: 'list-reply', request, outcome, entries, more }
+  const bases: Uint8Array[] = []
+  const partitions = reader.count(PARTITIONS_MAX, 1)
+  for (let i = 0; i < partitions && reader.ok; i++) bases.push(reader.bytes(BASE_BYTES_MAX))
+  return { type: 'list-reply', request, outcome, entries, more, bases }
 }
 
 function encodePartitions(writer: ByteWriter, partitions: readonly PartitionId[]): void {

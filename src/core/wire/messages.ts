@@ -5,11 +5,14 @@
 import type {
   Forward,
   ForwardReply,
+  Hint,
+  HintReply,
   Read,
   ReadReply,
   Replicate,
   ReplicateReply,
 } from '../coordinator/messages.ts'
+import type { ExplainReply, ExplainRequest } from '../node/explanation.ts'
 import type {
   JoinRequest,
   KeysReply,
@@ -19,8 +22,11 @@ import type {
   LinkProbeReply,
   ListReply,
   ListRequest,
+  ReplaceRequest,
   StateSync,
 } from '../node/messages.ts'
+import type { ExchangeMessage } from '../repair/exchange-messages.ts'
+import type { HintHandoff, HintHandoffReply } from '../repair/hint-messages.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'
 
@@ -36,12 +42,20 @@ export type PeerMessage =
   | KeysRequest
   | KeysReply
   | LeaveRequest
+  | ReplaceRequest
   | LinkProbe
   | LinkProbeReply
+  | ExplainRequest
+  | ExplainReply
   | ListRequest
   | ListReply
   | TransferRequest
   | TransferChunk
+  | HintMessage
+  | ExchangeMessage
+
+/** About writes that a replica has missed. */
+export type HintMessage = Hint | HintReply | HintHandoff | HintHandoffReply
 
 /** First frame of a connection, in both directions: who is there. */
 export interface Hello {

@@ -11,6 +11,7 @@ import {
   encodeBucketRecord,
   encodeMembersList,
 } from './records.ts'
+import { DEFAULT_PROPERTIES, TTL_MS_MAX } from '../node/buckets.ts'
 import { BUCKET } from './samples.test.ts'
 
 suite('bucket records', () => {
@@ -36,7 +37,7 @@ suite('bucket records', () => {
   })
 
   test('with quorums that no cluster can meet are malformed', () => {
-    const good = { n: 3, r: 2, w: 2, conflicts: 'lww', valueBytesMax: 100 } as const
+    const good = DEFAULT_PROPERTIES
     assert.ok(decoded(good))
     assert.ok(decoded({ ...good, r: 3, w: 1 }))
     for (const bad of [{ n: 0 }, { r: 0 }, { w: 0 }, { r: 4 }, { w: 4 }]) {
@@ -45,10 +46,15 @@ suite('bucket records', () => {
   })
 
   test('with a value limit above what a value may be are malformed', () => {
-    const good = { n: 3, r: 2, w: 2, conflicts: 'siblings', valueBytesMax: 1024 * 1024 } as const
+    const good: BucketProperties = { ...DEFAULT_PROPERTIES, conflicts: 'siblings' }
     assert.ok(decoded(good))
     assert.ok(!decoded({ ...good, valueBytesMax: 0 }))
     assert.ok(!decoded({ ...good, valueBytesMax: 1024 * 1024 + 1 }))
+  })
+
+  test('with a time to live beyond a hundred years are malformed', () => {
+    assert.ok(decoded({ ...DEFAULT_PROPERTIES, ttlMs: TTL_MS_MAX }))
+    assert.ok(!decoded({ ...DEFAULT_PROPERTIES, ttlMs: TTL_MS_MAX + 1 }))
   })
 })
 

@@ -7,12 +7,14 @@
  *                each as `member-codec.ts` writes it
  * bucket record  name text · stamp · set flag · [properties]
  *                not set: back to the defaults
- * properties     n u8 · r u8 · w u8 · conflicts code · value bytes max u32
+ * properties     n u8 · r u8 · w u8 · conflicts code · value bytes max u32 · sloppy flag ·
+ *                ttl ms varint
  * ```
  * Like everything that reads, the decoders return something harmless and mark the reader failed.
  */
 import { decodeMember, encodeMember } from '../membership/member-codec.ts'
 import type { MemberRecord } from '../membership/member.ts'
+import { TTL_MS_MAX } from '../node/buckets.ts'
 import type { BucketProperties, BucketRecord, ConflictMode } from '../node/messages.ts'
 import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
@@ -62,6 +64,8 @@ function encodeProperties(writer: ByteWriter, properties: BucketProperties): voi
   writer.u8(properties.w)
   CONFLICTS.encode(writer, properties.conflicts)
   writer.u32(properties.valueBytesMax)
+  encodeFlag(writer, properties.sloppy)
+  writer.varint(properties.ttlMs)
 }
 
 /**
@@ -74,7 +78,10 @@ function decodeProperties(reader: ByteReader): BucketProperties {
   const w = reader.u8()
   const conflicts = CONFLICTS.decode(reader)
   const valueBytesMax = reader.u32()
+  const sloppy = decodeFlag(reader)
+  const ttlMs = reader.varint()
+  if (ttlMs > TTL_MS_MAX) reader.fail()
   if (r < 1 || r > n || w < 1 || w > n) reader.fail()
   if (valueBytesMax < 1 || valueBytesMax > VALUE_BYTES_MAX) reader.fail()
-  return { n, r, w, conflicts, valueBytesMax }
+  return { n, r, w, conflicts, valueBytesMax, sloppy, ttlMs }
 }

@@ -8,6 +8,8 @@ import { hashLayout } from '../placement/layout-codec.ts'
 import type { ClusterId, NodeId, PartitionId, VnodeId } from '../std/ids.ts'
 import { utf8Encode } from '../std/bytes.ts'
 import type { Context, Value } from '../versions/version.ts'
+import { EXCHANGE_SAMPLES } from './exchange-samples.test.ts'
+import { HINT_SAMPLES } from './hint-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
 export const CLUSTER = '000102030405060708090a0b0c0d0e0f' as ClusterId
@@ -17,6 +19,7 @@ export const NODE_B = 'b0b1b2b3b4b5b6b7' as NodeId
 const PARTITION = 0x0102 as PartitionId
 const KEY = Uint8Array.of(0x4b, 0x31)
 const RECORD = Uint8Array.of(0x52, 0x52, 0x52)
+const BASE = Uint8Array.of(0x42, 0x42)
 
 export const VALUE: Value = {
   bytes: utf8Encode('hi'),
@@ -76,7 +79,15 @@ export const LAYOUT: Layout = { ...content, hash: hashLayout(content) }
 export const BUCKET: BucketRecord = {
   name: 'carts',
   stamp: { ms: 9, counter: 1 },
-  properties: { n: 3, r: 2, w: 1, conflicts: 'siblings', valueBytesMax: 4096 },
+  properties: {
+    n: 3,
+    r: 2,
+    w: 1,
+    conflicts: 'siblings',
+    valueBytesMax: 4096,
+    sloppy: false,
+    ttlMs: 300,
+  },
 }
 
 const KEY_ID = '0a0b0c0d' as KeyId
@@ -96,6 +107,7 @@ export const REPLICATE: PeerMessage = {
   partition: PARTITION,
   key: KEY,
   record: RECORD,
+  base: BASE,
 }
 
 export const FORWARD_PUT: PeerMessage = {
@@ -130,12 +142,19 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
   replicate: REPLICATE,
   'replicate-reply': { type: 'replicate-reply', request: 300, outcome: 'stale-layout' },
   read: { type: 'read', request: 0, layoutVersion: 1, partition: PARTITION, key: KEY },
-  'read-reply, found': { type: 'read-reply', request: 1, outcome: 'found', record: RECORD },
+  'read-reply, found': {
+    type: 'read-reply',
+    request: 1,
+    outcome: 'found',
+    record: RECORD,
+    base: BASE,
+  },
   'read-reply, absent': {
     type: 'read-reply',
     request: 1,
     outcome: 'absent',
     record: new Uint8Array(0),
+    base: BASE,
   },
   'forward, put': FORWARD_PUT,
   'forward, delete': {
@@ -161,6 +180,11 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     type: 'forward-reply',
     request: 5,
     result: { ok: true, context: undefined, acks: 3 },
+  },
+  'forward-reply, success with many siblings': {
+    type: 'forward-reply',
+    request: 5,
+    result: { ok: true, context: undefined, acks: 3, siblings: 25 },
   },
   'forward-reply, failure': {
     type: 'forward-reply',
@@ -197,6 +221,11 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     keyring: KEYRING,
   },
   'join-request': { type: 'join-request', role: { node: NODE_A, zone: 'z', weight: 100 } },
+  'replace-request': {
+    type: 'replace-request',
+    role: { node: NODE_A, zone: 'z', weight: 100 },
+    lost: NODE_B,
+  },
   'list-request': LIST_REQUEST,
   'list-reply': {
     type: 'list-reply',
@@ -204,6 +233,7 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     outcome: 'ok',
     entries: [{ key: KEY, summary: RECORD }],
     more: true,
+    bases: [BASE, new Uint8Array(0)],
   },
   'leave-request': { type: 'leave-request', node: NODE_A },
   'link-probe': { type: 'link-probe' },
@@ -223,14 +253,62 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     request: 1,
     outcome: 'ok',
     entries: [{ key: KEY, record: RECORD }],
+    base: BASE,
+    clock: KEY,
     done: false,
+  },
+  ...EXCHANGE_SAMPLES,
+  ...HINT_SAMPLES,
+  'explain-request': { type: 'explain-request', request: 300, partition: PARTITION, key: KEY },
+  'explain-reply': {
+    type: 'explain-reply',
+    request: 300,
+    report: {
+      outcome: 'found',
+      bytes: 300,
+      versions: [
+        {
+          dot: { vnode: 7 as VnodeId, counter: 300 },
+          stamp: { ms: 9, counter: 1 },
+          value: { bytes: 2, contentType: 'text/plain', expiresAtMs: 300 },
+        },
+        {
+          dot: { vnode: 8 as VnodeId, counter: 1 },
+          stamp: { ms: 9, counter: 2 },
+          value: undefined,
+        },
+      ],
+      more: 1,
+      vector: CONTEXT.vector,
+      clock: 'doubtful',
+      vnode: 7 as VnodeId,
+      wait: 'floor',
+      compared: [{ peer: NODE_B, atMs: 300, differences: 2 }],
+      hints: [{ target: NODE_A, count: 3, bytes: 300, oldestMs: 9 }],
+    },
+  },
+  'explain-reply, nothing': {
+    type: 'explain-reply',
+    request: 1,
+    report: {
+      outcome: 'absent',
+      bytes: 0,
+      versions: [],
+      more: 0,
+      vector: [],
+      clock: 'whole',
+      vnode: undefined,
+      wait: undefined,
+      compared: [],
+      hints: [],
+    },
   },
 }
 
 export const LINK_SAMPLES: Readonly<Record<string, LinkMessage>> = {
   hello: {
     type: 'hello',
-    protocol: 2,
+    protocol: 3,
     cluster: CLUSTER,
     node: NODE_A,
     generation: 1_700_000_000,

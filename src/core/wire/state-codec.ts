@@ -4,12 +4,14 @@
  * ```
  * state-sync     answer flag · members · known flag · [layout state] ·
  *                count varint · (bucket record)* · keyring flag · [keyring]
- * join-request   node 8 bytes · zone text · weight u16
+ * join-request   role            role = node 8 bytes · zone text · weight u16
+ * replace-request  role · lost node 8 bytes
  * ```
  * Members and bucket records: `records.ts`. Layout states: `layout-codec.ts`. Keyrings:
  * `keys-codec.ts`.
  */
-import type { BucketRecord, JoinRequest, StateSync } from '../node/messages.ts'
+import type { BucketRecord, JoinRequest, ReplaceRequest, StateSync } from '../node/messages.ts'
+import type { Role } from '../placement/layout.ts'
 import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
 import { WEIGHT_MAX, ZONE_BYTES_MAX } from '../placement/layout-structure.ts'
 import { assert } from '../std/assert.ts'
@@ -53,15 +55,32 @@ export function decodeStateSync(reader: ByteReader): StateSync {
 }
 
 export function encodeJoinRequest(writer: ByteWriter, message: JoinRequest): void {
-  encodeNodeId(writer, message.role.node)
-  writer.text(message.role.zone)
-  writer.u16(message.role.weight)
+  encodeRole(writer, message.role)
 }
 
 export function decodeJoinRequest(reader: ByteReader): JoinRequest {
+  return { type: 'join-request', role: decodeRole(reader) }
+}
+
+export function encodeReplaceRequest(writer: ByteWriter, message: ReplaceRequest): void {
+  encodeRole(writer, message.role)
+  encodeNodeId(writer, message.lost)
+}
+
+export function decodeReplaceRequest(reader: ByteReader): ReplaceRequest {
+  return { type: 'replace-request', role: decodeRole(reader), lost: decodeNodeId(reader) }
+}
+
+function encodeRole(writer: ByteWriter, { node, zone, weight }: Role): void {
+  encodeNodeId(writer, node)
+  writer.text(zone)
+  writer.u16(weight)
+}
+
+function decodeRole(reader: ByteReader): Role {
   const node = decodeNodeId(reader)
   const zone = reader.text(ZONE_BYTES_MAX)
   const weight = reader.u16()
   if (weight > WEIGHT_MAX) reader.fail()
-  return { type: 'join-request', role: { node, zone, weight } }
+  return { node, zone, weight }
 }

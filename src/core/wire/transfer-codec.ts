@@ -4,14 +4,16 @@
  * ```
  * transfer-request  request varint · layout version varint · partition u16 · after bytes
  * transfer-chunk    request varint · outcome code · done flag ·
- *                   count varint · (key bytes · record bytes)*
+ *                   count varint · (key bytes · record bytes)* ·
+ *                   base bytes · clock bytes
  * ```
  */
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
 import { TRANSFER_CHUNK_RECORDS_MAX } from '../repair/messages.ts'
 import { assert } from '../std/assert.ts'
 import type { ByteReader, ByteWriter } from '../std/bytes.ts'
-import { RECORD_BYTES_MAX } from '../std/limits.ts'
+import { CLOCK_BYTES_MAX } from '../versions/partition-clock.ts'
+import { BASE_BYTES_MAX, RECORD_BYTES_MAX } from '../std/limits.ts'
 import type { Codes } from './fields.ts'
 import { codes, decodeFlag, decodePartition, encodeFlag, STORAGE_KEY_BYTES_MAX } from './fields.ts'
 
@@ -52,6 +54,8 @@ export function encodeTransferChunk(writer: ByteWriter, message: TransferChunk):
     writer.bytes(entry.key)
     writer.bytes(entry.record)
   }
+  writer.bytes(message.base)
+  writer.bytes(message.clock)
 }
 
 export function decodeTransferChunk(reader: ByteReader): TransferChunk {
@@ -66,5 +70,7 @@ export function decodeTransferChunk(reader: ByteReader): TransferChunk {
       record: reader.bytes(RECORD_BYTES_MAX),
     })
   }
-  return { type: 'transfer-chunk', request, outcome, entries, done }
+  const base = reader.bytes(BASE_BYTES_MAX)
+  const clock = reader.bytes(CLOCK_BYTES_MAX)
+  return { type: 'transfer-chunk', request, outcome, entries, base, clock, done }
 }

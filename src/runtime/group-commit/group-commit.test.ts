@@ -147,16 +147,20 @@ test('a group that fails is told to all its batches, and reads forget it first',
   assert.deepEqual(await bench.scan(), ['a=old', 'b=old'])
 })
 
-test('a batch after a failed one over the same keys stands, before and after it is durable', async () => {
+test('what was committed after a failed batch goes with it, and what comes later stands', async () => {
   const bench = Bench.manual()
   bench.commit(put('a', '1'), put('b', '1'))
   await bench.writing()
   bench.engine.end()
   bench.commit(put('a', '2'), del('b'))
   await bench.writing()
-  const later = bench.commit(put('a', '3'), put('c', '3'))
+  const built = bench.commit(put('a', '3'), put('d', '3'))
+  const barrier = bench.commit()
   bench.engine.end('disk full')
-  assert.deepEqual([bench.get('a'), bench.get('b'), bench.get('c')], ['3', '1', '3'])
+  for (const batch of [built, barrier])
+    assert.equal(await bench.recorder.outcome(batch), 'disk full')
+  assert.deepEqual([bench.get('a'), bench.get('b'), bench.get('d')], ['1', '1', undefined])
+  const later = bench.commit(put('a', '3'), put('c', '3'))
   await bench.writing()
   bench.engine.end()
   assert.equal(await bench.recorder.outcome(later), undefined)
@@ -266,13 +270,13 @@ test('a scan waits for the batches before it, however they end, and for none aft
   const scanning = bench.scan()
   bench.commit(put('c', '1'))
   await bench.writing()
-  bench.engine.end('disk full')
+  bench.engine.end()
   await bench.writing()
   assert.equal(bench.recorder.isAnswered(before[1]!), false)
   assert.equal(bench.engine.reads, 0)
-  bench.engine.end()
+  bench.engine.end('disk full')
   assert.equal(bench.recorder.isAnswered(before[1]!), true)
-  assert.deepEqual(await scanning, ['b=1'])
+  assert.deepEqual(await scanning, ['a=1'])
 })
 
 test('on a disk that takes nothing no scan waits for ever', async () => {
@@ -377,21 +381,30 @@ test('what ends while a page is read asynchronously came after the scan, and har
     }
 })
 
-test('close waits for what is queued, even past a failure, and then closes the engine once', async () => {
+test('close waits for what is queued, and then closes the engine once', async () => {
   const bench = Bench.manual({ groupOperationsMax: 1 })
-  const first = bench.commit(put('a', '1'))
-  const second = bench.commit(put('b', '1'))
+  const batches = ['a', 'b'].map((key) => bench.commit(put(key, '1')))
   await bench.writing()
   const closing = bench.store.close()
   void bench.store.close()
-  bench.engine.end('disk full')
+  bench.engine.end()
   await bench.writing()
   assert.equal(bench.engine.closed, 0)
   bench.engine.end()
   await closing
   assert.equal(bench.engine.closed, 1)
-  assert.equal(await bench.recorder.outcome(first), 'disk full')
-  assert.equal(await bench.recorder.outcome(second), undefined)
+  for (const batch of batches) assert.equal(await bench.recorder.outcome(batch), undefined)
+})
+
+test('close ends after a failure as well, which all that is queued shares', async () => {
+  const bench = Bench.manual({ groupOperationsMax: 1 })
+  const batches = ['a', 'b'].map((key) => bench.commit(put(key, '1')))
+  await bench.writing()
+  const closing = bench.store.close()
+  bench.engine.end('disk full')
+  await closing
+  assert.equal(bench.engine.closed, 1)
+  for (const batch of batches) assert.equal(await bench.recorder.outcome(batch), 'disk full')
 })
 
 test('close waits for a page that is being read', async () => {

@@ -10,16 +10,17 @@
  * - `get` sees a batch from the moment it is handed over (see `overlay.ts`). `getDurable` and scans
  *   see it from the moment it is durable: they read the engine, less what a standing clear hides. A
  *   scan waits for what was handed over before it, so that it does not miss that either.
- * - A group that fails, fails whole: its batches are told, no read sees them any more, and what was
- *   committed after them stands for itself. The next group waits a moment, since a full disk is
- *   not emptied by trying.
+ * - A group that fails, fails whole, and takes with it whatever was committed after it: that was
+ *   built on what reads showed, which is not there now. No read sees any of it any more when the
+ *   first is told. The next group waits a moment, since a full disk is not emptied by trying.
  * - Batches within a group that overwrite each other reach the engine once.
  * - A batch that clears ranges goes alone, since its keys must be looked up in the engine as they
  *   are before it; large clears are done piece by piece between groups (see `standing-clear.ts`).
  *
- * Invariants: batches become durable, and are answered, in the order handed over, but for those
- * refused at once (overload, bad keys), which are told in the next turn; each is answered exactly
- * once and never before `commit` returns.
+ * Invariants: what is durable is a prefix of what was handed over, up to the first failure that
+ * has not been told yet. Batches are answered in the order handed over, but for those refused at
+ * once (overload, bad keys), which are told in the next turn, with all that come after them until
+ * then; each is answered exactly once and never before `commit` returns.
  */
 import type { ScanRange, StoreOperation, StoreRead } from '../../core/ports.ts'
 import { assert } from '../../core/std/assert.ts'
@@ -117,7 +118,7 @@ export class GroupCommit implements Store {
   }
 
   commit(number: number, operations: readonly StoreOperation[]): void {
-    const refusal = this.#refusalOf(operations)
+    const refusal = this.#refused[0]?.reason ?? this.#refusalOf(operations)
     if (refusal !== undefined) {
       this.#refuse(number, refusal)
       return
@@ -341,7 +342,8 @@ export class GroupCommit implements Store {
   }
 
   /** Tells what became of a group. Reads have forgotten a failed one before anybody hears of it. */
-  #settle(group: readonly Batch[], failure: Failure): void {
+  #settle(written: readonly Batch[], failure: Failure): void {
+    const group = failure === undefined ? written : [...written, ...this.#queue.splice(0)]
     for (const batch of group) {
       this.#overlay.forget(batch)
       this.#release(batch)
