@@ -35,7 +35,7 @@ const simulation = (...args) => [
   ...node('--enable-source-maps', join('dist', 'sim', 'ci.js'), ...args),
 ]
 const STEPS = {
-  '': [...CHECKS, UNIT, CLUSTER, simulation('--fresh', '80', '--minutes', '8', '--note', NOTED)],
+  '': [...CHECKS, UNIT, CLUSTER, simulation('--fresh', '50', '--minutes', '8', '--note', NOTED)],
   '--quick': [...CHECKS, UNIT, simulation('--fresh', '10', '--minutes', '2')],
   '--tests': [UNIT, simulation('--same-as', NOTED)],
 }

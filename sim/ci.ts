@@ -5,9 +5,9 @@
  * run here.
  *
  * ```
- * node dist/sim/ci.js --fresh 80 --minutes 8 --note dist/sim-hashes.json
+ * node dist/sim/ci.js --fresh 50 --minutes 8 --note dist/sim-hashes.json
  * node dist/sim/ci.js --same-as dist/sim-hashes.json
- * node dist/sim/ci.js --fresh 80 --first-seed 1234
+ * node dist/sim/ci.js --fresh 50 --first-seed 1234
  * ```
  */
 import { rmSync } from 'node:fs'

@@ -40,8 +40,8 @@ export function repairEverything(world: World, workload: Workload): Repaired | V
     world.announce('phase', `every node repairs, round ${round}`)
     const broken = repairOnce(world)
     if (broken !== undefined) return broken
-    world.run(REAP_LIMIT_MS, () => leftoversOf(world).length === 0, LOOK_EVERY_MS)
-    const leftovers = leftoversOf(world)
+    world.run(REAP_LIMIT_MS, () => leftoversOf(world, workload).length === 0, LOOK_EVERY_MS)
+    const leftovers = leftoversOf(world, workload)
     if (world.violation !== undefined) return world.violation
     if (leftovers.length === 0 || round === ROUNDS_MAX)
       return { copies: collectCopies(world, workload), leftovers }
@@ -83,18 +83,22 @@ function repairOf(view: NodeView | undefined, run: number): RepairRunView | unde
 }
 
 /** What is dead and still on a disk that answers for it, in words. */
-function leftoversOf(world: World): readonly string[] {
+function leftoversOf(world: World, { buckets }: Workload): readonly string[] {
   const layout = world.views()[0]?.layout?.current
   if (layout === undefined) return []
   // What has expired for less is left alone: a clock may be slow, and reaping takes its time.
   const beforeMs = EPOCH_MS + world.queue.nowMs - EXPIRED_FOR_MS
   return world.nodes.flatMap((node) =>
     node.disk.durableEntries().flatMap(({ key }) => {
-      const partition = parseRecordKey(key)?.partition
-      if (partition === undefined) return []
+      const record = parseRecordKey(key)
+      if (record === undefined) return []
+      const { partition } = record
       const replicas = replicasOf(layout, partition)
       if (!replicas.includes(node.id)) return []
       const held = heldBy((at) => node.disk.getDurable(at), key)
+      // Who holds it beyond the bucket's n is not read from: what rots there only a scrub finds.
+      const n = buckets.find(({ name }) => name === record.bucket)?.n
+      if (held === 'corrupt' && !replicas.slice(0, n).includes(node.id)) return []
       const what = held === 'corrupt' ? held : deadIn(held, beforeMs)
       if (what === undefined) return []
       const known = knownOf(world, replicas, partition)
