@@ -194,9 +194,9 @@ export class InitiatedExchange implements Session {
       this.#missing = splitHashes(message.missing)
       this.#upTo = message.upTo
     }
+    if (this.#row === 'first') this.talk.count(message.records)
     const received = this.talk.receive(message, act)
     if (received === 'refused') return abandon(this.talk, act)
-    if (this.#row === 'first') this.talk.found += message.records.length
     this.#state = 'merging'
     if (received === 'empty') this.#afterChunk(act)
   }
@@ -219,7 +219,7 @@ export class InitiatedExchange implements Session {
       return this.#nextPage(act)
     }
     const missing = this.#keysMissingThere()
-    this.talk.found += missing.length
+    this.talk.count(missing.map((key) => ({ key, record: END })))
     const keys = [...returns, ...missing]
     if (keys.length === 0) return this.#nextPage(act)
     this.#sendRow(keys, act)

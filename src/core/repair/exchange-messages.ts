@@ -124,6 +124,8 @@ export interface ExchangeFinish {
    * clock may not be taken over. `failed`: the exchange is over.
    */
   readonly outcome: 'whole' | 'flawed' | 'failed'
+  /** Keys that differed: the initiator tells, the responder says 0. */
+  readonly found: number
 }
 
 /** Who says it. */

@@ -142,8 +142,6 @@ export class AnsweredExchange implements Session {
     // Whoever has two keys with one hash is told of both, and sends both.
     for (const [keyHash, { keys, met }] of this.#listed)
       if (met !== 1 || keys > 1) missing.push(keyHash)
-    // Where the walk was cut, nobody here knows which of them lie behind the cut.
-    this.talk.found += this.#differing.length + (upTo.length === 0 ? missing.length : 0)
     this.#missing = joinHashes(missing)
     this.#upTo = upTo
     this.#listed.clear()
@@ -179,6 +177,7 @@ export class AnsweredExchange implements Session {
 
   #onFinish(message: ExchangeFinish, act: Act): void {
     if (message.outcome !== 'failed') {
+      this.talk.found = message.found
       if (this.#state !== 'ready') return abandon(this.talk, act)
       if (this.talk.hasLate && this.#rows++ < LATE_ROWS_MAX) {
         this.#sendRow(this.talk.takeLate(), act)

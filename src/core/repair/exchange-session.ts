@@ -3,11 +3,13 @@
  * directions, and the account of what was found. `exchange.ts` says what it is all about.
  */
 import { bytesToBinary } from '../std/bytes.ts'
+import type { Checksum } from '../std/crc32.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { ScanRange, StoreEntry } from '../ports.ts'
 import { baseOf, decodePartitionClock } from '../versions/partition-clock.ts'
 import type { PartitionClock } from '../versions/partition-clock.ts'
-import type { Dot } from '../versions/version.ts'
+import { decodeRecord } from '../versions/record.ts'
+import type { Dot, Version } from '../versions/version.ts'
 import type { ExchangeDone, ExchangesOptions } from './exchange.ts'
 import type {
   ExchangeFacts,
@@ -17,6 +19,7 @@ import type {
   ExchangeSide,
 } from './exchange-messages.ts'
 import { LIST_ENTRIES_MAX } from './exchange-messages.ts'
+import { isDifference } from './exchange-difference.ts'
 import type { Chunk, KeyRecord } from './exchange-records.ts'
 import { IncomingRow, OutgoingRow } from './exchange-records.ts'
 
@@ -67,6 +70,7 @@ const NOTHING = new Uint8Array(0)
 export class Talk {
   readonly terms: Terms
   readonly #options: ExchangesOptions
+  readonly #ours: ExchangeFacts
   /** Whether what we hold may be shown: not without a clock that says what it supersedes. */
   readonly #mayShow: boolean
   #theirs: ExchangeFacts | undefined
@@ -79,6 +83,7 @@ export class Talk {
   isFlawed: boolean
   /** Not all that they hold could be taken. */
   #hasRefused = false
+  /** Keys that differed, as the initiator counts them. */
   found = 0
   sent = 0
   received = 0
@@ -89,6 +94,7 @@ export class Talk {
   constructor(terms: Terms, ours: ExchangeFacts, options: ExchangesOptions) {
     this.terms = terms
     this.#options = options
+    this.#ours = ours
     this.#mayShow = ours.clock.length === 0 || baseOf(ours.clock, options.checksum) !== undefined
     this.isFlawed = !this.#mayShow
     this.#incoming = new IncomingRow(options.checksum)
@@ -162,6 +168,28 @@ export class Talk {
     return 'merging'
   }
 
+  /** Counts those of their records that differ from ours, before they are merged. */
+  count(records: readonly KeyRecord[]): void {
+    if (records.length === 0) return
+    const { checksum } = this.#options
+    const clock = decodePartitionClock(this.#ours.clock, checksum)
+    const nowMs = this.#ours.wallMs
+    for (const { key, record } of records) {
+      const held = this.#show(key).record
+      const ours = held === 'unreadable' ? undefined : versionsOf(held ?? NOTHING, checksum)
+      const theirs = versionsOf(record, checksum)
+      const isCounted =
+        ours === undefined ||
+        theirs === undefined ||
+        isDifference(
+          { versions: ours, clock },
+          { versions: theirs, clock: this.#theirClock },
+          nowMs,
+        )
+      if (isCounted) this.found++
+    }
+  }
+
   refuse(records: number): void {
     if (records > 0) this.#hasRefused = true
   }
@@ -181,7 +209,8 @@ export class Talk {
   sendFinish(act: Act): void {
     const { exchange, side } = this.terms
     const outcome = this.isFlawed ? 'flawed' : 'whole'
-    act.send({ type: 'exchange-finish', exchange, side, outcome })
+    const found = side === 'initiator' ? this.found : 0
+    act.send({ type: 'exchange-finish', exchange, side, outcome, found })
   }
 
   /** What it came to, given how the peer ended. */
@@ -205,8 +234,15 @@ export class Talk {
     this.#options.shown(this.terms.partition, key)
 }
 
+/** undefined: it does not read as it was written. */
+function versionsOf(record: Uint8Array, checksum: Checksum): readonly Version[] | undefined {
+  if (record.length === 0) return []
+  const container = decodeRecord(record, checksum)
+  return typeof container === 'string' ? undefined : container.versions
+}
+
 /** Gives up, and tells the peer. */
 export function abandon({ terms: { exchange, side } }: Talk, act: Act): void {
-  act.send({ type: 'exchange-finish', exchange, side, outcome: 'failed' })
+  act.send({ type: 'exchange-finish', exchange, side, outcome: 'failed', found: 0 })
   act.end('failed')
 }

@@ -131,6 +131,20 @@ suite('an exchange', () => {
       assert.deepEqual(pair.texts(1), [[], []])
     })
 
+  for (const isAsking of [true, false])
+    test(`does not count what ${isAsking ? 'the other' : 'this'} side has reaped already`, () => {
+      const pair = new Pair()
+      const [slow, quick] = isAsking ? [pair.a, pair.b] : [pair.b, pair.a]
+      for (const n of [1, 2]) pair.write(pair.a, n, 'value')
+      pair.write(pair.a, 1, undefined)
+      pair.write(pair.a, 2, 'only here', true)
+      quick.reap(keyOf(1))
+      quick.store.commit()
+      pair.exchange()
+      assert.equal(slow.held(keyOf(1)).versions.length, 0)
+      assert.deepEqual([pair.a.done[0]!.found, pair.b.done[0]!.found], [1, 1])
+    })
+
   test('shows what is gone with the base of that moment, not of the scan', () => {
     const pair = new Pair()
     pair.write(pair.a, 1, 'value')
@@ -452,7 +466,7 @@ suite('a peer that says what it must not', () => {
     { type: 'exchange-differ', exchange: 1, level: 1, nodes: [0, 0] },
     { ...records, side: 'responder', records: [], ...ends },
     { type: 'exchange-next', exchange: 1, side: 'responder' },
-    { type: 'exchange-finish', exchange: 1, side: 'responder', outcome: 'whole' },
+    { type: 'exchange-finish', exchange: 1, side: 'responder', outcome: 'whole', found: 0 },
   ]
 
   test('ends the exchange, and nothing else', () => {

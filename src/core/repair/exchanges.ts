@@ -190,7 +190,7 @@ export class Exchanges {
     }
     // One that has ended here: the other side should not wait for it.
     if (message.type === 'exchange-finish') return
-    const finish = { type: 'exchange-finish', exchange, side, outcome: 'failed' } as const
+    const finish = { type: 'exchange-finish', exchange, side, outcome: 'failed', found: 0 } as const
     effects.push({ type: 'send', to: from, message: finish })
   }
 

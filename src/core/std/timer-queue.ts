@@ -4,6 +4,7 @@
  * is cancelled: a timer that fires late for what it was armed for finds a changed token and is
  * ignored by its machine, so stale timers are harmless.
  */
+import { assert } from './assert.ts'
 import { Heap } from './heap.ts'
 import type { Instant } from './instant.ts'
 import { NEVER } from './instant.ts'
@@ -28,6 +29,8 @@ export class TimerQueue<T> {
   }
 
   arm(timer: T, at: Instant): void {
+    // A heap with a NaN in it loses other timers, without a trace.
+    assert(!Number.isNaN(at), 'a timer at no time')
     this.#heap.push({ at, sequence: this.#sequence++, timer })
   }
 

@@ -15,7 +15,7 @@
  *                      (key bytes · record bytes)* · base bytes · [missing bytes · up to bytes]
  *                      the last two only of one without more
  * 4e exchange-next     exchange varint · side code
- * 4f exchange-finish   exchange varint · side code · outcome code
+ * 4f exchange-finish   exchange varint · side code · outcome code · found varint
  * ```
  * A gap is how many nodes are left out since the one before, so that only an ascending list can be
  * said.
@@ -267,6 +267,7 @@ function encodeFinish(writer: ByteWriter, message: ExchangeFinish): void {
   writer.varint(message.exchange)
   SIDE.encode(writer, message.side)
   FINISH_OUTCOME.encode(writer, message.outcome)
+  writer.varint(message.found)
 }
 
 function decodeFinish(reader: ByteReader): ExchangeFinish {
@@ -275,6 +276,7 @@ function decodeFinish(reader: ByteReader): ExchangeFinish {
     exchange: reader.varint(),
     side: SIDE.decode(reader),
     outcome: FINISH_OUTCOME.decode(reader),
+    found: reader.varint(),
   }
 }
 

@@ -34,7 +34,13 @@ export const EXCHANGE_SAMPLES: Readonly<Record<string, ExchangeMessage>> = {
     ...{ records: [{ key: KEY, record: EMPTY }], missing: EMPTY, upTo: EMPTY },
   },
   'exchange-next': { type: 'exchange-next', exchange, side: 'initiator' },
-  'exchange-finish': { type: 'exchange-finish', exchange, side: 'responder', outcome: 'flawed' },
+  'exchange-finish': {
+    type: 'exchange-finish',
+    exchange,
+    side: 'initiator',
+    outcome: 'flawed',
+    found: 300,
+  },
 }
 
 const GOLDEN_FACTS = '0143 024646 ac02 01'
@@ -50,7 +56,7 @@ export const EXCHANGE_GOLDEN: Readonly<Record<string, string>> = {
   'exchange-records': `4d ac02 02 00 01 024b31 0152 08${GOLDEN_HASH} 08${GOLDEN_HASH} 024b31`,
   'exchange-records, more': '4d ac02 01 01 01 024b31 00 00',
   'exchange-next': '4e ac02 01',
-  'exchange-finish': '4f ac02 02 02',
+  'exchange-finish': '4f ac02 01 02 ac02',
 }
 
 const numbers = fc.maxSafeNat()
@@ -128,5 +134,6 @@ export const exchangeMessages: fc.Arbitrary<ExchangeMessage> = fc.oneof(
     exchange: numbers,
     side: sides,
     outcome: fc.constantFrom('whole' as const, 'flawed' as const, 'failed' as const),
+    found: numbers,
   }),
 )
