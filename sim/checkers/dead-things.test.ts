@@ -67,6 +67,17 @@ describe('deadlines', () => {
     refuses(acknowledgedWrites, story(risen), /lesser stamp than the acknowledged put op1/)
   })
 
+  test('a delete that was over may have ended an lww write if its clock was ahead', () => {
+    const story = (ms: number): Evidence =>
+      new HandMade('lww')
+        .write(0, { kind: 'delete', invoked: 0, returned: 1, context: context(ms, A1) })
+        .write(1, { invoked: 2, context: context(20, B1) })
+        .final(0, container([], A1, B1))
+        .evidence()
+    accepts(acknowledgedWrites, story(21))
+    refuses(acknowledgedWrites, story(19), /nothing ended it, after put op1/)
+  })
+
   test('what stood in for a replica is not held against a read', () => {
     const missed = (more: Partial<WriteRecord>): Evidence =>
       written(more)

@@ -270,6 +270,16 @@ export class Replica {
 
   wait(ms: number): void {
     this.#now = later(this.#now, duration(ms))
+    this.fire()
+  }
+
+  /** At the very instant of the next timer. */
+  waitForTimer(): void {
+    this.#now = instant(Math.min(...this.timers.map(({ at }) => at)))
+    this.fire()
+  }
+
+  fire(): void {
     for (const timer of this.timers.splice(0)) {
       if (timer.at > this.#now) this.timers.push(timer)
       else this.step({ type: 'timer', timer: { session: timer.session } })

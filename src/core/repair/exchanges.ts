@@ -8,7 +8,7 @@ import { compareBytes, equalBytes } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Duration, Instant } from '../std/instant.ts'
-import { duration, later, since } from '../std/instant.ts'
+import { duration, later } from '../std/instant.ts'
 import type { Dot, Version } from '../versions/version.ts'
 import { compareDots } from '../versions/version-vector.ts'
 import type {
@@ -215,10 +215,11 @@ export class Exchanges {
     const entry = this.#serials.get(session)
     if (entry === undefined) return
     const { waitsForPeer } = entry.session
-    if (waitsForPeer && since(entry.heardAt, now) >= EXCHANGE_SILENCE)
-      return this.#abandon(entry, effects)
-    const from = waitsForPeer ? entry.heardAt : now
-    effects.push({ type: 'arm', timer: { session }, at: later(from, EXCHANGE_SILENCE) })
+    const at = later(waitsForPeer ? entry.heardAt : now, EXCHANGE_SILENCE)
+    // Compared as it would be armed: the difference of the two may round to less than the silence
+    // when the sum is now, and a timer for now that arms itself for now never lets go.
+    if (at <= now) return this.#abandon(entry, effects)
+    effects.push({ type: 'arm', timer: { session }, at })
   }
 
   #enter(session: Session, now: Instant, effects: Effects<ExchangeEffect>): Entry {
