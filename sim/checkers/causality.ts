@@ -118,14 +118,15 @@ export function notReflected(
 /**
  * Whether `other` is a delete, or a value that has expired, since reaped, that may have ended
  * `write`; what has expired may be `write` itself. One that was over before `write` began ended it
- * only if its stamp is the greater one: its clock was ahead, and nobody had told the other.
+ * only if its stamp is not the lesser one: its clock was ahead, and nobody had told the other. Of
+ * equal stamps either may have won.
  */
 function mayHaveEnded(other: WriteRecord, write: WriteRecord, atMs: number): boolean {
   if (other.outcome === 'fail') return false
   if (other.kind !== 'delete' && !mayHaveExpired(other, atMs)) return false
   if (other.returned >= write.invoked) return true
   const [ended, begun] = [other.context?.stamp, write.context?.stamp]
-  return ended !== undefined && begun !== undefined && compareStamps(ended, begun) > 0
+  return ended !== undefined && begun !== undefined && compareStamps(ended, begun) >= 0
 }
 
 /** Whether a read at `atMs` of the world's time may leave out what `write` wrote. */

@@ -75,6 +75,7 @@ describe('deadlines', () => {
         .final(0, container([], A1, B1))
         .evidence()
     accepts(acknowledgedWrites, story(21))
+    accepts(acknowledgedWrites, story(20))
     refuses(acknowledgedWrites, story(19), /nothing ended it, after put op1/)
   })
 
