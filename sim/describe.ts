@@ -42,7 +42,7 @@ function messageAbout(message: PeerMessage): About {
       }
     case 'read':
       return {
-        text: ` #${message.request} p${message.partition} v${message.layoutVersion}`,
+        text: ` #${message.request} p${message.partition} v${message.readVersion}`,
         key: keyName(message.key),
       }
     case 'read-reply':

@@ -30,6 +30,7 @@ export interface SimNodeOptions {
   readonly index: number
   readonly cluster: ClusterId
   readonly config: NodeConfig
+  readonly zone: string
   readonly birth: NodeOptions['birth']
   /** Addresses that the node was told to join by, at its first start. */
   readonly seeds: readonly Address[]
@@ -57,6 +58,7 @@ export function addressOf(index: number): Address {
 
 export class SimNode {
   readonly index: number
+  readonly zone: string
   readonly disk: Disk
   // Ids of the disks that were lost, oldest first. Bounded by: the disks that faults wipe.
   readonly #formerIds: NodeId[] = []
@@ -80,6 +82,7 @@ export class SimNode {
     this.#world = world
     this.#options = options
     this.index = index
+    this.zone = options.zone
     this.#id = idOf(seed, index, 0)
     this.#address = addressOf(index)
     const disk = { ...options.disk, answersBeforeSync: options.mutant === 'answer-before-sync' }
@@ -268,7 +271,7 @@ export class SimNode {
       name: this.#world.nameOf(this.id),
       address: this.address,
       httpAddress: { host: this.address.host, port: PORT + 1000 },
-      zone: 'default',
+      zone: this.zone,
       weight: 1,
       version: '0.0.0',
     }

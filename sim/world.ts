@@ -28,6 +28,8 @@ import { Watch } from './watchers/watch.ts'
 export interface WorldOptions {
   readonly seed: number
   readonly nodes: number
+  /** To which nodes are dealt in turn; 1 without it. */
+  readonly zones?: number
   readonly partitions: number
   /** Wanted replicas of each partition. */
   readonly replicas: number
@@ -68,7 +70,7 @@ export class World implements Surroundings, ClientWorld {
   #mostBatches = 0
 
   constructor(options: WorldOptions) {
-    const { seed, nodes, config } = options
+    const { seed, nodes, config, zones = 1 } = options
     this.seed = seed
     this.clockErrorMs = options.clockErrorMs ?? Infinity
     this.trace = options.trace
@@ -89,6 +91,7 @@ export class World implements Surroundings, ClientWorld {
         index,
         cluster,
         config,
+        zone: zones === 1 ? 'default' : `zone-${(index % zones) + 1}`,
         birth: first ? birth : undefined,
         seeds: first ? [] : [addressOf(0)],
         disk: { ...options.disk, answersBeforeSync: false },

@@ -123,7 +123,7 @@ test('the fault rolls nodes back, one at a time and only over one layout', () =>
   const fault = { type: 'backup', calmMs: [50, 90], ageMs: [100, 900], downMs: [0, 90] } as const
   const running = beginFault(world, fault, stream(1, 'fault'))
   for (let i = 0; i < 30; i++) {
-    put(world, `k${i}`)
+    if (world.nodes[0]!.isUp) put(world, `k${i}`)
     world.run(400)
   }
   running.end()

@@ -1,7 +1,7 @@
 /**
- * Nodes die and come back: at any moment, also between two effects of one step, with what their
- * disks had made durable and maybe a little more. Now and then one is told at its start where the
- * others are; otherwise it must know by itself.
+ * Nodes die and come back, some of them or a whole zone: at any moment, also between two effects of
+ * one step, with what their disks had made durable and maybe a little more. Now and then one is
+ * told at its start where the others are; otherwise it must know by itself.
  */
 import type { Prng } from '../../src/core/std/prng.ts'
 import type { Range } from '../seed.ts'
@@ -13,8 +13,11 @@ import type { RunningFault } from './fault.ts'
 
 export interface CrashRestart {
   readonly type: 'crash-restart'
-  /** How many nodes die at the same instant: one, or as many as share a power supply. */
-  readonly victims: Range
+  /**
+   * How many nodes die at the same instant: one, or as many as share a power supply. Of a whole
+   * zone, all.
+   */
+  readonly victims: Range | 'zone'
   /** From the last restart to the next crash, milliseconds. */
   readonly betweenMs: Range
   readonly downMs: Range
@@ -55,7 +58,11 @@ export function beginCrashRestart(world: World, fault: CrashRestart, rng: Prng):
   const strike = (): void => {
     if (ended) return
     const order = rng.shuffle(world.nodes.filter((node) => node.isUp))
-    for (const victim of order.slice(0, wholeWithin(fault.victims, rng))) fell(victim)
+    const struck =
+      fault.victims === 'zone'
+        ? order.filter(({ zone }) => zone === order[0]?.zone)
+        : order.slice(0, wholeWithin(fault.victims, rng))
+    for (const victim of struck) fell(victim)
   }
   world.queue.after(within(fault.betweenMs, rng), strike)
   return {

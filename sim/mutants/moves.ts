@@ -4,8 +4,6 @@ import { LOSS } from './versions.ts'
 
 const CLUSTER = 'src/core/node/cluster.js'
 const LAYOUT_STATE = 'src/core/placement/layout-state.js'
-const OUTLET = 'src/core/node/outlet.js'
-const REPLICA = 'src/core/coordinator/replica.js'
 const TRANSFERS = 'src/core/node/transfers.js'
 const WRITES = 'src/core/coordinator/writes.js'
 
@@ -66,7 +64,7 @@ export class Writes {`,
     patches: [
       {
         file: LAYOUT_STATE,
-        find: 'readSet: before }',
+        find: 'readSet: filled ? now : before }',
         replace: 'readSet: now }',
       },
     ],
@@ -88,31 +86,6 @@ export class Writes {`,
     scenario: 'single-copies',
     by: LOSS,
     seedsMax: 10,
-  },
-  {
-    name: 'no-layout-fence-nor-news',
-    rule: 'a replica refuses what was sent under an older layout, after telling the sender its own',
-    instead: 'it takes it, and tells of its own layout now and then only',
-    patches: [
-      {
-        file: REPLICA,
-        find: 'const stale = version < facts.layoutVersion;',
-        replace: 'const stale = false;',
-      },
-      {
-        file: OUTLET,
-        find: "'layoutVersion' in message ||",
-        replace: 'false &&',
-      },
-      {
-        file: CLUSTER,
-        find: 'this.#parts.layout.stored(version);',
-        replace: 'this.#parts.layout.stored(version);\n        if (true) return;',
-      },
-    ],
-    scenario: 'single-copies',
-    by: LOSS,
-    seedsMax: 20,
   },
   {
     name: 'pull-forgotten',

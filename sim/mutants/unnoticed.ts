@@ -108,20 +108,88 @@ export const UNNOTICED: readonly Unnoticed[] = [
       'ahead of the slow ones: where anybody writes the allowance is hardly ever needed',
   },
   {
+    name: 'layout-of-a-minority',
+    rule: 'a majority of the nodes of a layout chooses the next one (B.3.4)',
+    instead: 'whoever plans chooses by itself',
+    patches: [
+      {
+        file: 'src/core/node/layout-register.js',
+        find: 'return rest.length * 2 > nodes.length ? [nodes] : rest.map((node) => [node]);',
+        replace: 'return [[rest[0]]];',
+      },
+      {
+        file: 'src/core/node/layout-keeper.js',
+        find: 'up.length * 2 > nodes.length ? up[0] : undefined;',
+        replace: 'up[0];',
+      },
+    ],
+    scenario: 'slow-moves',
+    why:
+      'those who join ask a member that they can reach, and of two sides of a partition one alone is ' +
+      'asked, nearly always; the rule of who plans then keeps two from planning at once',
+  },
+  {
+    name: 'retired-when-filled',
+    rule: 'the old owners count until too few are left to read by them (B.3.5)',
+    instead: 'they count until the new ones have everything',
+    patches: [
+      {
+        file: 'src/core/placement/layout-state.js',
+        find: 'return gainers.length > 0 ? gainers : stillReading(state, leastR);',
+        replace: 'return gainers;',
+      },
+    ],
+    scenario: 'wide-move',
+    why:
+      'news of the end of a move spreads within a second, and who has heard of it refuses to be read ' +
+      'from by the old sets: it takes a reader that is cut off just then, with enough of the others',
+  },
+  {
+    name: 'no-layout-fence-nor-news',
+    rule: 'a replica refuses what was sent under an older layout, after telling the sender its own',
+    instead: 'it takes it, and tells of its own layout now and then only',
+    patches: [
+      {
+        file: REPLICA,
+        find: 'const isStale = message.layoutVersion < facts.layoutVersion;',
+        replace: 'const isStale = false;',
+      },
+      {
+        file: REPLICA,
+        find: 'const isStale = message.readVersion < facts.readVersion;',
+        replace: 'const isStale = false;',
+      },
+      {
+        file: 'src/core/node/outlet.js',
+        find: "const isOfLayout = 'layoutVersion' in message || 'readVersion' in message;",
+        replace: 'const isOfLayout = false;',
+      },
+      {
+        file: 'src/core/node/cluster.js',
+        find: 'this.#parts.layout.stored(version);',
+        replace: 'this.#parts.layout.stored(version);\n        if (true) return;',
+      },
+    ],
+    scenario: 'single-copies',
+    why:
+      'a move is over only when those who could still write by the layout before have said that they ' +
+      'know it, so that by then hardly anybody sends anything under it',
+  },
+  {
     name: 'no-layout-fence',
     rule: 'a replica refuses what was sent under an older layout than its own',
     instead: 'it takes it',
     patches: [
       {
         file: REPLICA,
-        find: 'const stale = version < facts.layoutVersion;',
-        replace: 'const stale = false;',
+        find: 'const isStale = message.layoutVersion < facts.layoutVersion;',
+        replace: 'const isStale = false;',
       },
     ],
     scenario: 'slow-moves',
     why:
       'the replica tells its own layout before it answers, on the same link, so that the sender ' +
-      'aims anew: of two defences one is enough, and `no-layout-fence-nor-news` breaks both',
+      'aims anew: of two defences one is enough',
   },
   {
     name: 'pull-not-doubted',

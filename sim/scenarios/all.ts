@@ -9,6 +9,7 @@ import { GROUNDS } from '../mutants/grounds.ts'
 import type { Scenario } from './scenario.ts'
 import { SINGLE_FAULTS } from './single-faults.ts'
 import { swarmScenario } from './swarm.ts'
+import { zoneLoss } from './zones.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
   crashRestart,
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   diskFailureFive,
   ...SINGLE_FAULTS,
   ...DRIFT,
+  zoneLoss,
 ]
 
 export function scenarioNamed(name: string): Scenario | undefined {

@@ -32,10 +32,15 @@ const LOOK_EVERY_MS = 100
 /** How long a round's news may take to be reaped by. */
 const REAP_LIMIT_MS = 15_000
 const EXPIRED_FOR_MS = 10_000
+/** How long the hints for those who are up may take, retries included. */
+const HINTS_LIMIT_MS = 120_000
 const EVERYTHING = { bucket: undefined, prefix: new Uint8Array(0) }
 
 /** What is on the disks after as many rounds as it takes. */
 export function repairEverything(world: World, workload: Workload): Repaired | Violation {
+  // As `dnd hints --wait`: what comes after the repair is on one replica only.
+  if (!world.run(HINTS_LIMIT_MS, () => !areHintsWaiting(world), LOOK_EVERY_MS))
+    return world.violation ?? stuck(world, 'hints wait for nodes that are up')
   for (let round = 1; ; round++) {
     world.announce('phase', `every node repairs, round ${round}`)
     const broken = repairOnce(world)
@@ -46,6 +51,14 @@ export function repairEverything(world: World, workload: Workload): Repaired | V
     if (leftovers.length === 0 || round === ROUNDS_MAX)
       return { copies: collectCopies(world, workload), leftovers }
   }
+}
+
+function areHintsWaiting(world: World): boolean {
+  const up = world.nodes.filter(({ isUp }) => isUp)
+  const ids = new Set(up.map(({ id }) => id))
+  return up.some((node) =>
+    node.machine?.view().hints.targets.some(({ target, count }) => count > 0 && ids.has(target)),
+  )
 }
 
 function repairOnce(world: World): Violation | undefined {

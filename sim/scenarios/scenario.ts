@@ -15,6 +15,8 @@ export interface Scenario {
   readonly nodes: number
   /** How many of them form the cluster; the others join if a fault says so. */
   readonly born: number
+  /** Nodes are dealt to so many zones in turn; without it, all are in one. */
+  readonly zones?: number
   readonly partitions: number
   readonly replicas: number
   /** How long clients work and faults go on, milliseconds of the world's time. */

@@ -31,6 +31,7 @@ export function createWorld(
   return new World({
     seed,
     nodes: scenario.nodes,
+    ...(scenario.zones === undefined ? {} : { zones: scenario.zones }),
     partitions: scenario.partitions,
     replicas: scenario.replicas,
     config: {

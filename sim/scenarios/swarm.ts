@@ -75,7 +75,10 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
     },
     faults,
     ...surroundings,
-    antiEntropyMs: drawAntiEntropy(stream(seed, 'swarm', 'anti-entropy'), size.partitions),
+    antiEntropyMs: drawAntiEntropy(stream(seed, 'swarm', 'anti-entropy'), {
+      ...size,
+      latencyMs: surroundings.network.latencyMs[1],
+    }),
     checkers: moves && divides ? CHECKERS_OF_DIVIDED_MOVES : ALL_CHECKERS,
   }
   return { ...scenario, about: aboutOf(scenario, names) }
@@ -201,9 +204,15 @@ function drawSurroundings(
  * Most often so that it happens many times in a run, sometimes as in the product; never so that
  * there is no moment without it, for the world would not come to rest.
  */
-function drawAntiEntropy(dice: Prng, partitions: number): Range {
+/** Not so often that there is always one comparison under way: the world must come to rest. */
+function drawAntiEntropy(
+  dice: Prng,
+  size: { readonly partitions: number; readonly replicas: number; readonly latencyMs: number },
+): Range {
+  const { partitions, replicas, latencyMs } = size
   const intervalMs = dice.pick([1_000, 3_000, 10_000, 10_000, 30_000, 600_000])
-  const leastMs = partitions * 200
+  const pairs = (replicas * (replicas - 1)) / 2
+  const leastMs = Math.ceil(partitions * Math.max(200, pairs * 3 * latencyMs))
   return [Math.max(leastMs, intervalMs), Math.max(leastMs, intervalMs)]
 }
 

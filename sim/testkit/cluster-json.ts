@@ -4,6 +4,7 @@ import type { MemberRecord } from '../../src/core/membership/member.ts'
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { MemberStanding, NodeView } from '../../src/core/node/view.ts'
 import type { Layout, LayoutState } from '../../src/core/placement/layout.ts'
+import { awaited, isFilled } from '../../src/core/placement/layout-state.ts'
 import { must } from '../../src/core/std/assert.ts'
 import type { NodeId } from '../../src/core/std/ids.ts'
 import { formatAddress } from '../../src/core/std/ids.ts'
@@ -40,6 +41,7 @@ export function clusterJson(view: NodeView): ClusterJson {
     ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
     ...(leaving === undefined ? {} : { leaving: leaving.phase }),
     encryption: { mode: 'off' },
+    protocol: view.protocol,
     members: members.map((member) =>
       memberJson(member, must(standings.get(member.info.id), 'the standing of a member')),
     ),
@@ -58,7 +60,7 @@ export function layoutJson({ layout }: NodeView): LayoutJson {
 
 function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
   const { info, state, generation, incarnation, degraded } = member
-  const { id, name, zone, weight, version } = info
+  const { id, name, zone, weight, version, protocol } = info
   const { suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   const addresses = {
     cluster: formatAddress(info.address),
@@ -68,6 +70,7 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     ...{ id, name, state, since: new Date(standing.sinceMs).toISOString() },
     ...(suspectedBy.length > 0 && { suspectedBy }),
     ...{ zone, weight, addresses, generation, incarnation, version },
+    ...(protocol !== undefined && { protocol }),
     ...(localHealth !== undefined && { localHealth }),
     ...(roundTripMs !== undefined && { roundTripMs: Number(roundTripMs.toFixed(3)) }),
     ...(degraded === true && { degraded }),
@@ -76,18 +79,20 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
 }
 
 function movingJson(
-  { current, previous, synced }: LayoutState,
+  state: LayoutState,
   table: readonly (readonly NodeId[])[],
 ): LayoutJson['moving'] {
+  const { previous, synced, acked } = state
   if (previous === undefined) return undefined
   const before = nodeTable(previous)
-  const differs = (set: readonly NodeId[], partition: number): boolean =>
-    set.some((node) => before[partition]?.includes(node) !== true)
+  const changing = table.flatMap((set, partition) =>
+    set.some((node) => before[partition]?.includes(node) !== true) ? [partition] : [],
+  )
   return {
     from: previous.version,
-    synced,
-    waiting: current.roles.map(({ node }) => node).filter((node) => !synced.includes(node)),
-    partitions: table.filter(differs).length,
+    phase: isFilled(state) ? 'settling' : 'filling',
+    ...{ synced, acked, waiting: awaited(state), partitions: changing.length, changing },
+    previous: { roles: previous.roles, table: before },
   }
 }
 

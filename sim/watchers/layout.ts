@@ -7,8 +7,8 @@
  *   all weights and zones are equal; with others the share is the planner's business.)
  * - It never goes back while a node runs, nor, after a restart, behind what was durable.
  * - It is one: when nothing is wrong any more, nodes do not hold different ones for longer than the
- *   bound (`bounds.ts`). Two of one version can exist when two nodes plan at once; the greater hash
- *   must win.
+ *   bound (`bounds.ts`).
+ * - It is chosen once: whoever plans, of one version there is one layout in the whole run.
  */
 import { ByteReader } from '../../src/core/std/bytes.ts'
 import type { Layout, LayoutState } from '../../src/core/placement/layout.ts'
@@ -35,6 +35,8 @@ export class LayoutWatcher implements Watcher {
   readonly #config: WatchedConfig
   // Bounded by: the nodes of the world.
   readonly #memories = new Map<number, Memory>()
+  // By version: its hash, and who was seen with it first. Bounded by: the layouts of a run.
+  readonly #chosen = new Map<number, { readonly hash: number; readonly by: string }>()
   #disagreeSinceMs: number | undefined
   #newest = 0
 
@@ -53,9 +55,18 @@ export class LayoutWatcher implements Watcher {
 
   #lookAt(node: Observed): string | undefined {
     const memory = this.#memoryOf(node)
-    const wrong = unsound(node, memory)
+    const wrong = unsound(node, memory) ?? this.#chosenTwice(node)
     remember(node, memory)
     return wrong
+  }
+
+  #chosenTwice({ name, view }: Observed): string | undefined {
+    const layout = view?.layout?.current
+    if (layout === undefined) return undefined
+    const known = this.#chosen.get(layout.version)
+    if (known === undefined) this.#chosen.set(layout.version, { hash: layout.hash, by: name })
+    if (known === undefined || known.hash === layout.hash) return undefined
+    return `holds ${layoutText(layout)}, and ${known.by} another of that version`
   }
 
   #memoryOf({ index, run, damages }: Observed): Memory {

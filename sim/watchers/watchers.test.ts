@@ -50,13 +50,14 @@ function view(members: readonly MemberRecord[], fields: Partial<NodeView> = {}):
     members,
     standings: new Map(),
     swim: { counts: noSwimCounts(), gossipQueue: 0, localHealth: 0 },
+    protocol: 6,
     layout: undefined,
     buckets: [],
     ready: true,
     clonedBy: undefined,
     inFlight: 0,
     partitions: { total: 0, withQuorum: 0, allUp: 0 },
-    transfers: { pending: 0, records: 0 },
+    transfers: { pending: 0, records: 0, sent: 0 },
     ...IDLE,
     leaving: undefined,
     replacing: undefined,
@@ -218,7 +219,13 @@ describe('membership', () => {
   })
 
   test('notices that a member is forgotten whom the layout names', () => {
-    const layout = { current: layoutOf([0, 1]), previous: undefined, synced: [] }
+    const layout = {
+      current: layoutOf([0, 1]),
+      previous: undefined,
+      synced: [],
+      acked: [],
+      lost: [],
+    }
     const known = moment(0, [node(0, sees({}, { layout }))])
     const forgotten = moment(1, [node(0, { view: view([member(0)], { layout }) })])
     assert.match(watch(known, forgotten) ?? '', /n1 has forgotten n2, whom its layout names/)
@@ -245,8 +252,14 @@ describe('layout', () => {
   const second = layoutOf([0, 1, 2], first)
   /** Another second layout, as a planner might make that saw another node join. */
   const rival = layoutOf([0, 1, 3], first)
-  const settled = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
-  const moving: LayoutState = { current: second, previous: first, synced: [] }
+  const settled = (current: Layout): LayoutState => ({
+    current,
+    previous: undefined,
+    synced: [],
+    acked: [],
+    lost: [],
+  })
+  const moving: LayoutState = { current: second, previous: first, synced: [], acked: [], lost: [] }
   const holds = (layout: LayoutState | undefined): Partial<Observed> => ({
     view: view([member(0)], { layout }),
   })
@@ -279,15 +292,12 @@ describe('layout', () => {
   })
 
   test('notices a transition from a layout that it was not planned from', () => {
-    const foreign = { current: second, previous: layoutOf([0, 3]), synced: [] }
+    const foreign = { current: second, previous: layoutOf([0, 3]), synced: [], acked: [], lost: [] }
     assert.match(watch(at(foreign)) ?? '', /planned from another layout 1/)
   })
 
   test('notices one that goes back while the node runs', () => {
     assert.match(watch(at(settled(second)), at(settled(first))) ?? '', /went back from v2 .* to v1/)
-    const [lower, higher] = second.hash < rival.hash ? [second, rival] : [rival, second]
-    assert.equal(watch(at(settled(lower)), at(settled(higher))), undefined)
-    assert.match(watch(at(settled(higher)), at(settled(lower))) ?? '', /went back from v2/)
     assert.match(watch(at(settled(first)), at(undefined)) ?? '', /has forgotten layout 1/)
   })
 
@@ -306,19 +316,26 @@ describe('layout', () => {
     assert.equal(watch(stored, kept, at(undefined, { run: 2, damages: 1 })), undefined)
   })
 
-  test('notices two of one version that go on when nothing is wrong', () => {
+  test('notices two of one version, whoever holds them and whenever', () => {
+    const two = [node(0, holds(settled(second))), node(1, holds(settled(rival)))]
+    assert.match(watch(moment(0, two)) ?? '', /n2 holds v2 .*, and n1 another of that version/)
+    const third = settled(layoutOf([0, 1, 2, 3], second))
+    const steps = [at(settled(second)), at(third), moment(9, [node(1, holds(settled(rival)))])]
+    assert.match(watch(...steps) ?? '', /another of that version/)
+  })
+
+  test('notices two versions that go on when nothing is wrong', () => {
     const boundMs = agreementBoundMs(2, 0, DEFAULT_NODE_CONFIG)
-    const [lower, higher] = second.hash < rival.hash ? [second, rival] : [rival, second]
     const split = (nowMs: number, calmSinceMs = 0): Moment => {
-      const nodes = [node(0, holds(settled(lower))), node(1, holds(settled(higher)))]
+      const nodes = [node(0, holds(settled(first))), node(1, holds(settled(second)))]
       return moment(nowMs, nodes, calmSinceMs)
     }
     assert.equal(watch(split(0), split(boundMs)), undefined)
     assert.match(watch(split(0), split(boundMs + 1)) ?? '', /nodes disagree for \d+ ms, .* n2 v2/)
     assert.equal(watch(split(0), split(boundMs + 1, 5)), undefined)
-    const both = [0, 1].map((index) => node(index, holds(settled(higher))))
-    const third = settled(layoutOf([0, 1, 2, 3], higher))
-    const behind = [node(0, holds(third)), node(1, holds(settled(higher)))]
+    const both = [0, 1].map((index) => node(index, holds(settled(second))))
+    const third = settled(layoutOf([0, 1, 2, 3], second))
+    const behind = [node(0, holds(third)), node(1, holds(settled(second)))]
     const again = moment(boundMs + 1, behind, 0)
     assert.equal(watch(split(0), moment(5, both, 0), again), undefined)
   })
@@ -329,17 +346,17 @@ describe('bounded-queues', () => {
     verdict(new QueueWatcher(DEFAULT_NODE_CONFIG), [
       moment(0, [node(0, { view: view([member(0)], fields) })]),
     ])
-  const layout = { current: layoutOf([0, 1]), previous: undefined, synced: [] }
+  const layout = { current: layoutOf([0, 1]), previous: undefined, synced: [], acked: [], lost: [] }
 
   test('accepts what is within its bounds', () => {
     const partitions = { total: 8, withQuorum: 8, allUp: 8 }
-    const transfers = { pending: 8, records: 1_000_000 }
+    const transfers = { pending: 8, records: 1_000_000, sent: 0 }
     assert.equal(watch({ layout, partitions, transfers, inFlight: 10_000 }), undefined)
   })
 
   test('notices requests, partitions and members beyond them', () => {
     assert.match(watch({ inFlight: 10_001 }) ?? '', /n1: 10001 requests of 10000/)
-    const transfers = { pending: 9, records: 0 }
+    const transfers = { pending: 9, records: 0, sent: 0 }
     assert.match(watch({ layout, transfers }) ?? '', /9 partitions to pull of 8/)
     const members = Array.from({ length: 1_025 }, (_, index) => member(index))
     assert.match(watch({ members }) ?? '', /1025 members/)

@@ -14,10 +14,12 @@ import { addHints } from './hints.ts'
 import { addImport } from './import.ts'
 import { addJoin } from './join.ts'
 import { addKeys } from './keys.ts'
+import { addLayout } from './layout.ts'
 import { addLeave } from './leave.ts'
 import { addList } from './list.ts'
 import { addPut } from './put.ts'
 import { addRepair } from './repair.ts'
+import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
@@ -56,6 +58,8 @@ export function createProgram(context: CliContext): Command {
     addLeave,
     addStatus,
     addRing,
+    addLayout,
+    addRemove,
     addHealth,
     addRepair,
     addHints,

@@ -1,24 +1,29 @@
-/** The ring drawn as text: how much each node holds, and who owns which partition. */
+/** The ring drawn as text: how much each node holds, who owns which partition, and what moves. */
 import type { Command } from 'commander'
 import type { ClusterJson, LayoutJson } from '../../packages/client/src/api.ts'
 import type { CliContext } from './context.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
-import { table } from './table.ts'
+import type { Column } from './table.ts'
+import { fittingTable, widthOf } from './table.ts'
 import type { Style, Terminal } from './terminal.ts'
 import { count, printable } from './terminal.ts'
 
 /** One for each node, in order of name, so that the map reads without colours. Beyond: `?`. */
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 const COLOURS: readonly Style[] = ['cyan', 'yellow', 'magenta', 'green', 'blue', 'red', 'white']
-const BAR_WIDTH = 32
+/** A longer one says no more. */
+const BAR_WIDTH_MAX = 64
+const BAR_WIDTH_MIN = 16
 const MAP_CELLS_MAX = 1024
-const MAP_COLUMNS = 64
+/** So that the numbers before the rows are easy to add to. */
+const MAP_COLUMNS = [128, 64, 32, 16] as const
+const UNMOVED = '·'
 
 export function addRing(program: Command, context: CliContext): void {
   const command = program
     .command('ring')
-    .description('draw who owns which partition')
+    .description('draw who owns which partition, and what is moving')
     .action((options: ServerOptions) => ring(options, context))
   withServer(command)
   examples(command, ['dnd ring', 'NO_COLOR=1 dnd ring', 'dnd ring --json'])
@@ -34,25 +39,37 @@ async function ring(options: ServerOptions, context: CliContext): Promise<void> 
 export interface Share {
   readonly node: string
   readonly name: string
+  readonly zone: string
   readonly state: string
   readonly weight: number
   /** Partitions of which it is the first replica, and of which it is any. */
   readonly first: number
   readonly any: number
+  /** Partitions that come to it and that go from it in the present move. */
+  readonly gains: number
+  readonly loses: number
 }
 
-/** One for each role of the layout, in order of name. */
+/** One for each role of the layout, and of the one before while data moves, in order of name. */
 export function sharesOf(layout: LayoutJson, cluster: ClusterJson): readonly Share[] {
   const members = new Map(cluster.members.map((member) => [member.id, member]))
-  const shares = layout.roles.map((role) => {
-    const member = members.get(role.node)
+  const { table, moving } = layout
+  const before = moving?.previous.table
+  const known = new Set(layout.roles.map(({ node }) => node))
+  const gone = (moving?.previous.roles ?? []).filter(({ node }) => !known.has(node))
+  const shares = [...layout.roles, ...gone].map(({ node, zone, weight }) => {
+    const holds = table.map((set) => set.includes(node))
+    const held = before?.map((set) => set.includes(node)) ?? holds
     return {
-      node: role.node,
-      name: member?.name ?? role.node,
-      state: member?.state ?? 'unknown',
-      weight: role.weight,
-      first: layout.table.filter((replicas) => replicas[0] === role.node).length,
-      any: layout.table.filter((replicas) => replicas.includes(role.node)).length,
+      node,
+      name: members.get(node)?.name ?? node,
+      zone,
+      state: members.get(node)?.state ?? 'unknown',
+      weight,
+      first: table.filter((set) => set[0] === node).length,
+      any: holds.filter(Boolean).length,
+      gains: holds.filter((now, partition) => now && held[partition] !== true).length,
+      loses: held.filter((then, partition) => then && holds[partition] !== true).length,
     }
   })
   return shares.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
@@ -60,26 +77,100 @@ export function sharesOf(layout: LayoutJson, cluster: ClusterJson): readonly Sha
 
 export function ringText(layout: LayoutJson, cluster: ClusterJson, out: Terminal): string {
   const shares = sharesOf(layout, cluster)
-  const moving = layout.moving === undefined ? '' : ', data is moving to it'
-  const head = ['', 'NAME', 'STATE', 'HOLDS', 'FIRST', '']
-  const rows = shares.map((share, i) => [
-    paintNode(i, letter(i), out),
-    printable(share.name),
-    share.state,
-    percent(share.any, layout.partitions),
-    percent(share.first, layout.partitions),
-    bar(share, layout.partitions, i, out),
-  ])
+  const names = new Map(shares.map(({ node, name }) => [node, printable(name)]))
+  const owners = layout.table.map((set) => set[0])
+  const perCell = Math.ceil(layout.table.length / MAP_CELLS_MAX)
+  const unit = perCell === 1 ? 'partition' : `${perCell} partitions (the first of them)`
   return [
-    `layout ${layout.version}${moving}: ${count(layout.partitions, 'partition')}, ${count(layout.replicas, 'replica')} of each`,
+    out.wrap(headText(layout)),
+    ...balanceLines(layout, shares, out),
+    ...movingLines(layout, names, out),
     '',
-    table(head, rows),
+    shareTable(layout, shares, out),
     '',
-    ...mapLines(layout, shares, out),
+    out.wrap(`first replica, one letter for each ${unit}:`),
+    ...mapLines(owners, perCell, shares, '-', out),
+    ...movesMap(layout, perCell, unit, shares, out),
   ].join('\n')
 }
 
+function headText({ version, partitions, replicas, roles, moving }: LayoutJson): string {
+  const zones = new Set(roles.map(({ zone }) => zone)).size
+  const inZones = zones === 1 ? '' : `, ${count(zones, 'zone')}`
+  const isMoving = moving === undefined ? '' : ', data is moving to it'
+  return `layout ${version}${isMoving}: ${count(partitions, 'partition')}, ${count(replicas, 'replica')} of each${inZones}`
+}
+
+/** How far the fullest is above what its weight stands for; and whether the zones are used. */
+function balanceLines(layout: LayoutJson, shares: readonly Share[], out: Terminal): string[] {
+  const weights = shares.reduce((sum, { weight }) => sum + weight, 0)
+  const all = shares.reduce((sum, { any }) => sum + any, 0)
+  const filled = shares.filter(({ weight, any }) => weight > 0 && any > 0)
+  if (all === 0 || filled.length < 2) return []
+  const ratios = filled.map(({ any, weight }) => (any * weights) / (weight * all))
+  const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(3))
+  const lines = [
+    out.wrap(`balance   the nodes hold ${least} to ${most} times what their weight stands for`),
+  ]
+  const zones = new Map(layout.roles.map(({ node, zone }) => [node, zone]))
+  const possible = new Set(shares.filter(({ any }) => any > 0).map(({ zone }) => zone)).size
+  const wanted = Math.min(possible, layout.replicas)
+  const spread = layout.table.filter(
+    (set) => new Set(set.map((node) => zones.get(node))).size >= wanted,
+  ).length
+  if (possible < 2) return lines
+  const text = `zones     ${spread} of ${count(layout.table.length, 'partition')} in ${wanted} of them`
+  return [...lines, spread === layout.table.length ? text : out.paint('yellow', text)]
+}
+
+function movingLines(
+  { moving }: LayoutJson,
+  names: ReadonlyMap<string, string>,
+  out: Terminal,
+): string[] {
+  if (moving === undefined) return []
+  const who = moving.waiting.map((node) => names.get(node) ?? node).join(', ')
+  const whom = who === '' ? '' : `; waits for ${who}`
+  const what =
+    moving.phase === 'filling'
+      ? `${count(moving.partitions, 'partition')} filled on new owners, reads ask the old ones`
+      : 'the new owners have everything, and all confirm to know it'
+  return [out.wrap(`moving    from layout ${moving.from}: ${what}${whom}`)]
+}
+
+/** The bar takes what room the other columns leave. */
+function shareTable(layout: LayoutJson, shares: readonly Share[], out: Terminal): string {
+  const { partitions, moving, roles } = layout
+  const cells = (of: (share: Share) => string): string[] => shares.map(of)
+  const zoned = new Set(roles.map(({ zone }) => zone)).size > 1
+  const columns: Column[] = [
+    { head: '', cells: shares.map((_, i) => paintNode(i, letter(i), out)) },
+    { head: 'NAME', cells: cells(({ name }) => printable(name)) },
+    ...(zoned ? [{ head: 'ZONE', cells: cells(({ zone }) => printable(zone)) }] : []),
+    { head: 'STATE', cells: cells(({ state }) => state), dispensable: 1 },
+    { head: 'HOLDS', cells: cells(({ any }) => percent(any, partitions)) },
+    { head: 'FIRST', cells: cells(({ first }) => percent(first, partitions)), dispensable: 2 },
+  ]
+  if (moving !== undefined)
+    columns.push(
+      { head: 'GAINS', cells: cells(({ gains }) => signed('+', gains)) },
+      { head: 'LOSES', cells: cells(({ loses }) => signed('−', loses)) },
+    )
+  const { text } = fittingTable(columns, out.columns - BAR_WIDTH_MIN - 2)
+  const lines = text.split('\n')
+  const used = widthOf(text)
+  const width = Math.max(BAR_WIDTH_MIN, Math.min(BAR_WIDTH_MAX, out.columns - used - 2))
+  return lines
+    .map((line, row) => {
+      const share = shares[row - 1]
+      if (share === undefined) return line
+      return `${line}${' '.repeat(used - widthOf(line) + 2)}${bar(share, partitions, row - 1, width, out)}`
+    })
+    .join('\n')
+}
+
 const letter = (index: number): string => LETTERS[index] ?? '?'
+const signed = (sign: string, number: number): string => (number === 0 ? '' : `${sign}${number}`)
 const percent = (part: number, whole: number): string =>
   `${part} (${whole === 0 ? 0 : Math.round((100 * part) / whole)} %)`
 
@@ -88,27 +179,57 @@ function paintNode(index: number, text: string, out: Terminal): string {
 }
 
 /** Full blocks for what it is first of, shaded ones for what else it holds. */
-function bar(share: Share, partitions: number, index: number, out: Terminal): string {
-  const cells = (part: number) => Math.round((BAR_WIDTH * part) / Math.max(1, partitions))
+function bar(
+  share: Share,
+  partitions: number,
+  index: number,
+  width: number,
+  out: Terminal,
+): string {
+  const cells = (part: number) => Math.round((width * part) / Math.max(1, partitions))
   const any = cells(share.any)
   const first = Math.min(any, cells(share.first))
   return (
-    paintNode(index, '█'.repeat(first) + '▒'.repeat(any - first), out) + '·'.repeat(BAR_WIDTH - any)
+    paintNode(index, '█'.repeat(first) + '▒'.repeat(any - first), out) + UNMOVED.repeat(width - any)
   )
 }
 
-function mapLines(layout: LayoutJson, shares: readonly Share[], out: Terminal): string[] {
+/** Who gets what is not its own yet, or was not before this move. */
+function movesMap(
+  { table, moving }: LayoutJson,
+  perCell: number,
+  unit: string,
+  shares: readonly Share[],
+  out: Terminal,
+): string[] {
+  if (moving === undefined || moving.changing.length === 0) return []
+  const before = moving.previous.table
+  const gainers = table.map((set, partition) =>
+    set.find((node) => before[partition]?.includes(node) !== true),
+  )
+  return [
+    '',
+    out.wrap(`new owner, one letter for each ${unit}; ${UNMOVED} keeps all it has:`),
+    ...mapLines(gainers, perCell, shares, UNMOVED, out),
+  ]
+}
+
+function mapLines(
+  nodes: readonly (string | undefined)[],
+  perCell: number,
+  shares: readonly Share[],
+  nobody: string,
+  out: Terminal,
+): string[] {
   const order = new Map(shares.map((share, index) => [share.node, index]))
-  const perCell = Math.ceil(layout.table.length / MAP_CELLS_MAX)
   const cells: number[] = []
-  for (let at = 0; at < layout.table.length; at += perCell)
-    cells.push(order.get(layout.table[at]?.[0] ?? '') ?? -1)
-  const width = String(layout.table.length).length
-  const unit = perCell === 1 ? 'partition' : `${perCell} partitions (the first of them)`
-  const lines = [`first replica, one letter for each ${unit}:`]
-  for (let at = 0; at < cells.length; at += MAP_COLUMNS) {
-    const row = cells.slice(at, at + MAP_COLUMNS)
-    const letters = row.map((owner) => (owner < 0 ? '-' : paintNode(owner, letter(owner), out)))
+  for (let at = 0; at < nodes.length; at += perCell) cells.push(order.get(nodes[at] ?? '') ?? -1)
+  const width = String(nodes.length).length
+  const columns = MAP_COLUMNS.find((wanted) => wanted + width + 3 <= out.columns) ?? MAP_COLUMNS[3]
+  const lines: string[] = []
+  for (let at = 0; at < cells.length; at += columns) {
+    const row = cells.slice(at, at + columns)
+    const letters = row.map((owner) => (owner < 0 ? nobody : paintNode(owner, letter(owner), out)))
     lines.push(`  ${String(at * perCell).padStart(width)} ${letters.join('')}`)
   }
   return lines

@@ -58,6 +58,8 @@ export function statusNotes(
     )
   const versions = versionsText(present)
   if (versions !== undefined) note(versions)
+  const protocols = protocolsText(cluster.protocol, present)
+  if (protocols !== undefined) note(protocols)
   return notes
 }
 
@@ -81,6 +83,17 @@ function cloneText(self: string, clonedBy: string): string {
 
 function listed(members: readonly MemberJson[]): string | undefined {
   return members.length === 0 ? undefined : members.map(({ name }) => printable(name)).join(', ')
+}
+
+/** undefined when nobody is held back. */
+function protocolsText(
+  spoken: number | undefined,
+  members: readonly MemberJson[],
+): string | undefined {
+  const held = members.filter(({ protocol }) => spoken !== undefined && (protocol ?? 0) > spoken)
+  if (spoken === undefined || held.length === 0) return undefined
+  const behind = listed(members.filter((member) => !held.includes(member))) ?? ''
+  return `Protocol ${spoken} is spoken, and no change of the layout begins, until these are upgraded: ${behind}.`
 }
 
 /** undefined when all run the same. */

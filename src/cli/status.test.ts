@@ -283,8 +283,12 @@ describe('notes', () => {
       if (typeof expected === 'string') assert.equal(says, expected)
       else assert.match(says!, expected)
     }
-    const moving = { from: 2, synced: [], waiting: [healthy.self], partitions: 5, lost: [lost] }
     const before = node.layoutJson
+    const { roles, table } = before
+    const moving = {
+      ...{ from: 2, phase: 'filling' as const, synced: [], acked: [], waiting: [healthy.self] },
+      ...{ partitions: 1, changing: [5], previous: { roles, table }, lost: [lost] },
+    }
     node.layoutJson = { ...before, moving }
     const told = notesOf(await status(dead))
     node.layoutJson = before
@@ -305,6 +309,17 @@ describe('notes', () => {
     const [degraded, flapping] = notesOf(await status(both)).split('\n')
     assert.match(degraded!, /^Slow or badly connected: node2\. Others are asked first/)
     assert.match(flapping!, /^Coming and going: node3\. Others are asked first/)
+  })
+
+  test('while some are not upgraded it is told who holds the others back', async () => {
+    const one = withMember(2, { protocol: 5 })
+    const members = one.members.map((member) => ({ protocol: 6, ...member }))
+    assert.equal(
+      notesOf(await status({ ...one, members, protocol: 5 })),
+      'Protocol 5 is spoken, and no change of the layout begins, until these are upgraded: node2.',
+    )
+    const all = members.map((member) => ({ ...member, protocol: 6 }))
+    assert.equal(notesOf(await status({ ...one, members: all, protocol: 6 })), '')
   })
 
   test('different versions are told with who runs which, and those that are gone do not count', async () => {

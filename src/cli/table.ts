@@ -71,7 +71,8 @@ function mostDispensable(columns: readonly Column[]): Column | undefined {
   return found
 }
 
-function widthOf(text: string): number {
+/** Of the longest line, as it is seen. */
+export function widthOf(text: string): number {
   const lines = stripVTControlCharacters(text).split('\n')
   return Math.max(...lines.map((line) => line.length))
 }

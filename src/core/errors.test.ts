@@ -63,6 +63,13 @@ test('every failure of a request has a code that is told over HTTP', () => {
     DND_ERR_CLUSTER_KEY_MISSING: 409,
     DND_ERR_CLUSTER_KEY_IN_USE: 409,
     DND_ERR_NOT_ENCRYPTED: 409,
+    DND_ERR_BAD_LAYOUT: 400,
+    DND_ERR_LAYOUT_MOVING: 409,
+    DND_ERR_LAYOUT_CONFLICT: 409,
+    DND_ERR_LAYOUT_UNAVAILABLE: 503,
+    DND_ERR_NODE_UNKNOWN: 404,
+    DND_ERR_NODE_UP: 409,
+    DND_ERR_WOULD_LOSE_DATA: 409,
   } as const satisfies Record<FailureCode, number> & Partial<Record<ErrorCode, number>>
   for (const [code, status] of Object.entries(failures))
     assert.equal(ERRORS[code as FailureCode].status, status, code)

@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
 import { parseAddress } from '../core/std/ids.ts'
+import { PROTOCOL_MAX, PROTOCOL_MIN } from '../core/wire/protocol.ts'
 
 export type ConfigField =
   | 'seeds'
@@ -29,6 +30,8 @@ export type ConfigField =
   | 'tlsCa'
   | 'partitions'
   | 'replicas'
+  | 'manualLayout'
+  | 'protocolMax'
   | 'logLevel'
   | 'requestTimeoutMs'
   | 'hedgeAfterMs'
@@ -276,6 +279,24 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     fallback: 3,
     about:
       'Replicas of each partition of a new cluster, fixed at birth: the most that a bucket can ask for',
+  },
+  {
+    field: 'manualLayout',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: DEFAULT_NODE_CONFIG.manualLayout,
+    about:
+      'Nodes that join get no share until an operator applies a plan ("dnd layout plan"). Give it to all nodes: any of them may be the one who plans',
+  },
+  {
+    field: 'protocolMax',
+    ...whole(PROTOCOL_MIN, PROTOCOL_MAX),
+    placeholder: 'N',
+    fallback: PROTOCOL_MAX,
+    about:
+      'The greatest version of the protocol between nodes that this one speaks. Lower only to hold an upgrade back until every node has the new dnd',
   },
   {
     field: 'logLevel',

@@ -79,6 +79,7 @@ describe('values', () => {
       tlsCa: undefined,
       partitions: 256,
       replicas: 3,
+      protocolMax: 6,
       logLevel: 'info',
     })
     assert.deepEqual(new Set(Object.values(origins)), new Set(['default']))
@@ -117,6 +118,8 @@ describe('values', () => {
       tlsCa: '/tmp/ca',
       partitions: '512',
       replicas: '5',
+      manualLayout: 'true',
+      protocolMax: '5',
       logLevel: 'debug',
       requestTimeoutMs: '100',
       hedgeAfterMs: '5',

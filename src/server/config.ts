@@ -56,6 +56,7 @@ export interface NodeServerConfig extends NodeConfig {
   /** Of a new cluster only, like `replicas`. */
   readonly partitions: number
   readonly replicas: number
+  readonly protocolMax: number
   readonly logLevel: LogLevel
 }
 
@@ -331,11 +332,13 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     keyFile: path('keyFile'),
     encryption: encryptionMode(encryptionSettings(given, sources)),
     allowPlaintextClusterTraffic: valueOf(given, 'allowPlaintextClusterTraffic') === true,
+    manualLayout: valueOf(given, 'manualLayout') === true,
     tlsCert: path('tlsCert'),
     tlsKey: path('tlsKey'),
     tlsCa: path('tlsCa'),
     partitions: number('partitions'),
     replicas: number('replicas'),
+    protocolMax: number('protocolMax'),
     logLevel: text('logLevel') as LogLevel,
     requestTimeoutMs: number('requestTimeoutMs'),
     hedgeAfterMs: number('hedgeAfterMs'),

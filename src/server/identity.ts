@@ -102,10 +102,11 @@ async function clusterOfSeeds(
 ): Promise<ClusterId> {
   const node = randomBytes(8).toString('hex') as NodeId
   const until = Date.now() + ASK_FOR_MS
+  const [timeoutMs, { protocolMax }] = [ASK_TIMEOUT_MS, config]
   for (;;) {
     const failures: DndError[] = []
     for (const seed of config.seeds) {
-      const answer = await ask(seed, { node, timeoutMs: ASK_TIMEOUT_MS, ...credentials })
+      const answer = await ask(seed, { node, timeoutMs, protocolMax, ...credentials })
       if (!(answer instanceof DndError)) return answer.cluster
       failures.push(answer)
     }

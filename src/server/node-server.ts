@@ -104,7 +104,9 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const store = await openStore(config.engine, identity.storePath, driver.storeListener)
   closing.push(() => store.close())
   const { host } = config
-  const linkOptions = { host, port: config.port, self: { node, generation, cluster }, keyring, tls }
+  const { protocolMax } = config
+  const speaker = { node, generation, cluster, protocolMax }
+  const linkOptions = { host, port: config.port, self: speaker, keyring, tls }
   const links = await TcpLinks.listen({ ...linkOptions, listener: driver.linkListener })
   closing.push(() => links.close())
   const port = links.port
@@ -124,6 +126,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
     version: VERSION,
+    protocol: protocolMax,
     address: { host, port },
     httpAddress: { host, port: http.port },
   }

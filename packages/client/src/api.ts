@@ -192,6 +192,8 @@ export interface MemberJson {
   readonly incarnation: number
   /** Of the software that it runs. */
   readonly version: string
+  /** The greatest version of the protocol between nodes that it speaks. Absent when unknown. */
+  readonly protocol?: number
   /**
    * Local health as it said last: 0 is best; at 7 it gives others eight times as long before it
    * doubts them. Absent when unknown.
@@ -355,6 +357,11 @@ export interface ClusterJson {
   readonly replacing?: ReplacingJson
   /** Of the traffic between nodes, as the answering node does it. */
   readonly encryption: EncryptionJson
+  /**
+   * The greatest version of the protocol between nodes that all members speak that are up; while an
+   * upgrade is not over, less than that of some.
+   */
+  readonly protocol?: number
   readonly members: readonly MemberJson[]
 }
 
@@ -417,9 +424,22 @@ export interface LayoutJson {
   /** While data moves from the layout before. */
   readonly moving?: {
     readonly from: number
+    /**
+     * `filling`: the new owners pull what they gain, and reads ask the old ones. `settling`: they
+     * have it and are read from, and everybody confirms to know that.
+     */
+    readonly phase: 'filling' | 'settling'
     readonly synced: readonly string[]
+    readonly acked: readonly string[]
+    /** Whom the present phase waits for. */
     readonly waiting: readonly string[]
+    /** How many partitions get a new owner, and which. */
     readonly partitions: number
+    readonly changing: readonly number[]
+    readonly previous: {
+      readonly roles: readonly RoleJson[]
+      readonly table: readonly (readonly string[])[]
+    }
     /** Nodes that are replaced, since their data is gone; absent: none. */
     readonly lost?: readonly string[]
   }

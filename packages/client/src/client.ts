@@ -11,14 +11,16 @@ import type {
   BucketsJson,
   ClusterJson,
   HealthJson,
+  HintsJson,
   KeyJson,
   KeysPageJson,
-  HintsJson,
   LayoutJson,
   LeaveJson,
   ProblemJson,
+  RoleJson,
   SiblingsJson,
 } from './api.ts'
+import type { LayoutHistoryJson, LayoutPlanJson } from './layout-api.ts'
 import {
   CONTEXT_HEADER,
   EXPIRES_HEADER,
@@ -291,6 +293,38 @@ export class DndClient {
     return (await this.#getJson('/layout')) as LayoutJson
   }
 
+  /** What layout would follow: of these roles, or of those that the members want. */
+  async layoutPlan(roles?: readonly RoleJson[]): Promise<LayoutPlanJson> {
+    if (roles === undefined) return (await this.#getJson('/layout/plan')) as LayoutPlanJson
+    return (await this.#postJson('/layout/plan', { roles }, 200, false)) as LayoutPlanJson
+  }
+
+  /**
+   * Has a plan chosen, named by its version and hash and by the roles that it was made of, if any.
+   * Resolves when it is in force on the server that answers; the data moves then.
+   */
+  async applyLayout(
+    plan: { readonly version: number; readonly hash: string },
+    roles?: readonly RoleJson[],
+  ): Promise<{ readonly version: number }> {
+    const { version, hash } = plan
+    const body = { version, hash, ...(roles === undefined ? {} : { roles }) }
+    return (await this.#postJson('/layout/apply', body)) as { version: number }
+  }
+
+  /**
+   * Says that a node, by id or name, will not come back. `partitions`: of how many it is known that
+   * they lose their last replica by that.
+   */
+  async removeNode(node: string, partitions = 0): Promise<{ readonly node: string }> {
+    return (await this.#postJson('/layout/remove', { node, partitions }, 202)) as { node: string }
+  }
+
+  /** The layouts that the server has seen. */
+  async layoutHistory(): Promise<LayoutHistoryJson> {
+    return (await this.#getJson('/layout/history')) as LayoutHistoryJson
+  }
+
   /**
    * Asks the server to leave its cluster: answered when the wish is durable, long before it has
    * left. Only for a client of one server: of several, any might leave.
@@ -334,6 +368,15 @@ export class DndClient {
         expected,
       }),
     )
+  }
+
+  async #postJson(path: string, body: object, expected = 200, write = true): Promise<unknown> {
+    const response = await this.#send({
+      ...{ method: 'POST', path, write, expected: [expected], body: JSON.stringify(body) },
+      headers: { 'content-type': 'application/json' },
+      timeoutMs: this.#patience(undefined),
+    })
+    return parseJson(response)
   }
 
   #send(request: TransportRequest): Promise<TransportResponse> {

@@ -83,7 +83,7 @@ test('founding makes a directory with an identity that people can read', async (
     assert.equal(directory.storePath, join(path, 'store'))
     assert.equal(statSync(path).mode & 0o777, 0o700)
     assert.deepEqual(identityOf(path), {
-      format: 1,
+      format: 2,
       cluster: directory.cluster,
       node: directory.node,
       generation: 1_800_000_000,
@@ -216,16 +216,27 @@ test('the root of a file system and what a crash during birth left are as good a
   })
 })
 
+test('an older format is read, and is the present one from then on', async () => {
+  await inFolder(async (path) => {
+    await openAndClose(path, FOUND)
+    const before = { ...identityOf(path), format: 1 }
+    writeFileSync(join(path, 'dnd.json'), JSON.stringify(before))
+    await openAndClose(path, RESTART)
+    const { format, node } = identityOf(path)
+    assert.deepEqual([format, node], [2, before['node' as never]])
+  })
+})
+
 test('a newer format is refused before anything else about it is judged', async () => {
   await inFolder(async (path) => {
     await openAndClose(path, FOUND)
-    writeFileSync(join(path, 'dnd.json'), '{"format": 2, "identity": "of another shape"}')
+    writeFileSync(join(path, 'dnd.json'), '{"format": 3, "identity": "of another shape"}')
     const message = await refused(
       openDataDirectory(path, RESTART),
       'DND_ERR_DATA_NEWER_FORMAT',
       path,
     )
-    assert.match(message, /format 2.*up to 1/)
+    assert.match(message, /format 3.*up to 2/)
     await refused(() => peekDataDirectory(path), 'DND_ERR_DATA_NEWER_FORMAT', path)
     assert.match(readFileSync(join(path, 'dnd.json'), 'utf8'), /another shape/)
   })

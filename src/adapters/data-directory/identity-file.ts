@@ -14,9 +14,14 @@ import { DataDirectoryError, unwritable } from './data-directory-error.ts'
 
 /**
  * Of this file and of everything in the directory. Raised when an older dnd could not read what is
- * written.
+ * written; this one reads all that came before, and writes its own from its first start on.
+ *
+ * ```
+ * 1   the first
+ * 2   states of layouts say who has acknowledged and who is lost; registers of consensus
+ * ```
  */
-export const DATA_FORMAT = 1
+export const DATA_FORMAT = 2
 export const IDENTITY_FILE = 'dnd.json'
 export const IDENTITY_TEMPORARY = 'dnd.json.tmp'
 

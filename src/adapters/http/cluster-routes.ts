@@ -7,7 +7,7 @@ import type { LeavePhase } from '../../core/node/leaving.ts'
 import type { ReplacingView } from '../../core/node/replacing.ts'
 import type { MemberStanding, NodeView } from '../../core/node/view.ts'
 import type { Layout, LayoutState } from '../../core/placement/layout.ts'
-import { gainedBy, nodesOf } from '../../core/placement/layout-state.ts'
+import { awaited, isFilled } from '../../core/placement/layout-state.ts'
 import type { EncryptionMode } from '../../runtime/ports.ts'
 import { must } from '../../core/std/assert.ts'
 import { formatAddress } from '../../core/std/ids.ts'
@@ -36,6 +36,8 @@ export interface ClusterJson {
   readonly leaving?: LeavePhase
   readonly replacing?: ReplacingView
   readonly encryption: EncryptionJson
+  /** The greatest version of the protocol that all members speak that are up. */
+  readonly protocol: number
   readonly members: readonly MemberJson[]
 }
 
@@ -52,6 +54,8 @@ export interface MemberJson {
   readonly generation: number
   readonly incarnation: number
   readonly version: string
+  /** The greatest version of the protocol that it speaks. */
+  readonly protocol?: number
   readonly localHealth?: number
   readonly roundTripMs?: number
   readonly degraded?: true
@@ -75,12 +79,13 @@ function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): Cluste
     ...(leaving === undefined ? {} : { leaving: leaving.phase }),
     ...(replacing === undefined ? {} : { replacing }),
     encryption: { mode, ...(primary === undefined ? {} : { key: primary.id }) },
+    protocol: view.protocol,
     members: members.map((member) => memberJson(member, standingOf(member.info.id))),
   }
 }
 
 function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
-  const { id, name, address, httpAddress, zone, weight, version } = member.info
+  const { id, name, address, httpAddress, zone, weight, version, protocol } = member.info
   const { sinceMs, suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   return {
     id,
@@ -94,6 +99,7 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     generation: member.generation,
     incarnation: member.incarnation,
     version,
+    ...(protocol === undefined ? {} : { protocol }),
     ...(localHealth === undefined ? {} : { localHealth }),
     ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 1000) / 1000 }),
     ...(member.degraded === true ? { degraded: true } : {}),
@@ -101,15 +107,17 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
   }
 }
 
+export interface RoleJson {
+  readonly node: NodeId
+  readonly zone: string
+  readonly weight: number
+}
+
 export interface LayoutJson {
   readonly version: number
   readonly partitions: number
   readonly replicas: number
-  readonly roles: readonly {
-    readonly node: NodeId
-    readonly zone: string
-    readonly weight: number
-  }[]
+  readonly roles: readonly RoleJson[]
   /** Ordered replica set of each partition. */
   readonly table: readonly (readonly NodeId[])[]
   /** Replicas that each node holds, and its share of all. */
@@ -121,10 +129,18 @@ export interface LayoutJson {
   /** While data moves from the layout before. */
   readonly moving?: {
     readonly from: number
+    /**
+     * `filling`: the new owners pull what they gain, and reads ask the old ones. `settling`: they
+     * have it and are read from, and everybody confirms to know that.
+     */
+    readonly phase: 'filling' | 'settling'
     readonly synced: readonly NodeId[]
+    readonly acked: readonly NodeId[]
     readonly waiting: readonly NodeId[]
-    /** Partitions whose replica set differs. */
+    /** Partitions whose replica set differs, and which they are. */
     readonly partitions: number
+    readonly changing: readonly number[]
+    readonly previous: { readonly roles: readonly RoleJson[]; readonly table: LayoutJson['table'] }
     /** Nodes of the layout before whose data is gone. */
     readonly lost?: readonly NodeId[]
   }
@@ -137,7 +153,7 @@ export function layoutJson(state: LayoutState): LayoutJson {
     version: current.version,
     partitions: current.partitions,
     replicas: current.replicas,
-    roles: current.roles.map(({ node, zone, weight }) => ({ node, zone, weight })),
+    roles: rolesJson(current),
     table,
     balance: balance(current),
   }
@@ -149,19 +165,27 @@ function movingJson(
   state: LayoutState,
   table: readonly (readonly NodeId[])[],
 ): LayoutJson['moving'] | undefined {
-  const { current, previous, synced } = state
+  const { current, previous, synced, acked } = state
   if (previous === undefined) return undefined
   const before = nodeTable(previous)
-  const differs = (set: readonly NodeId[], partition: number): boolean =>
-    set.some((node) => before[partition]?.includes(node) !== true)
-  const done = new Set(synced)
+  const changing = table.flatMap((set, partition) =>
+    set.some((node) => before[partition]?.includes(node) !== true) ? [partition] : [],
+  )
   return {
     from: previous.version,
+    phase: isFilled(state) ? 'settling' : 'filling',
     synced,
-    waiting: nodesOf(current).filter((node) => !done.has(node) && gainedBy(state, node).length > 0),
-    partitions: table.filter(differs).length,
+    acked,
+    waiting: awaited(state),
+    partitions: changing.length,
+    changing,
+    previous: { roles: rolesJson(previous), table: before },
     ...(current.lost === undefined ? {} : { lost: current.lost }),
   }
+}
+
+function rolesJson({ roles }: Layout): readonly RoleJson[] {
+  return roles.map(({ node, zone, weight }) => ({ node, zone, weight }))
 }
 
 function nodeTable(layout: Layout): NodeId[][] {

@@ -30,7 +30,9 @@ import type { RepairRunView, RepairScope } from '../../core/node/repair-runs.ts'
 import { listingKey, parseListingKey } from '../../core/node/storage-keys.ts'
 import { noSwimCounts } from '../../core/membership/swim-counts.ts'
 import type { MemberStanding, NodeView } from '../../core/node/view.ts'
+import type { LayoutAsk, LayoutResult } from '../../core/node/layout-asks.ts'
 import type { LayoutState } from '../../core/placement/layout.ts'
+import { planLayout } from '../../core/placement/plan-layout.ts'
 import { bytesToBinary, compareBytes } from '../../core/std/bytes.ts'
 import { SIBLINGS_WARN } from '../../core/std/limits.ts'
 import type { ClusterId, NodeId, PartitionId, VnodeId } from '../../core/std/ids.ts'
@@ -98,8 +100,9 @@ export class FakeGateway implements Gateway {
   /** Whether there is a node behind it yet. */
   started: boolean = true
   layout: LayoutState | undefined = layoutState()
+  readonly layoutAsks: LayoutAsk[] = []
   partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
-  transfers: NodeView['transfers'] = { pending: 0, records: 0 }
+  transfers: NodeView['transfers'] = { pending: 0, records: 0, sent: 0 }
   repairs: NodeView['antiEntropy']['repairs'] = []
   hints: NodeView['hints'] = {
     ...{ targets: [], bytes: 0, bytesMax: 1_000, isCounted: true, received: 0 },
@@ -146,6 +149,7 @@ export class FakeGateway implements Gateway {
       members: [member(0, this.degraded), member(1), member(2)],
       standings: STANDINGS,
       swim: { counts: noSwimCounts(), gossipQueue: 0, localHealth: 0 },
+      protocol: 6,
       layout: this.layout,
       buckets: [...this.properties].sort().map(([name, properties]) => ({ name, properties })),
       ready: this.ready,
@@ -186,8 +190,31 @@ export class FakeGateway implements Gateway {
         return { type: 'repair', result: this.#repair(request.scope) }
       case 'cluster-keys':
         return { type: 'cluster-keys', result: this.keys ?? keysResult(request.ask) }
+      case 'layout':
+        this.layoutAsks.push(request.ask)
+        return { type: 'layout', result: this.#layoutAnswer(request.ask) }
       case 'explain':
         return { type: 'explain', result: this.explanation }
+    }
+  }
+
+  #layoutAnswer(ask: LayoutAsk): LayoutResult {
+    const { current: before } = layoutState()
+    const { version, hash, roles, partitions, replicas } = before
+    switch (ask.what) {
+      case 'plan': {
+        const wanted = ask.roles ?? roles.slice(1)
+        const after = planLayout({ previous: before, roles: wanted, partitions, replicas })
+        return { ok: true, what: 'plan', before, after }
+      }
+      case 'apply':
+        return { ok: true, what: 'applied', version: ask.version }
+      case 'remove':
+        return { ok: true, what: 'removed', node: ask.node }
+      case 'history': {
+        const entry = { version, hash, atMs: 1_700_000_000_000, roles, moves: 7 }
+        return { ok: true, what: 'history', entries: [entry] }
+      }
     }
   }
 
@@ -468,5 +495,5 @@ export function layoutState(): LayoutState {
     [0, 2, 1],
   ]
   const current = { version: 3, previousHash: 1, partitions: 4, replicas: 3, roles, table, hash: 2 }
-  return { current, previous: undefined, synced: [] }
+  return { current, previous: undefined, synced: [], acked: [], lost: [] }
 }

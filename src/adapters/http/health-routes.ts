@@ -77,7 +77,7 @@ function onProbed(exchange: Exchange, probe: GetResult): void {
           got: probe.got,
         },
     partitions,
-    transfers,
+    transfers: { pending: transfers.pending, records: transfers.records },
     ...(isDegraded ? { degraded: true } : {}),
     ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
   })

@@ -22,6 +22,13 @@ export type SchemaName =
   | 'NewClusterKey'
   | 'PrimaryClusterKey'
   | 'Layout'
+  | 'LayoutRoles'
+  | 'LayoutPlan'
+  | 'LayoutChoice'
+  | 'LayoutChosen'
+  | 'LayoutHistory'
+  | 'LostNode'
+  | 'RemovedNode'
   | 'Leave'
   | 'Hints'
   | 'Repair'
@@ -214,6 +221,7 @@ const MEMBER = object(
     version: STRING,
   },
   {
+    protocol: { ...COUNT, description: 'The greatest version of the protocol that it speaks.' },
     suspectedBy: { ...NODE_IDS, description: 'Who says that it is suspect.' },
     localHealth: {
       ...{ type: 'integer', minimum: 0, maximum: 7 },
@@ -233,6 +241,8 @@ const MEMBER = object(
     },
   },
 )
+
+const ROLE = object({ node: NODE_ID, zone: STRING, weight: COUNT })
 
 const REPAIR_RUN = object(
   {
@@ -281,6 +291,10 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
           key: { ...KEY_ID, description: 'Id of the primary key.' },
         },
       ),
+      protocol: {
+        ...COUNT,
+        description: 'The greatest version of the protocol that all members speak that are up.',
+      },
       members: list(MEMBER),
     },
     {
@@ -320,13 +334,22 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       version: COUNT,
       partitions: COUNT,
       replicas: COUNT,
-      roles: list(object({ node: NODE_ID, zone: STRING, weight: COUNT })),
+      roles: list(ROLE),
       table: { ...list(NODE_IDS), description: 'Ordered replica set of each partition.' },
       balance: list(object({ node: NODE_ID, replicas: COUNT, share: { type: 'number' } })),
     },
     {
       moving: object(
-        { from: COUNT, synced: NODE_IDS, waiting: NODE_IDS, partitions: COUNT },
+        {
+          from: { ...COUNT, description: 'Version of the layout before.' },
+          phase: { enum: ['filling', 'settling'] },
+          synced: { ...NODE_IDS, description: 'Who has pulled all that it gains.' },
+          acked: { ...NODE_IDS, description: 'Who reads from the new owners, for good.' },
+          waiting: NODE_IDS,
+          partitions: COUNT,
+          changing: { ...list(COUNT), description: 'The partitions that get a new owner.' },
+          previous: object({ roles: list(ROLE), table: list(NODE_IDS) }),
+        },
         { lost: { ...NODE_IDS, description: 'Nodes that are replaced: their data is gone.' } },
       ),
     },
@@ -345,6 +368,52 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       directory: { ...STRING, description: 'Where it keeps its data, on its own machine.' },
     },
   ),
+  LayoutRoles: object(
+    {},
+    { roles: { ...list(ROLE), description: 'All of them; absent: what the members want.' } },
+  ),
+  LayoutPlan: object(
+    { from: object({ version: COUNT, hash: STRING }) },
+    {
+      plan: object(
+        { version: COUNT, hash: STRING, roles: list(ROLE) },
+        { lost: { ...NODE_IDS, description: 'Whose data is gone.' } },
+      ),
+      moves: { ...COUNT, description: 'Replicas to be copied.' },
+      leastMoves: { ...COUNT, description: 'Fewer are not possible.' },
+      links: list(object({ from: NODE_ID, to: NODE_ID, partitions: COUNT })),
+      nodes: list(
+        object({ node: NODE_ID, before: COUNT, after: COUNT, share: { type: 'number' } }),
+      ),
+      nodeRisk: {
+        ...object({ before: COUNT, during: COUNT, after: COUNT }),
+        description: 'Partitions that lose their majority with some node.',
+      },
+      zoneRisk: {
+        ...object({ before: COUNT, during: COUNT, after: COUNT }),
+        description: 'Partitions that lose their majority with some zone.',
+      },
+      zones: {
+        ...object({ before: COUNT, after: COUNT }),
+        description: 'Zones of the partition that is in the fewest.',
+      },
+    },
+  ),
+  LayoutChoice: object(
+    { version: COUNT, hash: STRING },
+    { roles: { ...list(ROLE), description: 'Those that it was planned of, if any were named.' } },
+  ),
+  LayoutChosen: object({ version: COUNT }),
+  LostNode: object(
+    { node: { ...STRING, description: 'Its id or its name.' } },
+    { partitions: { ...COUNT, description: 'Known to lose their last replica.' } },
+  ),
+  RemovedNode: object({ node: NODE_ID }),
+  LayoutHistory: object({
+    layouts: list(
+      object({ version: COUNT, hash: STRING, at: TIME, moves: COUNT, roles: list(ROLE) }),
+    ),
+  }),
   Hints: object({
     node: NODE_ID,
     name: STRING,

@@ -73,6 +73,9 @@ const BODIES: Readonly<Record<string, string>> = {
   '/buckets/{bucket}': '{"n":3}',
   '/keys': `{"key":"${'A'.repeat(43)}="}`,
   '/keys/primary': '{"id":"0a0b0c0d"}',
+  '/layout/plan': '{}',
+  '/layout/apply': '{"version":2,"hash":"0a0b0c0d"}',
+  '/layout/remove': '{"node":"a000000000000003"}',
 }
 
 function target(path: string, query = ''): string {

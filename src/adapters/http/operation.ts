@@ -56,3 +56,14 @@ export interface Route {
   readonly path: string
   readonly methods: Readonly<Partial<Record<Method, Operation>>>
 }
+
+/** A path that is read and nothing else. */
+export function reading(
+  id: string,
+  summary: string,
+  responses: Operation['responses'],
+  handle: Operation['handle'],
+  more: Partial<Operation> = {},
+): Route['methods'] {
+  return { GET: { id, op: 'info', summary, query: [], responses, errors: [], handle, ...more } }
+}

@@ -157,16 +157,24 @@ test('a layout that is being changed says from which, who has its data, and how 
   const roles = current.roles.slice(0, 2)
   const previous = { ...current, version: 2, roles, table: [[0, 1], [1, 0], [0], [1]] }
   const synced = [current.roles[1]!.node]
-  const state: LayoutState = { current, previous, synced }
+  const state: LayoutState = { current, previous, synced, acked: [], lost: [] }
   assert.deepEqual(layoutJson(state).moving, {
     from: 2,
+    phase: 'filling',
     synced,
+    acked: [],
     waiting: [current.roles[0]!.node, current.roles[2]!.node],
     partitions: 4,
+    changing: [0, 1, 2, 3],
+    previous: {
+      roles,
+      table: previous.table.map((set) => set.map((index) => roles[index]!.node)),
+    },
   })
-  const same: LayoutState = { current, previous: current, synced: [] }
+  const same: LayoutState = { current, previous: current, synced: [], acked: [], lost: [] }
   assert.equal(layoutJson(same).moving?.partitions, 0)
-  assert.deepEqual(layoutJson(same).moving?.waiting, [], 'nobody has anything to pull')
+  assert.equal(layoutJson(same).moving?.phase, 'settling')
+  assert.deepEqual(layoutJson(same).moving?.waiting, [], 'nobody could read anything else')
   const lost = ['a000000000000009' as NodeId]
   assert.deepEqual(layoutJson({ ...state, current: { ...current, lost } }).moving?.lost, lost)
 })
@@ -203,7 +211,7 @@ test('health is degraded while replicas are missing, unavailable without quorum 
   gateway.partitions = { total: 4, withQuorum: 4, allUp: 1 }
   assert.equal((await get(base, '/health'))['status'], 'degraded')
   gateway.partitions = { total: 4, withQuorum: 4, allUp: 4 }
-  gateway.transfers = { pending: 2, records: 5 }
+  gateway.transfers = { pending: 2, records: 5, sent: 0 }
   assert.equal((await get(base, '/health'))['status'], 'degraded')
   gateway.partitions = { total: 4, withQuorum: 3, allUp: 3 }
   assert.equal((await get(base, '/health', 503))['status'], 'unavailable')

@@ -9,9 +9,11 @@ import { onHealth, onLive, onReady } from './health-routes.ts'
 import { onMetrics, onOpenapi, onWelcome } from './info-routes.ts'
 import { onInstallKey, onKeys, onRemoveKey, onUseKey } from './key-routes.ts'
 import { onDelete, onGet, onPut } from './kv.ts'
+import { LAYOUT_ROUTES } from './layout-operations.ts'
 import { onLeave, onLeaveProgress } from './leave-routes.ts'
 import { onList } from './listing.ts'
 import type { Operation, Route } from './operation.ts'
+import { reading } from './operation.ts'
 import { onHints } from './hints-routes.ts'
 import { onRepair, onRepairProgress } from './repair-routes.ts'
 import type { ErrorCode } from '../../core/errors.ts'
@@ -198,16 +200,6 @@ const BUCKET_METHODS: Route['methods'] = {
   },
 }
 
-function reading(
-  id: string,
-  summary: string,
-  responses: Operation['responses'],
-  handle: Operation['handle'],
-  more: Partial<Operation> = {},
-): Route['methods'] {
-  return { GET: { id, op: 'info', summary, query: [], responses, errors: [], handle, ...more } }
-}
-
 const LEAVE: Route['methods'] = {
   ...reading(
     'getLeave',
@@ -361,6 +353,7 @@ export const ROUTES: readonly Route[] = [
       { errors: ['DND_ERR_NOT_READY'] },
     ),
   },
+  ...LAYOUT_ROUTES,
   { path: '/leave', methods: LEAVE },
   { path: '/repair', methods: REPAIR },
   {

@@ -196,6 +196,16 @@ export class Metrics {
       'Records with a delete or an expired value that may not go yet.',
       () => view()?.reaping.waiting ?? 0,
     )
+    const sent = (): number => view()?.transfers.sent ?? 0
+    new Counter({
+      name: 'dnd_transfer_records_sent_total',
+      help: 'Records that this node has sent to new owners that pull.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(sent())
+      },
+    })
     const commits = (): number => this.#sources.commits?.() ?? 0
     new Counter({
       name: 'dnd_store_commits_total',

@@ -21,6 +21,8 @@ export interface AskOptions extends LinkSecurity {
   /** Id of the node that asks. */
   readonly node: NodeId
   readonly timeoutMs: number
+  /** The greatest version of the protocol to speak; undefined: the greatest that we know. */
+  readonly protocolMax?: number
   /** undefined: as the system does it. */
   readonly resolve?: Resolve
 }
@@ -35,8 +37,9 @@ export interface ClusterAnswer {
  * Rejects with a `DndError` when nobody answers there, or not a node of dnd, or one that refuses.
  */
 export function askCluster(address: Address, options: AskOptions): Promise<ClusterAnswer> {
-  const { node, timeoutMs, keyring, tls, resolve = resolveBySystem } = options
-  const self = { node, generation: 0, cluster: NO_CLUSTER }
+  const { node, timeoutMs, protocolMax, keyring, tls, resolve = resolveBySystem } = options
+  const limit = protocolMax === undefined ? {} : { protocolMax }
+  const self = { node, generation: 0, cluster: NO_CLUSTER, ...limit }
   return new Promise((found, reject) => {
     const security = new LinkTls({ keyring, tls })
     const failures: DndError[] = []

@@ -55,7 +55,7 @@ const closingProgram = ({ keyring, tls }: LinkSecurity): string => `
   await once(silent, 'connect')
   a.setAddress('b'.repeat(16), { host: '127.0.0.1', port: b.port })
   a.setAddress('d'.repeat(16), { host: '127.0.0.1', port: 1 })
-  const read = { type: 'read', request: 1, layoutVersion: 1, partition: 1, key: new Uint8Array(1) }
+  const read = { type: 'read', request: 1, readVersion: 1, partition: 1, key: new Uint8Array(1) }
   a.send('d'.repeat(16), read)
   a.send('b'.repeat(16), read)
 `

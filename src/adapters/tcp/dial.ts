@@ -5,18 +5,15 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { KeyId } from '../../core/node/cluster-key.ts'
-import type { Address, ClusterId } from '../../core/std/ids.ts'
+import type { Address } from '../../core/std/ids.ts'
 import { formatAddress } from '../../core/std/ids.ts'
-import {
-  decodeLink,
-  LINK_MESSAGE_BYTES_MAX,
-  NO_CLUSTER,
-  PROTOCOL_VERSION,
-} from '../../core/wire/codec.ts'
+import { decodeLink, LINK_MESSAGE_BYTES_MAX, NO_CLUSTER } from '../../core/wire/codec.ts'
 import type { Hello } from '../../core/wire/messages.ts'
+import { commonProtocol } from '../../core/wire/protocol.ts'
 import { encryptCall } from './encrypt-call.ts'
 import { describe, FrameSocket, linkFrame } from './frame-socket.ts'
 import type { TcpFault } from './link-options.ts'
+import { protocolsOf, protocolsText } from './link-options.ts'
 import type { LinkTls } from './link-security.ts'
 import type { Resolve } from './resolve.ts'
 import { lookupBy } from './resolve.ts'
@@ -37,6 +34,8 @@ export interface Connection {
   readonly socket: FrameSocket
   /** Of the other side. */
   readonly hello: Hello
+  /** What is spoken: the greatest version that both know. */
+  readonly protocol: number
   /** Of the cluster's keys the one that encrypts it, if one does. */
   readonly key: KeyId | undefined
 }
@@ -114,8 +113,8 @@ class Attempt {
     const { hello } = this.#options
     const frames = new FrameSocket(socket, this.#remote, LINK_MESSAGE_BYTES_MAX, {
       frame: (body) => {
-        const answer = judgeAnswer(body, hello.cluster)
-        if (answer.ok) this.#end({ ok: true, socket: frames, hello: answer.hello, key })
+        const answer = judgeAnswer(body, hello)
+        if (answer.ok) this.#end({ ...answer, socket: frames, key })
         else this.#fail(answer.reason, answer.fault)
         return answer.ok
       },
@@ -156,11 +155,12 @@ function tryConnect({ address: { host, port }, resolve }: DialOptions): Socket |
 }
 
 type Answer =
-  | { readonly ok: true; readonly hello: Hello }
+  | { readonly ok: true; readonly hello: Hello; readonly protocol: number }
   | { readonly ok: false; readonly reason: string; readonly fault: TcpFault }
 
-function judgeAnswer(body: Uint8Array, cluster: ClusterId): Answer {
+function judgeAnswer(body: Uint8Array, ours: Hello): Answer {
   const answer = decodeLink(body)
+  const { cluster } = ours
   if (answer === undefined) {
     return { ok: false, reason: 'the answer is not a hello', fault: 'malformed-frame' }
   }
@@ -171,13 +171,16 @@ function judgeAnswer(body: Uint8Array, cluster: ClusterId): Answer {
       fault: `refused-by-peer-${answer.reason}`,
     }
   }
-  if (answer.protocol !== PROTOCOL_VERSION) {
-    const reason = `it speaks protocol ${answer.protocol}, this node ${PROTOCOL_VERSION}`
+  const ranges = [protocolsOf(answer), protocolsOf(ours)] as const
+  const protocol = commonProtocol(...ranges)
+  if (protocol === undefined) {
+    const [theirs, own] = ranges.map(protocolsText)
+    const reason = `it speaks protocol ${theirs}, this node ${own}`
     return { ok: false, reason, fault: 'refused-unsupported-protocol' }
   }
   if (cluster !== NO_CLUSTER && answer.cluster !== cluster) {
     const reason = `it belongs to cluster ${answer.cluster}, this node to ${cluster}`
     return { ok: false, reason, fault: 'refused-wrong-cluster' }
   }
-  return { ok: true, hello: answer }
+  return { ok: true, hello: answer, protocol }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { NO_CLUSTER, PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import { NO_CLUSTER } from '../../core/wire/codec.ts'
 import type { Hello, LinkMessage } from '../../core/wire/messages.ts'
 import type { ClusterId } from '../../core/std/ids.ts'
 import { CLUSTER, NODE_A, NODE_B } from '../../core/wire/samples.test.ts'
@@ -10,7 +10,8 @@ import { badCertificate, encryptionRequired, judgeCaller } from './handshake.ts'
 const SELF = { node: NODE_A, generation: 5, cluster: CLUSTER }
 const HELLO: Hello = {
   type: 'hello',
-  protocol: PROTOCOL_VERSION,
+  protocol: 6,
+  protocolMin: 5,
   cluster: CLUSTER,
   node: NODE_B,
   generation: 3,
@@ -42,8 +43,24 @@ suite('a caller', () => {
   })
 
   test('of another protocol is refused whatever its cluster, and both are named', () => {
-    const reason = refusalOf({ ...HELLO, protocol: 77, cluster: NO_CLUSTER })
-    assert.match(reason, /^unsupported-protocol: .*protocol 3.*77/)
+    const later = { ...HELLO, protocol: 77, protocolMin: 70, cluster: NO_CLUSTER }
+    assert.match(refusalOf(later), /^unsupported-protocol: .*protocol 5 to 6, .* 70 to 77: /)
+    const earlier = { ...HELLO, protocol: 4, protocolMin: 4 }
+    assert.match(refusalOf(earlier), /^unsupported-protocol: .*protocol 5 to 6, the caller 4: /)
+  })
+
+  test('of a later or an earlier version is accepted while there is one that both speak', () => {
+    for (const protocols of [
+      { protocol: 77, protocolMin: 6 },
+      { protocol: 5, protocolMin: 2 },
+    ]) {
+      const hello = { ...HELLO, ...protocols }
+      assert.deepEqual(judgeCaller(hello, SELF, CALL), { type: 'accept', hello })
+    }
+    const held = { ...SELF, protocolMax: 5 }
+    assert.equal(judgeCaller(HELLO, held, CALL).type, 'accept')
+    const only = { ...HELLO, protocolMin: 6 }
+    assert.equal(judgeCaller(only, held, CALL).type, 'refuse', 'this node holds back')
   })
 
   test('with our own id is refused, also when it only asks', () => {
@@ -70,7 +87,8 @@ suite('a caller', () => {
     }
     const call = { ...CALL, refusal: encryptionRequired(false) }
     assert.match(refusalOf(undefined, call), /^malformed: /)
-    assert.match(refusalOf({ ...HELLO, protocol: 77 }, call), /^unsupported-protocol: /)
+    const later = { ...HELLO, protocol: 77, protocolMin: 77 }
+    assert.match(refusalOf(later, call), /^unsupported-protocol: /)
   })
 
   test('that does not trust our certificate is not answered', () => {

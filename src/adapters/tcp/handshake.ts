@@ -3,16 +3,18 @@
  *
  * ```
  *   dialler ──hello──▶ listener ──hello──▶ dialler   now messages follow, dialler → listener
- *   dialler ──hello──▶ listener ──refusal──▶ ∎       another cluster or protocol, itself, no hello
+ *   dialler ──hello──▶ listener ──refusal──▶ ∎       another cluster, no protocol in common, …
  *   dialler ──hello of no cluster──▶ listener ──hello──▶ ∎   "which cluster are you?", to join it
  *   dialler ──refusal──▶ listener ∎                  does not trust its certificate
  * ```
  * A refusal gives the reason, so that the log of the one refused says what to do and not only that
  * a connection closed. Who is not admitted for want of encryption learns nothing of the cluster.
  */
-import { NO_CLUSTER, PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import { NO_CLUSTER } from '../../core/wire/codec.ts'
 import type { Hello, LinkMessage, Refusal } from '../../core/wire/messages.ts'
+import { commonProtocol } from '../../core/wire/protocol.ts'
 import type { LinkSelf } from './link-options.ts'
+import { helloOf, protocolsOf, protocolsText } from './link-options.ts'
 
 /** The connection over which the caller speaks. */
 export interface Call {
@@ -39,11 +41,12 @@ export function judgeCaller(first: LinkMessage | undefined, self: LinkSelf, call
   if (first === undefined || first.type === 'refusal') {
     return refuse('malformed', 'the first frame is not a hello')
   }
-  if (first.protocol !== PROTOCOL_VERSION) {
+  const [ours, theirs] = [protocolsOf(helloOf(self)), protocolsOf(first)]
+  if (commonProtocol(ours, theirs) === undefined) {
     return refuse(
       'unsupported-protocol',
-      `this node speaks protocol ${PROTOCOL_VERSION}, the caller ${first.protocol}: ` +
-        'run the same version of dnd on both',
+      `this node speaks protocol ${protocolsText(ours)}, the caller ${protocolsText(theirs)}: ` +
+        'run versions of dnd on both that are closer to each other',
     )
   }
   if (call.refusal !== undefined) return { type: 'refuse', refusal: call.refusal }

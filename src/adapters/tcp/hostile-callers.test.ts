@@ -100,7 +100,7 @@ overEveryKind(() => {
 
     test('of another protocol is told so, also when its hello is longer', async () => {
       const a = await station(1)
-      const hello = linkFrame({ ...helloOf(2), protocol: 99 })
+      const hello = linkFrame({ ...helloOf(2), protocol: 99, protocolMin: 98 })
       const longer = concatBytes(
         lengthOf(hello.length - 4 + 5),
         hello.subarray(4),
@@ -283,7 +283,10 @@ overEveryKind(() => {
     })
 
     test('but one that accepts us into another cluster or protocol is a fault', async () => {
-      const answers = [helloOf(2, 1, OTHER_CLUSTER), { ...helloOf(2), protocol: 98 }]
+      const answers = [
+        helloOf(2, 1, OTHER_CLUSTER),
+        { ...helloOf(2), protocol: 98, protocolMin: 98 },
+      ]
       const causes: string[] = []
       for (const answer of answers) {
         const a = await station(1, quick)

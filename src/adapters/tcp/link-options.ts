@@ -4,13 +4,16 @@
 import type { ClusterId, NodeId } from '../../core/std/ids.ts'
 import { NODES_MAX } from '../../core/std/limits.ts'
 import type { Hello, Refusal } from '../../core/wire/messages.ts'
-import { PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import type { ProtocolRange } from '../../core/wire/protocol.ts'
+import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../core/wire/protocol.ts'
 
 /** Who we are to whom we connect. */
 export interface LinkSelf {
   readonly node: NodeId
   readonly generation: number
   readonly cluster: ClusterId
+  /** The greatest version of the protocol to speak; undefined: the greatest that we know. */
+  readonly protocolMax?: number
 }
 
 export interface LinkBounds {
@@ -102,10 +105,21 @@ const ABOUT_SETTINGS: ReadonlySet<TcpFault> = new Set<TcpFault>([
   ...(['not-encrypted', 'unknown-key', 'wrong-key', 'no-common-encryption'] as const),
 ])
 
+/** What a hello says of the versions that its sender speaks. */
+export function protocolsOf({ protocol, protocolMin }: Hello): ProtocolRange {
+  return { min: protocolMin, max: protocol }
+}
+
+/** For people: `6`, or `5 to 6`. */
+export function protocolsText({ min, max }: ProtocolRange): string {
+  return min === max ? String(max) : `${min} to ${max}`
+}
+
 export function helloOf(self: LinkSelf): Hello {
   return {
     type: 'hello',
-    protocol: PROTOCOL_VERSION,
+    protocol: self.protocolMax ?? PROTOCOL_MAX,
+    protocolMin: PROTOCOL_MIN,
     cluster: self.cluster,
     node: self.node,
     generation: self.generation,

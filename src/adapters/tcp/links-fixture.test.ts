@@ -10,7 +10,8 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { ByteWriter } from '../../core/std/bytes.ts'
 import type { Address, ClusterId, NodeId } from '../../core/std/ids.ts'
 import { FRAME_BYTES_MAX } from '../../core/std/limits.ts'
-import { decodeLink, encodeMessage, PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import { decodeLink, encodeMessage } from '../../core/wire/codec.ts'
+import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../core/wire/protocol.ts'
 import type { Hello, LinkMessage, PeerMessage } from '../../core/wire/messages.ts'
 import { CLUSTER, SAMPLES } from '../../core/wire/samples.test.ts'
 import type { LinkListener } from '../../runtime/ports.ts'
@@ -227,7 +228,8 @@ export async function acquaintance(to: Station, number: number, generation = 1):
 }
 
 export function helloOf(number: number, generation = 1, cluster: ClusterId = CLUSTER): Hello {
-  return { type: 'hello', protocol: PROTOCOL_VERSION, cluster, node: node(number), generation }
+  const protocols = { protocol: PROTOCOL_MAX, protocolMin: PROTOCOL_MIN }
+  return { type: 'hello', ...protocols, cluster, node: node(number), generation }
 }
 
 export function messageFrame(message: PeerMessage): Uint8Array {

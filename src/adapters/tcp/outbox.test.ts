@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { FRAME_BYTES_MAX, RECORD_BYTES_MAX } from '../../core/std/limits.ts'
 import { decodeMessage } from '../../core/wire/codec.ts'
+import type { LayoutState } from '../../core/placement/layout.ts'
 import type { PeerMessage } from '../../core/wire/messages.ts'
+import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../core/wire/protocol.ts'
 import { REPLICATE, SAMPLES } from '../../core/wire/samples.test.ts'
 import { FrameParser } from './frame-parser.ts'
 import { Outbox } from './outbox.ts'
@@ -52,10 +54,17 @@ function large(bytes: number): PeerMessage {
 }
 
 function attached(bytesMax = 64 * MIB): { outbox: Outbox; sink: SlowSink } {
-  const outbox = new Outbox(bytesMax)
+  const outbox = new Outbox(bytesMax, PROTOCOL_MAX)
   const sink = new SlowSink()
-  outbox.attach(sink)
+  outbox.attach(sink, PROTOCOL_MAX)
   return { outbox, sink }
+}
+
+/** A layout of which a node is said to be lost, which the oldest protocol has no word for. */
+function lost(): LayoutState {
+  const sample = SAMPLES['state-sync']
+  assert.ok(sample?.type === 'state-sync' && sample.layout !== undefined)
+  return { ...sample.layout, lost: [sample.layout.current.roles[0]!.node] }
 }
 
 suite('an outbox', () => {
@@ -99,15 +108,31 @@ suite('an outbox', () => {
   })
 
   test('keeps what is pushed before there is a socket', () => {
-    const outbox = new Outbox(MIB)
+    const outbox = new Outbox(MIB, PROTOCOL_MAX)
     outbox.push(read(1))
     outbox.flush()
     const sink = new SlowSink()
-    outbox.attach(sink)
+    outbox.attach(sink, PROTOCOL_MAX)
     outbox.push(read(2))
     outbox.flush()
     sink.completeAll()
     assert.deepEqual(sink.received, [read(1), read(2)])
+  })
+
+  test('writes what is queued anew for a peer that speaks an older protocol, and leaves out what it does not know', () => {
+    const outbox = new Outbox(MIB, PROTOCOL_MAX)
+    const prepare = SAMPLES['register-prepare']!
+    const sync = { ...SAMPLES['state-sync'], layout: lost() } as PeerMessage
+    for (const message of [read(1), prepare, sync]) outbox.push(message)
+    const sink = new SlowSink()
+    outbox.attach(sink, PROTOCOL_MIN)
+    for (const message of [prepare, read(2)]) assert.equal(outbox.push(message), 'queued')
+    outbox.flush()
+    sink.completeAll()
+    const [first, second, third, ...rest] = sink.received
+    assert.deepEqual([first, third, rest], [read(1), read(2), []])
+    assert.ok(second?.type === 'state-sync')
+    assert.deepEqual(second.layout, { ...lost(), lost: [] })
   })
 
   test('writes nothing when nothing is queued', () => {

@@ -7,10 +7,14 @@
  * Two buffers take turns, the one that fills and the one that the socket reads, so that in the
  * steady state nothing is allocated. Large writes go out in slices, whose completion tells a slow
  * link from a dead one.
+ *
+ * Before the peer has said hello it is not known which protocol it speaks: what is queued until
+ * then is written as it spoke last, and written anew if it speaks another.
  */
+import { must } from '../../core/std/assert.ts'
 import { ByteWriter } from '../../core/std/bytes.ts'
 import { FRAME_BYTES_MAX } from '../../core/std/limits.ts'
-import { encodeMessage } from '../../core/wire/codec.ts'
+import { decodeMessage, encodeMessage, isSpoken } from '../../core/wire/codec.ts'
 import type { PeerMessage } from '../../core/wire/messages.ts'
 import { LENGTH_BYTES } from './frame-parser.ts'
 
@@ -32,6 +36,7 @@ export type PushResult = 'queued' | 'full' | 'oversize'
 
 export class Outbox {
   readonly #bytesMax: number
+  #protocol: number
   #sink: ByteSink | undefined
   /**
    * Bounded by: #bytesMax, together with what is being written, enforced by the `full` that `push`
@@ -43,8 +48,9 @@ export class Outbox {
   #written = 0
   #slices = 0
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, protocol: number) {
     this.#bytesMax = bytesMax
+    this.#protocol = protocol
   }
 
   /** Bytes not yet taken by the system. */
@@ -60,16 +66,20 @@ export class Outbox {
     return this.#slices
   }
 
-  /** From now on `flush` writes. */
-  attach(sink: ByteSink): void {
+  /** From now on `flush` writes, to whoever speaks `protocol`. */
+  attach(sink: ByteSink, protocol: number): void {
     this.#sink = sink
+    if (protocol !== this.#protocol) this.#translate(protocol)
   }
 
   push(message: PeerMessage): PushResult {
+    // Nobody should have sent it there, and only somebody did who did not know better yet: for the
+    // sender it is a message that was lost.
+    if (!isSpoken(message, this.#protocol)) return 'queued'
     const writer = this.#filling
     const start = writer.length
     writer.u32(0)
-    encodeMessage(writer, message)
+    encodeMessage(writer, message, this.#protocol)
     const length = writer.length - start - LENGTH_BYTES
     if (length > FRAME_BYTES_MAX) {
       this.#filling = rewound(writer, start)
@@ -103,6 +113,19 @@ export class Outbox {
     const rest = this.#writing?.view().subarray(this.#written + SLICE_BYTES)
     if (rest !== undefined && rest.length > 0) sink.write(rest, () => {})
     if (this.#filling.length > 0) sink.write(this.#filling.view(), () => {})
+  }
+
+  /** Writes all that is queued anew. Beats are not queued before there is anybody to hear them. */
+  #translate(protocol: number): void {
+    const frames = this.#filling.take()
+    this.#protocol = protocol
+    this.#filling = new ByteWriter(BUFFER_BYTES)
+    const view = new DataView(frames.buffer, frames.byteOffset, frames.length)
+    for (let at = 0; at < frames.length;) {
+      const from = at + LENGTH_BYTES
+      at = from + view.getUint32(at)
+      this.push(must(decodeMessage(frames.subarray(from, at)), 'a message of our own'))
+    }
   }
 
   readonly #onWritten = (error?: Error | null): void => {

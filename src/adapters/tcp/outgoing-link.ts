@@ -27,6 +27,7 @@ import type { Address, NodeId } from '../../core/std/ids.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import { decodeLink } from '../../core/wire/codec.ts'
 import type { PeerMessage } from '../../core/wire/messages.ts'
+import { PROTOCOL_MAX } from '../../core/wire/protocol.ts'
 import { DialBackoff } from './dial-backoff.ts'
 import type { AbortDial, Connection, DialOutcome } from './dial.ts'
 import type { FrameHandler } from './frame-socket.ts'
@@ -81,6 +82,8 @@ export class OutgoingLink {
   /** Beats sent since the last sign of life, and what had been written by the last of them. */
   #missed = 0
   #slices = 0
+  /** What was spoken last; before that, what we would like to. */
+  #protocol: number = PROTOCOL_MAX
 
   constructor(peer: NodeId, owner: LinkOwner) {
     this.peer = peer
@@ -185,7 +188,8 @@ export class OutgoingLink {
     this.#missed = 0
     this.#slices = 0
     connection.socket.handler = this.#handler
-    outbox.attach(connection.socket)
+    this.#protocol = connection.protocol
+    outbox.attach(connection.socket, connection.protocol)
   }
 
   #renewIfDue(): void {
@@ -218,7 +222,7 @@ export class OutgoingLink {
   }
 
   #newOutbox(): Outbox {
-    return new Outbox(this.#owner.bounds.backlogBytesMax)
+    return new Outbox(this.#owner.bounds.backlogBytesMax, this.#protocol)
   }
 
   #onDialled(outcome: DialOutcome): void {

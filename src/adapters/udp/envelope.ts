@@ -10,7 +10,7 @@
  *   it is made of, so that nothing is tried, and who lacks that key can say so.
  * - Nonce: salt and counter. The counter begins at 0 with the process; the salt, drawn then, keeps
  *   two lives of one generation apart (a copied or restored directory).
- * - Authenticated besides the packet: the clear header, the cluster's id, the protocol's version.
+ * - Authenticated besides the packet: the clear header, the cluster's id, the packets' form.
  *   A packet of another cluster that has the same key does not open.
  * - Replays are told by the counter (`replay-window.ts`), after the tag was found right.
  *
@@ -22,7 +22,7 @@ import type { ClusterKey } from '../../core/node/cluster-key.ts'
 import { keyId } from '../../core/node/cluster-key.ts'
 import type { ClusterId, NodeId } from '../../core/std/ids.ts'
 import { assert } from '../../core/std/assert.ts'
-import { PROTOCOL_VERSION } from '../../core/wire/codec.ts'
+import { PACKET_FORM } from '../../core/wire/packet-codec.ts'
 import type { Keyring } from '../../runtime/ports.ts'
 import { ReplayWindows } from './replay-window.ts'
 import { SenderKeys } from './sender-keys.ts'
@@ -97,7 +97,7 @@ export class Envelope {
     writeU64(this.#header, GENERATION_AT, self.generation)
     randomBytes(SALT_BYTES).copy(this.#header, NONCE_AT)
     const tail = Buffer.from(`${cluster}0000`, 'hex')
-    tail.writeUInt16BE(PROTOCOL_VERSION, tail.length - 2)
+    tail.writeUInt16BE(PACKET_FORM, tail.length - 2)
     this.#authenticated = Buffer.concat([this.#header, tail])
   }
 

@@ -80,7 +80,8 @@ export type HintOutcome = 'stored' | 'full' | 'stale-layout' | 'malformed' | 'st
 export interface Read {
   readonly type: 'read'
   readonly request: number
-  readonly layoutVersion: number
+  /** Of the sender's placement: a replica that is further on refuses. */
+  readonly readVersion: number
   readonly partition: PartitionId
   readonly key: Uint8Array
 }
@@ -166,6 +167,13 @@ export type FailureCode =
   | 'DND_ERR_CLUSTER_KEY_MISSING'
   | 'DND_ERR_CLUSTER_KEY_IN_USE'
   | 'DND_ERR_NOT_ENCRYPTED'
+  | 'DND_ERR_BAD_LAYOUT'
+  | 'DND_ERR_LAYOUT_MOVING'
+  | 'DND_ERR_LAYOUT_CONFLICT'
+  | 'DND_ERR_LAYOUT_UNAVAILABLE'
+  | 'DND_ERR_NODE_UNKNOWN'
+  | 'DND_ERR_NODE_UP'
+  | 'DND_ERR_WOULD_LOSE_DATA'
 
 export interface WriteSuccess {
   readonly ok: true

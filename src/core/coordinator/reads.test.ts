@@ -49,13 +49,15 @@ const OTHER = written(2, 1, 'other')
 const record = (container: Container): Uint8Array => encodeRecord(container, crc32)
 
 function placed(layoutVersion: number, ...readSet: NodeId[]): Placement {
-  return { partition: PARTITION, layoutVersion, writeSets: [readSet], readSet }
+  const versions = { layoutVersion, readVersion: 2 * layoutVersion + 1 }
+  return { partition: PARTITION, ...versions, writeSets: [readSet], readSet }
 }
 
 class Bench {
   readonly effects: ReadEffect<string>[] = []
   readonly down = new Set<NodeId>()
   readonly suspect = new Set<NodeId>()
+  readonly distances = new Map<NodeId, number>()
   own: StoreRead = undefined
   readonly reads: Reads<string>
   #request = 100
@@ -65,6 +67,7 @@ class Bench {
       self: SELF,
       isUp: (node) => !this.down.has(node),
       isPreferred: (node) => !this.down.has(node) && !this.suspect.has(node),
+      distance: (node) => this.distances.get(node) ?? 0,
       shown: () => ({ record: this.own, base: NO_BASE }),
       nextRequest: () => ++this.#request,
       checksum: crc32,
@@ -281,6 +284,24 @@ test('suspects are asked after those in good standing, and before those who are 
   full.down.add(C)
   full.start(placed(3, C, B, D), 3)
   assert.deepEqual(full.asked(), [D, B, C])
+})
+
+test('the nearest are asked first, and those as near in the order of the set', () => {
+  const bench = new Bench()
+  bench.distances.set(B, 64).set(C, 1).set(D, 1)
+  bench.start(placed(3, B, C, D), 1)
+  assert.deepEqual(bench.asked(), [C])
+  bench.hedge(101)
+  bench.hedge(101)
+  assert.deepEqual(bench.asked(), [C, D, B], 'and so are those asked when nobody answers in time')
+})
+
+test('a near one that is not well is asked after a far one that is', () => {
+  const bench = new Bench()
+  bench.distances.set(C, 64).set(D, 64)
+  bench.suspect.add(B)
+  bench.start(placed(3, B, C, D), 2)
+  assert.deepEqual(bench.asked(), [C, D])
 })
 
 test('its own copy comes first wherever it stands in the set', () => {

@@ -6,9 +6,10 @@
  *                                       │ an answer is no answer, or its node is lost: ask the next
  *                                       └ nothing for a while, or its node is suspect: ask one more
  * ```
- * It is never waited for that a node is called dead: that takes seconds. Whoever is suspect, slow
- * or comes and goes is asked last, and once asked may still answer first (hedging: Dean, Barroso,
- * "The Tail at Scale", CACM 56(2), 2013).
+ * The nearest are asked first: those in our zone, then by round trip. It is never waited for that a
+ * node is called dead: that takes seconds. Whoever is suspect, slow or comes and goes is asked
+ * last, and once asked may still answer first (hedging: Dean, Barroso, "The Tail at Scale", CACM
+ * 56(2), 2013).
  *
  * Reads merge, they do not choose: containers know which versions supersede which, so the merge of
  * R answers is what the R replicas know together (Dynamo §4.5, §4.3). A replica that has nothing of
@@ -107,6 +108,7 @@ export class Reads<O> {
   readonly #self: NodeId
   readonly #isUp: (node: NodeId) => boolean
   readonly #isPreferred: (node: NodeId) => boolean
+  readonly #distance: (node: NodeId) => number
   readonly #shown: (partition: PartitionId, key: Uint8Array) => Shown
   readonly #nextRequest: () => number
   readonly #checksum: Checksum
@@ -121,6 +123,8 @@ export class Reads<O> {
     readonly isUp: (node: NodeId) => boolean
     /** Up, and nothing speaks against asking it first. */
     readonly isPreferred: (node: NodeId) => boolean
+    /** To compare: the less the nearer. */
+    readonly distance: (node: NodeId) => number
     /** Our own copy. */
     readonly shown: (partition: PartitionId, key: Uint8Array) => Shown
     readonly nextRequest: () => number
@@ -130,6 +134,7 @@ export class Reads<O> {
     this.#self = options.self
     this.#isUp = options.isUp
     this.#isPreferred = options.isPreferred
+    this.#distance = options.distance
     this.#shown = options.shown
     this.#nextRequest = options.nextRequest
     this.#checksum = options.checksum
@@ -213,8 +218,9 @@ export class Reads<O> {
   }
 
   /**
-   * The first `n` of `set` as they are asked: ourselves, whom we would rather ask, who else is up,
-   * and as a last resort who is said to be down. One list in all, unless somebody is not well.
+   * The first `n` of `set` as they are asked: ourselves, whom we would rather ask and of those the
+   * nearest, who else is up, and as a last resort who is said to be down. One list in all, unless
+   * somebody is not well.
    */
   #order(set: readonly NodeId[], n: number): NodeId[] {
     const first: NodeId[] = []
@@ -223,13 +229,21 @@ export class Reads<O> {
     for (let i = 0; i < set.length && i < n; i++) {
       const node = set[i]!
       if (node === this.#self) first.unshift(node)
-      else if (this.#isPreferred(node)) first.push(node)
+      else if (this.#isPreferred(node)) this.#insert(first, node)
       else if (this.#isUp(node)) (second ??= []).push(node)
       else (third ??= []).push(node)
     }
     if (second !== undefined) for (const node of second) first.push(node)
     if (third !== undefined) for (const node of third) first.push(node)
     return first
+  }
+
+  /** Behind those who are as near: they are in the order of the set. */
+  #insert(nodes: NodeId[], node: NodeId): void {
+    const distance = this.#distance(node)
+    let place = nodes.length
+    while (place > 0 && this.#distance(nodes[place - 1]!) > distance) place--
+    nodes.splice(place, 0, node)
   }
 
   /**
@@ -253,12 +267,12 @@ export class Reads<O> {
     const node = read.candidates[read.asked++]!
     const { key } = read.start
     if (node !== this.#self) {
-      const { layoutVersion, partition } = read.placement
+      const { readVersion, partition } = read.placement
       read.waiting.push(node)
       effects.push({
         type: 'send',
         to: node,
-        message: { type: 'read', request, layoutVersion, partition, key },
+        message: { type: 'read', request, readVersion, partition, key },
       })
       return
     }

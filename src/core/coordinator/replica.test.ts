@@ -17,7 +17,7 @@ const B = 'b'.repeat(16) as NodeId
 const PARTITION = 5 as PartitionId
 const KEY = Uint8Array.of(1, 2, 3)
 const WALL = 1_000_000
-const HOLDS: ReplicaFacts = { layoutVersion: 3, holds: true }
+const HOLDS: ReplicaFacts = { layoutVersion: 3, readVersion: 7, holds: true }
 
 function written(
   vnode: number,
@@ -102,11 +102,11 @@ class Bench {
     this.replica.step({ type: 'repair', ...repair }, WALL, this.effects)
   }
 
-  read(layoutVersion = 3, facts = HOLDS): void {
+  read(readVersion = 7, facts = HOLDS): void {
     const message = {
       type: 'read',
       request: 9,
-      layoutVersion,
+      readVersion,
       partition: PARTITION,
       key: KEY,
     } as const
@@ -224,8 +224,9 @@ test('a sender ahead of us is served', () => {
 
 test('who does not hold the partition says so', () => {
   const bench = new Bench()
-  bench.replicate(record(NEW), 3, { layoutVersion: 3, holds: false })
-  bench.read(3, { layoutVersion: 3, holds: false })
+  const elsewhere = { ...HOLDS, holds: false }
+  bench.replicate(record(NEW), 3, elsewhere)
+  bench.read(7, elsewhere)
   assert.deepEqual(bench.replies(), ['not-replica', 'not-replica'])
   assert.deepEqual(bench.storing(), [])
 })

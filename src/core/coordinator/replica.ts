@@ -34,6 +34,7 @@ import type { Read, ReadOutcome, ReadReply, Replicate, ReplicateReply } from './
 /** What the layout says of a partition when a message arrives. */
 export interface ReplicaFacts {
   readonly layoutVersion: number
+  readonly readVersion: number
   /** Whether this node is in one of the partition's write sets. */
   readonly holds: boolean
 }
@@ -157,8 +158,9 @@ export class Replica {
     effects: Effects<ReplicaEffect>,
   ): void {
     const { request, partition } = message
-    if (this.#refuse(from, message.layoutVersion, facts, effects)) {
-      const outcome = message.layoutVersion < facts.layoutVersion ? 'stale-layout' : 'not-replica'
+    const isStale = message.layoutVersion < facts.layoutVersion
+    if (this.#refuse(from, isStale, facts, effects)) {
+      const outcome = isStale ? 'stale-layout' : 'not-replica'
       return void effects.push({
         type: 'send',
         to: from,
@@ -175,8 +177,9 @@ export class Replica {
       const reply: ReadReply = { type: 'read-reply', request, outcome, record, base }
       effects.push({ type: 'send', to: from, message: reply })
     }
-    if (this.#refuse(from, message.layoutVersion, facts, effects)) {
-      const outcome = message.layoutVersion < facts.layoutVersion ? 'stale-layout' : 'not-replica'
+    const isStale = message.readVersion < facts.readVersion
+    if (this.#refuse(from, isStale, facts, effects)) {
+      const outcome = isStale ? 'stale-layout' : 'not-replica'
       return answer(outcome, NO_RECORD, NO_BASE)
     }
     const { record, base } = this.#holdings.shown(partition, key)
@@ -189,11 +192,10 @@ export class Replica {
 
   #refuse(
     from: NodeId,
-    version: number,
+    stale: boolean,
     facts: ReplicaFacts,
     effects: Effects<ReplicaEffect>,
   ): boolean {
-    const stale = version < facts.layoutVersion
     // It asks for what our layout does not give us: it must see ours before it reads the refusal.
     if (stale || !facts.holds) effects.push({ type: 'outdated', peer: from })
     return stale || !facts.holds

@@ -25,7 +25,8 @@ const KEPT: Kept = {
 }
 
 function placed(layoutVersion: number, ...writeSets: NodeId[][]): Placement {
-  return { partition: PARTITION, layoutVersion, writeSets, readSet: writeSets[0]! }
+  const versions = { layoutVersion, readVersion: 2 * layoutVersion }
+  return { partition: PARTITION, ...versions, writeSets, readSet: writeSets[0]! }
 }
 
 /** One machine, its effects as they come, and short ways to tell it things. */

@@ -17,6 +17,13 @@ export type ClusterErrorCode =
   | 'DND_ERR_CLUSTER_KEY_MISSING'
   | 'DND_ERR_CLUSTER_KEY_IN_USE'
   | 'DND_ERR_NOT_ENCRYPTED'
+  | 'DND_ERR_BAD_LAYOUT'
+  | 'DND_ERR_LAYOUT_MOVING'
+  | 'DND_ERR_LAYOUT_CONFLICT'
+  | 'DND_ERR_LAYOUT_UNAVAILABLE'
+  | 'DND_ERR_NODE_UNKNOWN'
+  | 'DND_ERR_NODE_UP'
+  | 'DND_ERR_WOULD_LOSE_DATA'
   | 'DND_ERR_LOCAL_ONLY'
   | 'DND_ERR_STORE_FAILED'
   | 'DND_ERR_KEY_NOT_TEXT'
@@ -97,6 +104,48 @@ export const CLUSTER_ERRORS: Readonly<Record<ClusterErrorCode, ErrorInfo>> = {
     1,
     'The nodes do not demand encryption, so they share no keys',
     'Set encryption to "required" on all nodes first, step by step: see the guide to encryption.',
+  ),
+  DND_ERR_BAD_LAYOUT: row(
+    400,
+    2,
+    'Those roles make no layout',
+    'The detail says why; "dnd status" shows the members with their ids.',
+  ),
+  DND_ERR_LAYOUT_MOVING: row(
+    409,
+    1,
+    'Data still moves from the layout before',
+    'Wait until "dnd status" says that nothing moves. If it waits for a node that will not come back: "dnd remove NODE".',
+  ),
+  DND_ERR_LAYOUT_CONFLICT: row(
+    409,
+    1,
+    'The layout is not the one that was planned from any more',
+    'Look at the plan again: "dnd layout plan".',
+  ),
+  DND_ERR_LAYOUT_UNAVAILABLE: row(
+    503,
+    1,
+    'No majority of the nodes of the layout took part in choosing the next one',
+    'Look at "dnd status" for members that are not alive; if the outcome is unknown, look at "dnd layout show" before trying again.',
+  ),
+  DND_ERR_NODE_UNKNOWN: row(
+    404,
+    2,
+    'The layout has no such node',
+    'Look at "dnd status" for the members with their names and ids.',
+  ),
+  DND_ERR_NODE_UP: row(
+    409,
+    1,
+    'The node is up, so that it need not be removed',
+    'Let it leave: "dnd leave" with its --server. If it is gone, wait until the others have noticed.',
+  ),
+  DND_ERR_WOULD_LOSE_DATA: row(
+    409,
+    1,
+    'Partitions would lose their last replica',
+    'Bring back one of their nodes; or say that you know: "dnd remove" asks for it in words.',
   ),
   DND_ERR_LOCAL_ONLY: row(
     403,

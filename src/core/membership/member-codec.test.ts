@@ -46,6 +46,7 @@ const anyRecord: fc.Arbitrary<MemberRecord> = fc
     incarnation: fc.integer({ min: 0, max: 0xffff_ffff }),
     version: textOf(32),
     leaveLock: anyHex(16),
+    protocol: fc.option(fc.nat(0xffff), { nil: undefined }),
     state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
     degraded: fc.boolean(),
     accuser: fc.option(
@@ -54,8 +55,8 @@ const anyRecord: fc.Arbitrary<MemberRecord> = fc
     ),
     leaveProof: fc.option(anyHex(16), { nil: undefined }),
   })
-  .map(({ generation, incarnation, state, degraded, accuser, leaveProof, ...info }) => ({
-    info: { ...info },
+  .map(({ generation, incarnation, state, degraded, accuser, leaveProof, protocol, ...info }) => ({
+    info: { ...info, ...(protocol !== undefined && { protocol }) },
     generation,
     incarnation,
     state,
@@ -110,6 +111,13 @@ suite('the form is fixed to the byte', () => {
   test('of one alive and degraded', () => {
     const record: MemberRecord = { ...claim(0x1234, 'alive', 300, 2, info), degraded: true }
     assert.equal(toHex(encoded(record)), hexOf('10'))
+  })
+
+  test('of one that says which protocol it speaks', () => {
+    const record = claim(0x1234, 'alive', 300, 2, { ...info, protocol: 300 })
+    assert.equal(toHex(encoded(record)), hexOf('20', 'ac02'))
+    const left = { ...claim(0x1234, 'left', 300, 2, { ...info, protocol: 6 }), degraded: true }
+    assert.equal(toHex(encoded(left)), hexOf('33', `06${secretOf(0x1234)}`))
   })
 
   test('of a suspect, with its accuser or with zeros', () => {

@@ -4,8 +4,8 @@
  * ```
  * id 8 · state u8 · generation varint · incarnation varint · name text · zone text · weight u16
  *   · version text · leave lock 16 · host text · port u16 · HTTP host text · HTTP port u16
- *   · [accuser 8, of a suspect] · [leave proof 16, of one who left]
- * state: the rank, and 0x10 for a member that calls itself degraded
+ *   · [protocol varint] · [accuser 8, of a suspect] · [leave proof 16, of one who left]
+ * state: the rank, 0x10 for a member that calls itself degraded, 0x20 where a protocol follows
  * ```
  * An accuser, or a proof, of zeros is none.
  * The version of this form is that of the packet, message or stored record around it.
@@ -21,6 +21,7 @@ import { INCARNATION_MAX, rankOf, stateOf } from './member-order.ts'
 
 const NODE_ID_BYTES = 8
 const DEGRADED = 0x10
+const HAS_PROTOCOL = 0x20
 const NO_ACCUSER = '0'.repeat(2 * NODE_ID_BYTES)
 const NO_PROOF = '0'.repeat(2 * LEAVE_PROOF_BYTES)
 const NAME_BYTES_MAX = 64
@@ -28,6 +29,8 @@ const VERSION_BYTES_MAX = 32
 const ZONE_BYTES_MAX = 64
 const HOST_BYTES_MAX = 253
 const WEIGHT_MAX = 1000
+const PROTOCOL_MAX = 0xffff
+const PROTOCOL_BYTES_MAX = 3
 /** Of one address: the host with its length, and the port. */
 const ADDRESS_BYTES_MAX = 2 + HOST_BYTES_MAX + 2
 /** Longest encoding of a record; one of them always fits a datagram. */
@@ -40,12 +43,16 @@ const MEMBER_BYTES_MAX =
   (1 + VERSION_BYTES_MAX) +
   LEAVE_PROOF_BYTES +
   2 * ADDRESS_BYTES_MAX +
+  PROTOCOL_BYTES_MAX +
   Math.max(NODE_ID_BYTES, LEAVE_PROOF_BYTES)
 
 export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   const { info } = record
   encodeHex(writer, info.id, NODE_ID_BYTES)
-  writer.u8(rankOf(record.state) | (record.degraded === true ? DEGRADED : 0))
+  const { protocol } = info
+  const flags =
+    (record.degraded === true ? DEGRADED : 0) | (protocol === undefined ? 0 : HAS_PROTOCOL)
+  writer.u8(rankOf(record.state) | flags)
   writer.varint(record.generation)
   writer.varint(record.incarnation)
   writer.text(info.name)
@@ -55,6 +62,7 @@ export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   encodeHex(writer, info.leaveLock, LEAVE_PROOF_BYTES)
   encodeAddress(writer, info.address)
   encodeAddress(writer, info.httpAddress)
+  if (protocol !== undefined) writer.varint(protocol)
   if (record.state === 'suspect') encodeHex(writer, record.accuser ?? NO_ACCUSER, NODE_ID_BYTES)
   if (record.state === 'left') encodeHex(writer, record.leaveProof ?? NO_PROOF, LEAVE_PROOF_BYTES)
 }
@@ -63,7 +71,7 @@ export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
 export function decodeMember(reader: ByteReader): MemberRecord {
   const id = nodeId(toHex(reader.raw(NODE_ID_BYTES)))
   const code = reader.u8()
-  const state = stateOf(code & ~DEGRADED)
+  const state = stateOf(code & ~(DEGRADED | HAS_PROTOCOL))
   const generation = reader.varint()
   const incarnation = reader.varint()
   const name = reader.text(NAME_BYTES_MAX)
@@ -73,10 +81,12 @@ export function decodeMember(reader: ByteReader): MemberRecord {
   const leaveLock = toHex(reader.raw(LEAVE_PROOF_BYTES))
   const address = decodeAddress(reader)
   const httpAddress = decodeAddress(reader)
+  const protocol = (code & HAS_PROTOCOL) === 0 ? undefined : reader.varint()
+  if ((protocol ?? 0) > PROTOCOL_MAX) reader.fail()
   if (id === undefined || state === undefined) reader.fail()
   if (incarnation > INCARNATION_MAX || weight > WEIGHT_MAX) reader.fail()
   const who = { id: id ?? ('' as NodeId), name, zone, weight, version, leaveLock }
-  const info = { ...who, address, httpAddress }
+  const info = { ...who, address, httpAddress, ...(protocol !== undefined && { protocol }) }
   const accuser = state === 'suspect' ? toHex(reader.raw(NODE_ID_BYTES)) : NO_ACCUSER
   const proof = state === 'left' ? toHex(reader.raw(LEAVE_PROOF_BYTES)) : NO_PROOF
   return {

@@ -96,6 +96,7 @@ test('infos are the same when every field is', () => {
     infoOf(2, { zone: 'x' }),
     infoOf(2, { weight: 1 }),
     infoOf(2, { version: 'x' }),
+    infoOf(2, { protocol: 5 }),
     infoOf(2, { leaveLock: '00'.repeat(16) }),
     infoOf(2, { address: { ...info.address, host: 'x' } }),
     infoOf(2, { address: { ...info.address, port: 1 } }),

@@ -60,6 +60,7 @@ export function sameInfo(a: MemberInfo, b: MemberInfo): boolean {
     a.zone === b.zone &&
     a.weight === b.weight &&
     a.version === b.version &&
+    a.protocol === b.protocol &&
     a.leaveLock === b.leaveLock &&
     sameAddress(a.address, b.address) &&
     sameAddress(a.httpAddress, b.httpAddress)

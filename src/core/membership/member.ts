@@ -19,6 +19,8 @@ export interface MemberInfo {
   readonly weight: number
   /** Of the software that it runs, for people; at most 32 bytes of UTF-8. */
   readonly version: string
+  /** The greatest version of the protocol that it speaks; undefined: it has not said so. */
+  readonly protocol?: number
   /** What the secret must open that proves a leave of this generation (`leave-proof.ts`). */
   readonly leaveLock: string
 }

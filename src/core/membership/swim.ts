@@ -171,6 +171,11 @@ export class Swim {
     return shown?.state === 'alive' && shown.degraded !== true && !this.#standings.isFlapping(id)
   }
 
+  /** Smoothed, milliseconds; undefined until it has answered a probe of ours. */
+  roundTripMs(id: NodeId): number | undefined {
+    return this.#standings.of(id)?.roundTripMs
+  }
+
   /** Of a member in `records()`. */
   standing(id: NodeId): Standing {
     const isSelf = id === this.self.info.id

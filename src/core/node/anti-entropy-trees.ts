@@ -162,9 +162,8 @@ export class Trees {
     const entry = this.#entry(partition)
     if (entry !== undefined) this.#wipe(partition, entry)
     this.#young.add(partition)
-    this.forget(partition)
     // Walked when it is looked for next: the change that led here is still to be handed over.
-    this.#missing.add(partition)
+    this.#forget(partition, true)
   }
 
   /** Batches were lost: what was changed by them is read again. */
@@ -182,9 +181,16 @@ export class Trees {
 
   /** Its data is dropped, or not what it was. */
   forget(partition: PartitionId): void {
-    if (this.#entries.delete(partition)) this.#parts.dropped(partition)
-    this.#missing.delete(partition)
+    this.#forget(partition, false)
+  }
+
+  /** Whoever is told that it is dropped may look for the tree at once: it must be known to miss. */
+  #forget(partition: PartitionId, isMissing: boolean): void {
+    const had = this.#entries.delete(partition)
+    if (isMissing) this.#missing.add(partition)
+    else this.#missing.delete(partition)
     if (this.#walk?.partition === partition) this.#walk = undefined
+    if (had) this.#parts.dropped(partition)
   }
 
   /** A batch of this room is durable: a barrier has passed. */

@@ -10,6 +10,7 @@ import type { PeerMessage } from '../wire/messages.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { Trees } from './anti-entropy-trees.ts'
 import { A, B, bytes, C, FakeHost, FakeStore, keyIn, layoutOf } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { partition } from './fake-host.test.ts'
 import { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
@@ -38,8 +39,15 @@ class Side {
       ...{ address: { host: 'h', port: 1 }, httpAddress: { host: 'h', port: 2 } },
     }
     const rng = new Prng(self.charCodeAt(0))
-    const layout = new LayoutKeeper(host, { self: info, rng, store })
-    layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
+    const layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self: info,
+      rng,
+      store,
+    })
+    layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [], acked: [], lost: [] })
     this.holdings = new LocalHoldings({
       ...{ store, checksum: crc32, onBrokenClock: () => undefined },
       onChange: (...change) => this.trees.onChange(...change),

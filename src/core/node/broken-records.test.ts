@@ -19,6 +19,7 @@ import {
   layoutOf,
   partition,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import type { Origin } from './requests.ts'
@@ -49,8 +50,15 @@ class Bench {
       version: '1.0.0',
       leaveLock: '00'.repeat(16),
     }
-    const layout = new LayoutKeeper(host, { self, rng, store })
-    layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
+    const layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self,
+      rng,
+      store,
+    })
+    layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [], acked: [], lost: [] })
     this.holdings = holdingsOf(store)
     const { holdings } = this
     this.actors = new Actors(host, { store, checksum: crc32, rng, resumed: true, holdings })
@@ -59,6 +67,7 @@ class Bench {
       ...{ self: A, isUp: (node) => host.isUp(node) },
       shown: () => ({ record: 'unreadable', base: new Uint8Array(0) }),
       isPreferred: (node) => host.isPreferred(node),
+      distance: (node) => host.distance(node),
       ...{ nextRequest: () => host.nextRequest(), checksum: crc32, hedgeAfter: duration(50) },
     })
     this.broken = new BrokenRecords(host, {

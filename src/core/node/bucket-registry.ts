@@ -71,11 +71,28 @@ export class BucketRegistry {
     return this.#records.size >= BUCKETS_MAX
   }
 
+  /** Whether the bucket has properties of its own. */
+  isConfigured(bucket: string): boolean {
+    return this.record(bucket)?.properties !== undefined
+  }
+
   /** The least W that any bucket accepts by default: what a transfer must reckon with. */
   leastW(): number {
     let least = DEFAULT_PROPERTIES.w
     for (const { properties } of this.#records.values())
       least = Math.min(least, properties?.w ?? least)
+    return least
+  }
+
+  /**
+   * The least R of any bucket that promises a read to see what was written before it (R + W > N): a
+   * move that is over must not be read around.
+   */
+  leastR(): number {
+    let least = DEFAULT_PROPERTIES.r
+    for (const { properties } of this.#records.values())
+      if (properties !== undefined && properties.r + properties.w > properties.n)
+        least = Math.min(least, properties.r)
     return least
   }
 

@@ -300,9 +300,28 @@ test('what another member passes on is planned here when it is our turn', () => 
   bench.meet(D)
   bench.message(B, { type: 'join-request', role: { node: D, zone: 'z', weight: 100 } })
   bench.run(300)
+  bench.agree()
   const { layout } = bench.node.view()
   assert.equal(layout?.current.version, 2)
   assert.equal(layout.current.roles.length, 4)
+})
+
+test('no layout is proposed while somebody who is up would not understand', () => {
+  const bench = NodeBench.serving([A, B, C])
+  const old = { ...memberOf(D), info: { ...infoOf(D), protocol: 5 } }
+  const join = { type: 'join-request', role: { node: D, zone: 'z', weight: 100 } } as const
+  bench.meet(D, undefined, { members: [old] })
+  assert.equal(bench.node.view().protocol, 5)
+  bench.message(D, join)
+  bench.run(1_000)
+  assert.deepEqual(bench.take('register-prepare'), [])
+  const upgraded = { ...memberOf(D), generation: 2 }
+  bench.meet(D, undefined, { members: [upgraded] })
+  assert.equal(bench.node.view().protocol, 6)
+  bench.message(D, join)
+  bench.run(1_000)
+  bench.agree()
+  assert.equal(bench.node.view().layout?.current.version, 2)
 })
 
 test('a dead member loses what was asked of it, a changed address is passed on', () => {

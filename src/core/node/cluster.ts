@@ -180,7 +180,8 @@ export class Cluster {
   /** A layout of ours is durable: now the others may act on it. */
   stateStored(version: number): void {
     if (version === 0) return
-    this.#parts.layout.stored(version)
+    const acked = this.#parts.layout.stored(version)
+    if (acked !== undefined) this.adopted(acked)
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 

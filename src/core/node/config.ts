@@ -54,6 +54,11 @@ export interface NodeConfig {
   readonly backgroundSlowdownPercent: number
   /** Units of background work a second, each up to some hundred KiB, even if nobody else works. */
   readonly backgroundUnitsMax: number
+  /**
+   * Whether nodes that join get no share until an operator applies a plan (`dnd layout`). To be the
+   * same on all nodes: any of them may be the one who plans.
+   */
+  readonly manualLayout: boolean
 }
 
 export const DEFAULT_NODE_CONFIG: NodeConfig = {
@@ -72,4 +77,5 @@ export const DEFAULT_NODE_CONFIG: NodeConfig = {
   backgroundLatencyMs: 5,
   backgroundSlowdownPercent: 50,
   backgroundUnitsMax: 1_000,
+  manualLayout: false,
 }

@@ -13,6 +13,7 @@ import type { PeerMessage } from '../wire/messages.ts'
 import type { KeyId, KeyringState } from './cluster-key.ts'
 import type { ExplainResult } from './explanation.ts'
 import type { KeysAsk, KeysResult } from './key-asks.ts'
+import type { LayoutAsk, LayoutResult } from './layout-asks.ts'
 import type { LeavePhase, LeaveResult } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
 import type { RepairRunView, RepairScope } from './repair-runs.ts'
@@ -101,6 +102,7 @@ export type ClientRequest =
   /** Compare what is held here with all other replicas now: answered when it has begun. */
   | { readonly type: 'repair'; readonly scope: RepairScope }
   | { readonly type: 'cluster-keys'; readonly ask: KeysAsk }
+  | { readonly type: 'layout'; readonly ask: LayoutAsk }
   | ExplainKeyRequest
 
 interface KeyRequest {
@@ -162,6 +164,7 @@ export type ClientReply =
   | { readonly type: 'leave'; readonly result: LeaveResult }
   | { readonly type: 'repair'; readonly result: RepairResult }
   | { readonly type: 'cluster-keys'; readonly result: KeysResult }
+  | { readonly type: 'layout'; readonly result: LayoutResult }
   | { readonly type: 'explain'; readonly result: ExplainResult }
 
 export interface GetSuccess {

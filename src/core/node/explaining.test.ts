@@ -24,6 +24,7 @@ import {
   recordOf,
   written,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { infoOf } from './node-bench.test.ts'
 import { clockKey } from './storage-keys.ts'
@@ -50,9 +51,22 @@ class Bench {
   constructor(nodes: readonly NodeId[] = [A, B, C]) {
     const { host, store, buckets } = this
     const rng = new Prng(1)
-    const layout = new LayoutKeeper(host, { self: infoOf(A), rng, store })
+    const layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self: infoOf(A),
+      rng,
+      store,
+    })
     if (nodes.length > 0)
-      layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
+      layout.merge({
+        current: layoutOf(nodes),
+        previous: undefined,
+        synced: [],
+        acked: [],
+        lost: [],
+      })
     const holdings = holdingsOf(store)
     this.actors = new Actors(host, { store, checksum: crc32, rng, resumed: true, holdings })
     this.actors.ensure([PLACE])

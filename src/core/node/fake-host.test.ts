@@ -46,6 +46,8 @@ export class FakeHost implements Host {
   readonly down: Set<NodeId> = new Set()
   /** Up, and better not asked. */
   readonly suspect: Set<NodeId> = new Set()
+  /** 0 for all others. */
+  readonly distances: Map<NodeId, number> = new Map()
   readonly sent: { readonly to: NodeId; readonly message: PeerMessage }[] = []
   readonly batches: {
     readonly owner: StoreOwner
@@ -73,6 +75,10 @@ export class FakeHost implements Host {
 
   isPreferred(node: NodeId): boolean {
     return !this.down.has(node) && !this.suspect.has(node)
+  }
+
+  distance(node: NodeId): number {
+    return this.distances.get(node) ?? 0
   }
 
   send(to: NodeId, message: PeerMessage): void {

@@ -98,6 +98,16 @@ test('a suspect is sent to only where nobody better is left', () => {
   assert.deepEqual(bench.results(), [DONE])
 })
 
+test('the nearest is sent to, of those that are well; and then the next', () => {
+  const bench = new Bench()
+  bench.host.distances.set(B, 64).set(C, 2).set(D, 1)
+  bench.host.suspect.add(D)
+  bench.start([B, C, D])
+  bench.reply(C, refused('DND_ERR_NOT_READY'))
+  bench.reply(B, refused('DND_ERR_NOT_READY'))
+  assert.deepEqual(bench.targets(), [C, B, D])
+})
+
 test('what was sent to a node that has become suspect since waits for it, and goes nowhere else', () => {
   const bench = new Bench()
   bench.start()

@@ -133,13 +133,22 @@ export class Forwards {
   }
 
   /**
-   * Takes out whom to send to: the first that we would rather ask, else the first that is up. What
-   * has once been sent waits for its one target, so it matters whom it goes to.
+   * Takes out whom to send to: the nearest of those that we would rather ask, else of those that
+   * are up. What has once been sent waits for its one target, so it matters whom it goes to.
    */
   #takeBest(candidates: NodeId[]): NodeId | undefined {
-    let best = candidates.findIndex((node) => this.#host.isPreferred(node))
-    if (best < 0) best = candidates.findIndex((node) => this.#host.isUp(node))
-    return best < 0 ? undefined : candidates.splice(best, 1)[0]
+    const preferred = this.#nearest(candidates.filter((node) => this.#host.isPreferred(node)))
+    const best = preferred ?? this.#nearest(candidates.filter((node) => this.#host.isUp(node)))
+    if (best !== undefined) candidates.splice(candidates.indexOf(best), 1)
+    return best
+  }
+
+  /** The first of those that are as near. */
+  #nearest(nodes: readonly NodeId[]): NodeId | undefined {
+    let best: NodeId | undefined
+    for (const node of nodes)
+      if (best === undefined || this.#host.distance(node) < this.#host.distance(best)) best = node
+    return best
   }
 
   #answer(forwarded: Forwarded, result: WriteResult): void {

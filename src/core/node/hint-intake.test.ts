@@ -20,6 +20,7 @@ import {
   recordOf,
   written,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { HintIntake } from './hint-intake.ts'
 import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
@@ -40,8 +41,15 @@ class Bench {
       ...{ id: A, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 },
       ...{ version: '1.0.0', leaveLock: '00'.repeat(16) },
     }
-    const keeper = new LayoutKeeper(host, { self: info, rng: new Prng(1), store })
-    keeper.merge({ current: layout, previous: undefined, synced: [] })
+    const keeper = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self: info,
+      rng: new Prng(1),
+      store,
+    })
+    keeper.merge({ current: layout, previous: undefined, synced: [], acked: [], lost: [] })
     this.holdings = holdingsOf(store)
     const { holdings } = this
     const rest = { checksum: crc32, rng: new Prng(2), resumed: false }

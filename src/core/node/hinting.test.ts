@@ -24,10 +24,17 @@ import {
   WALL,
   written,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { Hinting } from './hinting.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 
-const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+const complete = (current: Layout): LayoutState => ({
+  current,
+  previous: undefined,
+  synced: [],
+  acked: [],
+  lost: [],
+})
 const FOUR = layoutOf([A, B, C, D])
 const AGE_MS = 60_000
 
@@ -48,7 +55,14 @@ class Bench {
       ...{ id: A, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 },
       ...{ version: '1.0.0', leaveLock: '00'.repeat(16) },
     }
-    this.layout = new LayoutKeeper(host, { self: info, rng: new Prng(1), store: this.store })
+    this.layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self: info,
+      rng: new Prng(1),
+      store: this.store,
+    })
     this.layout.merge(complete(options.layout ?? FOUR))
     this.#batched = host.batches.length
     this.hinting = new Hinting(host, {

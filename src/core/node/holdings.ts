@@ -188,6 +188,9 @@ export class LocalHoldings implements Holdings {
     after: Container,
   ): { readonly operations: readonly StoreOperation[]; readonly record: Uint8Array } | undefined {
     const clock = this.clockOf(partition)
+    // What the clock claims of the record that broke is in doubt from the batch on that replaces
+    // it: told in a batch of its own, before this one, this one's clock would take it back.
+    if (before === 'unreadable') clock.doubtful = true
     const isWhole = before === 'unreadable' || before.isWhole
     const record = this.#encode(after, clock, isWhole)
     if (!isStorable(after, record)) return undefined

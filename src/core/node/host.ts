@@ -30,6 +30,8 @@ export type StoreOwner =
   | 'anti-entropy'
   | 'hints'
   | 'hint-intake'
+  | 'registers'
+  | 'cursors'
   | 'drop'
 export type ScanOwner = 'source' | 'listing' | 'reaping' | 'trees' | 'anti-entropy' | 'hints'
 
@@ -53,6 +55,7 @@ export type NodeTimer =
   | { readonly owner: 'hints'; readonly request: number | undefined }
   | { readonly owner: 'keys'; readonly ask: number }
   | { readonly owner: 'explaining'; readonly ask: number }
+  | { readonly owner: 'registers'; readonly request: number; readonly turn: number }
   | {
       readonly owner: 'node'
       readonly what: 'state-sync' | 'join' | 'plan' | 'grace' | 'persist' | 'members'
@@ -69,6 +72,8 @@ export interface Host {
   isUp(node: NodeId): boolean
   /** Up, and nothing speaks against asking it first. */
   isPreferred(node: NodeId): boolean
+  /** To compare: the less the nearer (`nearness.ts`). */
+  distance(node: NodeId): number
   /** Where another process with our identity listens: then we refuse all writes. */
   readonly clonedBy: Address | undefined
   /** Whether the store is so far behind that it should be given no new work. */

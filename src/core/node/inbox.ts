@@ -2,6 +2,7 @@
  * What peers say: each message goes to the machine that it concerns, and what is none of our
  * business, or would reach into something that is not a record, ends here.
  */
+import type { RegisterMessage } from '../consensus/messages.ts'
 import type { Hint, Read, Replicate } from '../coordinator/messages.ts'
 import type { ReadEffect } from '../coordinator/reads.ts'
 import type { ReplicaEffect, ReplicaFacts } from '../coordinator/replica.ts'
@@ -12,6 +13,7 @@ import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { Machines } from './machines.ts'
+import type { JoinRequest, LeaveRequest, ReplaceRequest } from './messages.ts'
 import type { Origin } from './requests.ts'
 import { isRecordKey } from './storage-keys.ts'
 
@@ -21,6 +23,12 @@ export interface InboxEffects {
   readonly writes: Effects<WriteEffect<Origin>>
   readonly reads: Effects<ReadEffect<Origin>>
   readonly replica: Effects<ReplicaEffect>
+}
+
+const NOT_LISTENED_TO: ReplicaFacts = {
+  layoutVersion: Number.POSITIVE_INFINITY,
+  readVersion: Number.POSITIVE_INFINITY,
+  holds: false,
 }
 
 export class Inbox {
@@ -59,19 +67,13 @@ export class Inbox {
         cluster.heard(from, message)
         return leaving.heard(from, message)
       case 'join-request':
-        return layout.onJoinRequest(message.role, outlet.now)
       case 'leave-request':
-        return layout.onLeaveRequest(message.node, outlet.now)
       case 'replace-request':
-        return layout.onReplaceRequest(message.role, message.lost, outlet.now)
+        return this.#onLayoutRequest(message)
       case 'link-probe':
         return outlet.send(from, { type: 'link-probe-reply', generation: swim.self.generation })
       case 'link-probe-reply':
-        return swim.step(
-          { type: 'contact', id: from, generation: message.generation },
-          outlet.now,
-          this.#effects.swim,
-        )
+        return this.#onContact(from, message.generation)
       case 'keys-request':
         return keys.requested(from, message.request)
       case 'keys-reply':
@@ -95,10 +97,40 @@ export class Inbox {
       case 'exchange-next':
       case 'exchange-finish':
         return antiEntropy.exchanging.received(from, message)
+      case 'register-prepare':
+      case 'register-accept':
+      case 'register-promise':
+      case 'register-accepted':
+        return this.#onRegisterMessage(from, message)
       case 'transfer-request':
         return transfers.requested(from, message)
       case 'transfer-chunk':
         return transfers.received(from, message)
+    }
+  }
+
+  /** The peer has answered over its own connection: it is there. */
+  #onContact(from: NodeId, generation: number): void {
+    const { swim, outlet } = this.#machines
+    swim.step({ type: 'contact', id: from, generation }, outlet.now, this.#effects.swim)
+  }
+
+  #onRegisterMessage(from: NodeId, message: RegisterMessage): void {
+    const { registers } = this.#machines
+    if (message.type === 'register-prepare' || message.type === 'register-accept')
+      registers.asked(from, message)
+    else registers.answered(from, message)
+  }
+
+  #onLayoutRequest(message: JoinRequest | LeaveRequest | ReplaceRequest): void {
+    const { layout, outlet } = this.#machines
+    switch (message.type) {
+      case 'join-request':
+        return layout.onJoinRequest(message.role, outlet.now)
+      case 'leave-request':
+        return layout.onLeaveRequest(message.node, outlet.now)
+      case 'replace-request':
+        return layout.onReplaceRequest(message.role, message.lost, outlet.now)
     }
   }
 
@@ -119,7 +151,7 @@ export class Inbox {
       return outlet.note({ type: 'peer-misbehaved', peer: from, what: `a ${type} of no record` })
     if (type === 'replicate' && (outlet.storeBusy || outlet.clonedBy !== undefined))
       return outlet.send(from, { type: 'replicate-reply', request, outcome: 'store-failed' })
-    const facts = this.#facts(partition)
+    const facts = this.#facts(partition, from)
     const { wallMs } = outlet
     if (message.type === 'read')
       replica.step({ type: 'read', from, message, facts }, wallMs, this.#effects.replica)
@@ -128,18 +160,22 @@ export class Inbox {
 
   #onListRequest(from: NodeId, message: Extract<PeerMessage, { type: 'list-request' }>): void {
     const { outlet, layout, ownListings } = this.#machines
-    const { request, layoutVersion, partitions } = message
-    const stale = layoutVersion < layout.version
-    if (!stale && partitions.every((partition) => this.#facts(partition).holds))
+    const { request, readVersion, partitions } = message
+    const stale = readVersion < layout.readVersion
+    if (!stale && partitions.every((partition) => this.#facts(partition, from).holds))
       return ownListings.answer(from, message)
     outlet.tell(from)
     const outcome = stale ? 'stale-layout' : 'not-replica'
     outlet.send(from, { type: 'list-reply', request, outcome, entries: [], more: false, bases: [] })
   }
 
-  #facts(partition: PartitionId): ReplicaFacts {
+  #facts(partition: PartitionId, from: NodeId): ReplicaFacts {
     const { layout, outlet } = this.#machines
+    // Given up by the operator: whatever it believes is older than what it would be told.
+    if (layout.isLost(from)) return NOT_LISTENED_TO
     const sets = layout.placementOf(partition)?.writeSets ?? []
-    return { layoutVersion: layout.version, holds: sets.some((set) => set.includes(outlet.self)) }
+    const { version: layoutVersion, readVersion } = layout
+    const holds = sets.some((set) => set.includes(outlet.self))
+    return { layoutVersion, readVersion, holds }
   }
 }

@@ -5,19 +5,29 @@ import type { NodeId } from '../std/ids.ts'
 import { duration, later } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import { Prng } from '../std/prng.ts'
-import { hashLayout, encodeLayoutState } from '../placement/layout-codec.ts'
-import { beginTransition, gainedBy } from '../placement/layout-state.ts'
+import { encodeLayout, encodeLayoutState, hashLayout } from '../placement/layout-codec.ts'
+import { beginTransition, gainedBy, markSynced } from '../placement/layout-state.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
 import { A, B, C, D, FakeHost, FakeStore, layoutOf, role } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
+import type { Adoption } from './layout-keeper.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { stateKey } from './storage-keys.ts'
 
-const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+const complete = (current: Layout): LayoutState => ({
+  current,
+  previous: undefined,
+  synced: [],
+  acked: [],
+  lost: [],
+})
 
 class Bench {
   readonly host = new FakeHost()
   readonly store: FakeStore
   readonly keeper: LayoutKeeper
+  readonly registers = new FakeRegisters()
+  adoption: Adoption | undefined
   #settled = 0
 
   constructor(state?: LayoutState, self: NodeId = A, zone = 'z', weight = 100) {
@@ -43,7 +53,14 @@ class Bench {
       version: '1.0.0',
       leaveLock: '00'.repeat(16),
     }
-    return new LayoutKeeper(this.host, { self, rng: new Prng(1), store: this.store })
+    return new LayoutKeeper(this.host, {
+      leastR: () => 2,
+      registers: this.registers,
+      adopted: (adoption) => (this.adoption = adoption),
+      self,
+      rng: new Prng(1),
+      store: this.store,
+    })
   }
 
   settle(): void {
@@ -54,8 +71,10 @@ class Bench {
     }
   }
 
-  plan(): ReturnType<LayoutKeeper['onPlanTimer']> {
-    return this.keeper.onPlanTimer(this.host.now)
+  /** What came of planning: marks, or a layout that was chosen. */
+  plan(): Adoption | undefined {
+    this.adoption = undefined
+    return this.keeper.onPlanTimer(this.host.now) ?? this.adoption
   }
 
   nodes(): NodeId[] {
@@ -440,43 +459,74 @@ test('when two of three are lost at once, the one that is left plans when it has
   assert.deepEqual(bench.keeper.state!.current.lost, [B, C])
 })
 
-test('while data moves a lost one is replaced by one who is not done, and the move goes on', () => {
+test('while data moves a lost one is waited for no more, and replaced when the move is over', () => {
   const before = complete(layoutOf([A, B, C]))
   const moving = beginTransition(before, layoutOf([A, B, C, D], before.current))
   const E = 'eeeeeeeeeeeeeeee' as NodeId
-  const other = new Bench(moving, B)
-  other.host.down.add(C)
-  other.keeper.onReplaceRequest(role(E), C, other.host.now)
-  assert.deepEqual(
-    other.host.sent.map(({ to }) => to),
-    [D],
-  )
-  const bench = new Bench(moving, D)
+  const bench = new Bench(moving)
   bench.host.down.add(C)
   bench.keeper.onReplaceRequest(role(E), C, bench.host.now)
   const { after } = bench.plan()!
+  assert.deepEqual(after, { ...moving, lost: [C] })
+  assert.equal(bench.registers.proposals.length, 0)
+  assert.equal(bench.plan(), undefined, 'it is said already')
+  bench.keeper.merge({ ...complete(moving.current), lost: [C] })
+  assert.ok(bench.plan() !== undefined)
   assert.deepEqual(bench.nodes(), [A, B, D, E])
-  assert.deepEqual(after.previous, before.current)
-  assert.deepEqual(after.current.lost, [C])
-  assert.equal(after.current.version, moving.current.version + 1)
-  other.keeper.merge(after)
-  assert.deepEqual(other.keeper.state, after)
-  // Its word on the layout before is worth nothing any more.
-  assert.equal(other.keeper.merge({ ...moving, synced: [D] }), undefined)
+  assert.deepEqual(bench.keeper.state!.current.lost, [C])
+  assert.deepEqual(bench.keeper.state!.lost, [])
 })
 
-test('without a majority, or as one who is done, nobody plans while data moves', () => {
-  const before = complete(layoutOf([A, B, C]))
-  const moving = beginTransition(before, layoutOf([A, B, C, D], before.current))
-  const E = 'eeeeeeeeeeeeeeee' as NodeId
-  const few = new Bench(moving, D)
-  few.host.down.add(A).add(B).add(C)
-  few.keeper.onReplaceRequest(role(E), C, few.host.now)
-  assert.equal(few.plan(), undefined)
-  const done = new Bench(moving, B)
-  done.host.down.add(C).add(D)
-  done.keeper.onReplaceRequest(role(E), C, done.host.now)
-  assert.equal(done.plan(), undefined)
+test('who is lost is planned away when nothing moves, though nobody asks for its places', () => {
+  const bench = new Bench(complete(layoutOf([A, B, C, D])))
+  bench.host.down.add(C)
+  assert.deepEqual(bench.keeper.lose(C)?.after.lost, [C])
+  assert.equal(bench.keeper.lose(C), undefined)
+  assert.ok(bench.keeper.isLost(C))
+  bench.keeper.onJoinTimer(bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.nodes(), [A, B, D])
+  assert.deepEqual(bench.keeper.state!.current.lost, [C])
+  assert.ok(!bench.keeper.isLost(C))
+})
+
+test('while a layout is being chosen nobody plans another', () => {
+  const bench = new Bench(complete(layoutOf([A])))
+  bench.registers.isSlow = true
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  bench.keeper.onJoinRequest(role(C), bench.host.now)
+  assert.equal(bench.plan(), undefined)
+  assert.equal(bench.registers.proposals.length, 1)
+  bench.registers.decide(bench.registers.proposals[0]!)
+  assert.deepEqual(bench.nodes(), [A, B])
+})
+
+test('when another layout was chosen it is adopted, and ours is not', () => {
+  const first = layoutOf([A])
+  const theirs = layoutOf([A, C], first)
+  const bench = new Bench(complete(first))
+  const writer = new ByteWriter()
+  encodeLayout(writer, theirs)
+  bench.registers.values.set('layout/2', writer.take())
+  bench.keeper.onJoinRequest(role(B), bench.host.now)
+  assert.equal(bench.plan()?.after.current.hash, theirs.hash)
+  assert.deepEqual(bench.nodes(), [A, C])
+})
+
+test('from a filled and durable state a node says that it reads by it, once', () => {
+  const first = layoutOf([A, B, C])
+  const second = layoutOf([A, B, C, D], first)
+  const bench = new Bench(complete(first))
+  const moving = beginTransition(complete(first), second)
+  bench.keeper.merge(moving)
+  bench.settle()
+  assert.deepEqual(bench.keeper.state!.acked, [], 'not all are synced')
+  bench.keeper.merge(markSynced(moving, D))
+  assert.deepEqual(bench.keeper.state!.acked, [], 'it is not durable')
+  bench.settle()
+  assert.deepEqual(bench.keeper.state!.acked, [A])
+  assert.deepEqual(bench.again().state!.acked, [A])
 })
 
 test('a node that no longer asks is not planned with', () => {
@@ -499,6 +549,6 @@ test('a replacement is passed on to the planner, and waits until a move is over'
   )
   moving.host.down.add(C)
   moving.keeper.onReplaceRequest(role(D), C, moving.host.now)
-  assert.equal(moving.plan(), undefined)
+  assert.deepEqual(moving.plan()?.after.lost, [C], 'it is said that nobody waits for it')
   assert.deepEqual(moving.nodes(), [A, B, C])
 })

@@ -2,12 +2,10 @@
  * The layout as this node knows it: adopting newer ones, asking for a share or to be without one,
  * planning for those who ask, and noticing when a move is complete.
  *
- * Who plans? For a layout change to be chosen exactly once takes consensus, which this store will
- * have; until then one node plans at a time, by a rule that all apply: the least node id among the
- * layout's members that are up, and only while a majority of the layout's members is up, so that
- * two sides of a partition never both plan. Two nodes can still disagree for a moment about who is
- * up; then two layouts of one version meet, and the greater hash wins everywhere. This is the one
- * place to replace when versions are chosen by a register.
+ * Who plans? Anybody may, for what is adopted was chosen by the layout's members, once for each
+ * version (`layout-register.ts`). But plans that compete cost time, so one node plans by a rule
+ * that all apply: the least node id among the layout's members that are up, and only while a
+ * majority of the layout's members is up.
  *
  * A node without a share asks for one, and one that leaves asks for a layout without it; any member
  * passes the request on to the planner, and the planner waits a little so that nodes that join or
@@ -16,8 +14,8 @@
  * A node that comes in the place of a lost one asks for that one's places. Nobody else is planned
  * with it, so that nothing moves but what was lost; and whoever it replaces has no say in who
  * plans, for the operator has said that it will not come back. Of two nodes the one that is left
- * plans alone, then. It may be lost while data moves, to it or from it: then one of those who are
- * not yet done plans, for without its word the move cannot be over.
+ * plans alone, then. It may be lost while data moves, to it or from it: then the plan goes on
+ * instead of that move.
  *
  * Nobody is let go while one who would have to take over data is not up: the move would wait for
  * that one, and meanwhile writes would need a quorum of replica sets in which it stands. Who joins
@@ -35,19 +33,28 @@ import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.
 import {
   beginTransition,
   gainedBy,
+  isFilled,
   isMoving,
+  markAcked,
+  markLost,
   markSynced,
   mergeLayoutStates,
   nodesOf,
   PlacementTable,
-  redirectTransition,
+  readVersionOf,
+  settle,
 } from '../placement/layout-state.ts'
+import { checkSuccessor } from '../placement/layout-check.ts'
 import { checkRoles } from '../placement/layout-structure.ts'
 import { planLayout } from '../placement/plan-layout.ts'
-import type { Replacement } from '../placement/plan-replacement.ts'
+import { planWithout } from '../placement/plan-removal.ts'
 import { planReplacement } from '../placement/plan-replacement.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Host } from './host.ts'
+import type { LayoutHistoryEntry } from './layout-asks.ts'
+import { LayoutHistory } from './layout-history.ts'
+import type { Chosen, LayoutRegisters } from './layout-register.ts'
+import { LayoutRegister, layoutRegisterKey } from './layout-register.ts'
 import { ReplaceRequests } from './replace-requests.ts'
 import { stateKey } from './storage-keys.ts'
 
@@ -55,6 +62,9 @@ import { stateKey } from './storage-keys.ts'
 const JOIN_INTERVAL = duration(500)
 /** How long the planner gathers those who join together. */
 const PLAN_DELAY = duration(200)
+
+/** Tokens are twice as great. */
+const VERSION_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 2)
 
 /** What changed when a layout state was adopted. */
 export interface Adoption {
@@ -66,8 +76,17 @@ export interface LayoutKeeperOptions {
   readonly self: MemberInfo
   readonly rng: Prng
   readonly store: StoreReader
+  readonly registers: LayoutRegisters
+  /** The least R of any bucket that promises that its reads see what was written. */
+  readonly leastR: () => number
+  /** What a choice that was made has led to. */
+  readonly adopted: (adoption: Adoption) => void
   /** Whose places this node wants instead of a share of its own; `unknown`: it waits. */
   readonly replaces?: () => NodeId | 'unknown' | undefined
+  /** Whether all who are up understand how layouts are chosen. */
+  readonly mayPropose?: () => boolean
+  /** Whether those who join wait until an operator applies a plan. */
+  readonly isManual?: boolean
 }
 
 export class LayoutKeeper {
@@ -77,15 +96,22 @@ export class LayoutKeeper {
   readonly #rng: Prng
   #state: LayoutState | undefined
   #table: PlacementTable | undefined
+  readonly #history: LayoutHistory
+  #readVersion = 0
   // Nodes that asked this one for a share. Bounded by: NODES_MAX.
   readonly #joining = new Map<NodeId, Role>()
   // Nodes that asked this one to be planned without, in the order asked. Bounded by: NODES_MAX.
   readonly #leaving = new Set<NodeId>()
   readonly #replacing: ReplaceRequests
+  readonly #registers: LayoutRegisters
+  readonly #register: LayoutRegister
+  readonly #adopted: (adoption: Adoption) => void
+  readonly #leastR: () => number
+  readonly #isManual: boolean
   #planArmed = false
   /** Whether this node wants no share, for good. */
   #isLeaving = false
-  /** The greatest version known durable. */
+  /** What of the layout is known durable, as the tokens of its batches say. */
   #durable = 0
 
   constructor(host: Host, options: LayoutKeeperOptions) {
@@ -97,6 +123,16 @@ export class LayoutKeeper {
     })
     this.#self = options.self
     this.#rng = options.rng
+    this.#registers = options.registers
+    this.#history = new LayoutHistory(options.store)
+    this.#register = new LayoutRegister(host, {
+      ...{ registers: options.registers, rng: options.rng.fork(), state: () => this.#state },
+      chosen: (layout) => this.#chosen(layout),
+      mayPropose: options.mayPropose ?? (() => true),
+    })
+    this.#adopted = options.adopted
+    this.#leastR = options.leastR
+    this.#isManual = options.isManual ?? false
     const stored = options.store.get(stateKey('layout'))
     if (stored === undefined || stored === 'unreadable') return
     const reader = new ByteReader(stored)
@@ -104,7 +140,21 @@ export class LayoutKeeper {
     // An unreadable layout is learned again from the others, as by a node that joins.
     if (!reader.finished) return
     this.#install(state)
-    this.#durable = state.current.version
+    this.#durable = this.#readVersion
+  }
+
+  get register(): LayoutRegister {
+    return this.#register
+  }
+
+  /** Layouts that this node has adopted, the latest last. */
+  get history(): readonly LayoutHistoryEntry[] {
+    return this.#history.entries
+  }
+
+  /** Has `layout` chosen to follow the one in force, unless another was. */
+  propose(layout: Layout, done: Chosen): void {
+    this.#register.propose(layout, this.#state?.lost ?? [], done)
   }
 
   get state(): LayoutState | undefined {
@@ -115,12 +165,17 @@ export class LayoutKeeper {
     return this.#state?.current.version ?? 0
   }
 
+  /** See `Placement.readVersion`; 0 while no layout is known. */
+  get readVersion(): number {
+    return this.#readVersion
+  }
+
   /**
    * The greatest version whose adoption survives a crash: a transfer is served only under a durable
    * fence.
    */
   get durableVersion(): number {
-    return this.#durable
+    return Math.floor(this.#durable / 2)
   }
 
   get moving(): boolean {
@@ -138,7 +193,9 @@ export class LayoutKeeper {
 
   /** Partitions that this node must pull before the move is complete. */
   gained(): readonly PartitionId[] {
-    return this.#state === undefined || !this.moving ? [] : gainedBy(this.#state, this.#host.self)
+    const state = this.#state
+    if (state === undefined || !this.moving || isFilled(state)) return []
+    return gainedBy(state, this.#host.self)
   }
 
   /** The first layout of a new cluster: this node alone. */
@@ -163,8 +220,29 @@ export class LayoutKeeper {
     return next === this.#state ? undefined : this.#adopt(next)
   }
 
-  stored(token: number): void {
+  /** A state is durable; `token` as given with it. */
+  stored(token: number): Adoption | undefined {
     this.#durable = Math.max(this.#durable, token)
+    return this.#ack()
+  }
+
+  /** The operator says that `node` will not come back. */
+  lose(node: NodeId): Adoption | undefined {
+    if (this.#state === undefined) return undefined
+    const next = markLost(this.#state, node)
+    return next === this.#state ? undefined : this.#adopt(next)
+  }
+
+  /** Whether the operator has said so of `node`. */
+  isLost(node: NodeId): boolean {
+    return this.#state?.lost.includes(node) === true
+  }
+
+  /** From a state that is filled and durable nobody goes back to reading where it was. */
+  #ack(): Adoption | undefined {
+    if (this.#state === undefined || this.#durable < this.#readVersion) return undefined
+    const next = markAcked(this.#state, this.#host.self)
+    return next === this.#state ? undefined : this.#adopt(next)
   }
 
   /** From now on this node wants to be without a share. */
@@ -178,8 +256,12 @@ export class LayoutKeeper {
    */
   onJoinTimer(now: Instant): void {
     this.#host.arm({ owner: 'node', what: 'join' }, later(now, JOIN_INTERVAL))
+    this.#register.onTimer()
+    const acked = this.#ack()
+    if (acked !== undefined) this.#adopted(acked)
     const { self } = this.#host
     if (this.#state === undefined) return
+    if (this.#mustPlanAway(this.#state)) this.#armPlan(now)
     if (this.#isLeaving ? !this.#isMember(self) : this.#hasRole(this.#role())) return
     const lost = this.#isLeaving || this.#isMember(self) ? undefined : this.#replaces()
     const up = this.#state.current.roles.filter(
@@ -212,7 +294,7 @@ export class LayoutKeeper {
     if (!this.#replacing.asked(role, lost, now)) return
     this.#joining.delete(role.node)
     const lostOnes = this.#replacing.wanted(now).map((each) => each.lost)
-    const planner = this.#redirector() ?? this.#planner(lostOnes)
+    const planner = this.#planner(lostOnes)
     if (planner === this.#host.self) this.#armPlan(now)
     else if (planner !== undefined)
       this.#host.send(planner, { type: 'replace-request', role, lost })
@@ -231,60 +313,54 @@ export class LayoutKeeper {
   }
 
   /**
-   * The gathering is over: plans for all who asked, unless data still moves or somebody else plans
-   * now.
+   * The gathering is over: plans for all who asked, unless data still moves, something else is
+   * being chosen, or somebody else plans now.
    */
   onPlanTimer(now: Instant): Adoption | undefined {
     this.#planArmed = false
     const state = this.#state
+    if (state === undefined) return undefined
     // Who asked and is gone would be waited for by everybody until it is back. Who is not known to
     // be up yet asks again.
-    const wanted = [...this.#joining.values()].filter(
-      (role) => !this.#hasRole(role) && this.#host.isUp(role.node),
-    )
+    const joining = this.#isManual ? [] : [...this.#joining.values()]
+    const wanted = joining.filter((role) => !this.#hasRole(role) && this.#host.isUp(role.node))
     const leaving = [...this.#leaving].filter(
       (node) => this.#isMember(node) && this.#host.isUp(node),
     )
     const replacements = this.#replacing.wanted(now)
-    const redirected = this.#redirect(replacements)
-    if (redirected !== undefined) return redirected
-    const nobodyAsks = wanted.length + leaving.length + replacements.length === 0
-    const plans = this.#planner(replacements.map(({ lost }) => lost)) === this.#host.self
-    if (state !== undefined && !nobodyAsks && plans && this.moving) {
+    const lost = [...new Set([...state.lost, ...replacements.map((each) => each.lost)])]
+    const isAsked = wanted.length + leaving.length + lost.length > 0
+    const plans = this.#planner(lost) === this.#host.self
+    if (isAsked && plans && (this.moving || this.#register.isProposing)) {
       this.#armPlan(now)
-      return undefined
+      // A move that waits for who is lost goes on without it.
+      const next = replacements.reduce((marked, each) => markLost(marked, each.lost), state)
+      return !this.moving || next === state ? undefined : this.#adopt(next)
     }
     this.#joining.clear()
     this.#leaving.clear()
-    if (state !== undefined && plans && replacements.length > 0)
-      return this.#adopt(beginTransition(state, planReplacement(state.current, replacements)))
-    if (state === undefined || nobodyAsks || this.#planner() !== this.#host.self) return undefined
-    const layout = this.#layoutWithout(state, wanted, leaving) ?? nextLayout(state.current, wanted)
-    return layout === undefined ? undefined : this.#adopt(beginTransition(state, layout))
+    if (!isAsked || !plans) return undefined
+    const layout =
+      replacements.length > 0
+        ? planReplacement(state.current, replacements)
+        : (this.#layoutWithout(state, wanted, leaving) ?? nextLayout(state, wanted))
+    if (layout !== undefined) this.#register.propose(layout, lost)
+    return undefined
   }
 
-  /**
-   * A move may wait for one who is lost: then it goes on towards a layout without it. So decides
-   * one without whose word the move cannot be over (`redirectTransition`).
-   */
-  #redirect(replacements: readonly Replacement[]): Adoption | undefined {
-    const { current, previous } = this.#state ?? {}
-    if (current === undefined || previous === undefined || replacements.length === 0)
-      return undefined
-    const isPlanned = this.#planner(replacements.map(({ lost }) => lost)) !== undefined
-    if (!isPlanned || this.#redirector() !== this.#host.self) return undefined
-    const layout = planReplacement(current, replacements, previous)
-    return this.#adopt(redirectTransition(this.#state!, layout))
+  /** What was chosen to follow the layout that this node knows is adopted. */
+  #chosen(layout: Layout): void {
+    const { current } = this.#state ?? {}
+    if (current === undefined || checkSuccessor(current, layout) !== undefined) return
+    if (layout.version !== current.version + 1) return
+    // Who has proposed it knew the move before to be over.
+    const settled = { current, previous: undefined, synced: [], acked: [], lost: [] }
+    this.#adopted(this.#adopt(beginTransition(settled, layout)))
   }
 
-  /** The least node that is up and has not all that it gains; undefined when nothing moves. */
-  #redirector(): NodeId | undefined {
-    const state = this.#state
-    if (state?.previous === undefined) return undefined
-    return nodesOf(state.current).find(
-      (node) =>
-        this.#host.isUp(node) && !state.synced.includes(node) && gainedBy(state, node).length > 0,
-    )
+  /** Whether a layout without those who are lost is for this node to plan. */
+  #mustPlanAway({ lost }: LayoutState): boolean {
+    return lost.length > 0 && this.#planner(lost) === this.#host.self
   }
 
   /** A layout without those who leave, if all who must take over data for it are up. */
@@ -294,7 +370,7 @@ export class LayoutKeeper {
     leaving: readonly NodeId[],
   ): Layout | undefined {
     if (leaving.length === 0) return undefined
-    const layout = nextLayout(state.current, wanted, leaving)
+    const layout = nextLayout(state, wanted, leaving)
     if (layout === undefined) return undefined
     const next = beginTransition(state, layout)
     const gainers = nodesOf(layout).filter((node) => gainedBy(next, node).length > 0)
@@ -332,40 +408,47 @@ export class LayoutKeeper {
   }
 
   /** Hands the layout to the store; `stored` tells when it is durable. */
-  persist(): void {
+  persist(before?: Layout): void {
     if (this.#state === undefined) return
+    const { current } = this.#state
     const writer = new ByteWriter(1024)
     encodeLayoutState(writer, this.#state)
-    this.#host.store('cluster', this.#state.current.version, [
+    this.#host.store('cluster', this.#readVersion, [
       { type: 'put', key: stateKey('layout'), value: writer.take() },
+      ...this.#registers.forget(layoutRegisterKey(current.version)),
+      ...this.#history.adopted(current, before, this.#host.wallMs),
     ])
   }
 
-  #adopt(state: LayoutState): Adoption {
+  #adopt(next: LayoutState): Adoption {
     const before = this.#state
+    const state = settle(next, this.#leastR())
     this.#install(state)
-    this.persist()
+    this.persist(before?.current)
     return { before, after: state }
   }
 
   #install(state: LayoutState): void {
     this.#state = state
+    this.#readVersion = readVersionOf(state)
     this.#table = new PlacementTable(state)
   }
 }
 
 /**
  * The layout that gives the wanted roles, as far as there is room for them, and none to those who
- * leave, as long as somebody is left to hold data: who asked last stays then. undefined when there
- * is none to be planned.
+ * are lost, nor to those who leave, as long as somebody is left to hold data: who asked last stays
+ * then. undefined when there is none to be planned.
  */
 function nextLayout(
-  previous: Layout,
+  { current: previous, lost }: LayoutState,
   wanted: readonly Role[],
   leaving: readonly NodeId[] = [],
 ): Layout | undefined {
   const gone = new Set(leaving)
-  const others = previous.roles.filter(({ node }) => !wanted.some((role) => role.node === node))
+  const others = previous.roles.filter(
+    ({ node }) => !lost.includes(node) && !wanted.some((role) => role.node === node),
+  )
   const kept = (): Role[] => others.filter(({ node }) => !gone.has(node))
   const admitted = wanted.slice(0, NODES_MAX - kept().length)
   for (const node of leaving.toReversed()) {
@@ -375,8 +458,8 @@ function nextLayout(
   const roles = [...kept(), ...admitted]
   // Roles are what peers ask for: a layout in which nobody would hold data is not planned, nor one
   // behind the last version.
-  if (admitted.length + gone.size === 0 || checkRoles(roles) !== undefined) return undefined
-  if (previous.version >= Number.MAX_SAFE_INTEGER) return undefined
+  if (admitted.length + gone.size + lost.length === 0) return undefined
+  if (checkRoles(roles) !== undefined || previous.version >= VERSION_MAX) return undefined
   const { partitions, replicas } = previous
-  return planLayout({ previous, roles, partitions, replicas })
+  return planWithout({ previous, roles, partitions, replicas }, lost)
 }

@@ -9,13 +9,20 @@ import { encodeLayoutState } from '../placement/layout-codec.ts'
 import { beginTransition, markSynced } from '../placement/layout-state.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
 import { A, B, C, FakeHost, FakeStore, layoutOf } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { Leaving } from './leaving.ts'
 import type { LeaveResult } from './leaving.ts'
 import type { StateSync } from './messages.ts'
 import { stateKey } from './storage-keys.ts'
 
-const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+const complete = (current: Layout): LayoutState => ({
+  current,
+  previous: undefined,
+  synced: [],
+  acked: [],
+  lost: [],
+})
 const FIRST = layoutOf([A, B, C])
 /** Without C. */
 const SECOND = layoutOf([A, B], FIRST)
@@ -43,6 +50,9 @@ class Bench {
     const addresses = { address, httpAddress: address }
     const self = { id: C, name: 'n', ...addresses, zone: 'z', weight: 100, version: '1.0.0' }
     this.keeper = new LayoutKeeper(this.host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
       self: { ...self, leaveLock: '00'.repeat(16) },
       ...{ rng: new Prng(1), store: this.store },
     })

@@ -32,7 +32,7 @@ import type { Duration } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
-import { gainedBy, nodesOf } from '../placement/layout-state.ts'
+import { awaited, gainedBy, nodesOf } from '../placement/layout-state.ts'
 import { replicaSetSize } from '../placement/layout-structure.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Host } from './host.ts'
@@ -51,7 +51,10 @@ export interface LeaveHindrance {
     | 'majority'
     /** Members that would take over data are not up. */
     | 'members'
-    /** Data moves: of an earlier change, or ours. The nodes are those that still pull. */
+    /**
+     * Data moves: of an earlier change, or ours. The nodes are those that still pull, or when none
+     * does, those that may still read where it was.
+     */
     | 'move'
     /** The planner has been asked. */
     | 'plan'
@@ -257,12 +260,12 @@ export class Leaving {
     const { state } = this.#parts.layout
     if (phase === 'left' || state === undefined) return undefined
     if (phase === 'telling') return { reason: 'news', nodes: this.#untold() }
-    if (phase === 'moving') return { reason: 'move', nodes: pulling(state) }
+    if (phase === 'moving') return { reason: 'move', nodes: awaited(state) }
     const nodes = nodesOf(state.current)
     const down = nodes.filter((node) => !this.#host.isUp(node))
     if (this.#isLast(state.current)) return { reason: 'last', nodes: [] }
     if ((nodes.length - down.length) * 2 <= nodes.length) return { reason: 'majority', nodes: down }
-    if (state.previous !== undefined) return { reason: 'move', nodes: pulling(state) }
+    if (state.previous !== undefined) return { reason: 'move', nodes: awaited(state) }
     return down.length > 0 ? { reason: 'members', nodes: down } : { reason: 'plan', nodes: [] }
   }
 

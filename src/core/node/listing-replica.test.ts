@@ -39,7 +39,7 @@ class Bench {
 
   request(change: Partial<ListRequest> = {}): ListRequest {
     return {
-      ...{ type: 'list-request', request: 7, layoutVersion: 1, bucket: 'default' },
+      ...{ type: 'list-request', request: 7, readVersion: 1, bucket: 'default' },
       ...{ partitions: [0, 1, 2].map(partition), from: NONE, to: NONE },
       ...{ reverse: false, limit: 10, ...change },
     }

@@ -50,7 +50,7 @@ class Bench {
 
   /** By default of a node without a replica, so that everything is asked of others. */
   constructor(nodes: readonly NodeId[] = [B, C, D]) {
-    this.state = { current: layoutOf(nodes), previous: undefined, synced: [] }
+    this.state = { current: layoutOf(nodes), previous: undefined, synced: [], acked: [], lost: [] }
     this.#own = new ListingReplica(this.host, {
       checksum: crc32,
       shownBase: () => new Uint8Array(0),
@@ -130,7 +130,7 @@ test('each partition is asked of R replicas, over as few nodes as will do', () =
   assert.equal(asked.length, 2)
   for (const { message } of asked) {
     assert.equal(message.partitions.length, 8)
-    assert.equal(message.layoutVersion, 1)
+    assert.equal(message.readVersion, 3)
     assert.equal(message.limit, 11, 'one more tells whether there is a next page')
   }
 })
@@ -320,7 +320,7 @@ test('a refusal by a newer layout waits for that layout, which begins the round 
   bench.state = { ...bench.state, current: layoutOf([B, C, D], bench.state.current) }
   bench.listings.replan()
   const again = bench.asked()
-  assert.ok(again.every(({ message }) => message.layoutVersion === 2))
+  assert.ok(again.every(({ message }) => message.readVersion === 5))
   for (const each of again) bench.reply(each, [entry('a')])
   assert.deepEqual(bench.keys(), ['a'])
 })

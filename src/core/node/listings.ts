@@ -235,7 +235,7 @@ export class Listings {
     const message = {
       type: 'list-request' as const,
       request,
-      layoutVersion: this.#placementOf(partitions[0]!)?.layoutVersion ?? 0,
+      readVersion: this.#placementOf(partitions[0]!)?.readVersion ?? 0,
       bucket: query.bucket,
       partitions,
       from,
@@ -284,13 +284,24 @@ export class Listings {
     const set = this.#placementOf(partition)?.readSet.slice(0, properties.n) ?? []
     return set
       .filter((node) => this.#host.isUp(node) && !lost.has(node) && !asked.includes(node))
-      .sort((a, b) => this.#preference(cover, b) - this.#preference(cover, a))
+      .sort((a, b) => this.#compare(cover, a, b))
   }
 
-  /** Ourselves before those in good standing, and those who are asked anyway before the rest. */
-  #preference(cover: ReadonlyMap<NodeId, unknown>, node: NodeId): number {
-    if (node === this.#host.self) return 4
-    return (this.#host.isPreferred(node) ? 2 : 0) + (cover.has(node) ? 1 : 0)
+  /**
+   * Ourselves before those in good standing, of those the nearest, and those who are asked anyway
+   * before the rest.
+   */
+  #compare(cover: ReadonlyMap<NodeId, unknown>, a: NodeId, b: NodeId): number {
+    return (
+      this.#standing(b) - this.#standing(a) ||
+      this.#host.distance(a) - this.#host.distance(b) ||
+      Number(cover.has(b)) - Number(cover.has(a))
+    )
+  }
+
+  #standing(node: NodeId): number {
+    if (node === this.#host.self) return 2
+    return this.#host.isPreferred(node) ? 1 : 0
   }
 
   #onPage(id: number, listing: Listing, reply: ListReply): void {

@@ -22,6 +22,7 @@ import { preferenceList } from '../placement/preference-list.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
 import { HybridClock } from '../versions/hybrid-clock.ts'
+import { PROTOCOL_MAX } from '../wire/protocol.ts'
 import { decodeMembersList } from '../wire/records.ts'
 import { Actors } from './actors.ts'
 import { Background } from './background.ts'
@@ -36,17 +37,22 @@ import { Forwards } from './forwards.ts'
 import { LocalHoldings } from './holdings.ts'
 import { KeyChanges } from './key-changes.ts'
 import { KeyRing } from './key-ring.ts'
-import { LayoutKeeper } from './layout-keeper.ts'
+import type { Adoption, LayoutKeeper } from './layout-keeper.ts'
+import type { LayoutMachines } from './layout-machines.ts'
+import { LayoutChanges } from './layout-changes.ts'
+import { buildLayout } from './layout-machines.ts'
 import { Leaving } from './leaving.ts'
 import { ListingReplica } from './listing-replica.ts'
 import { Listings } from './listings.ts'
 import type { StateSync } from './messages.ts'
+import { Nearness } from './nearness.ts'
 import type { NodeOptions } from './options.ts'
 import { Outlet } from './outlet.ts'
 import type { Origin } from './requests.ts'
 import type { RepairMachines, Tracked } from './repair-machines.ts'
 import { buildRepair } from './repair-machines.ts'
-import { Replacing } from './replacing.ts'
+import type { Registers } from './registers.ts'
+import type { Replacing } from './replacing.ts'
 import { Requests } from './requests.ts'
 import { stateKey } from './storage-keys.ts'
 import { Transfers } from './transfers.ts'
@@ -83,18 +89,25 @@ export interface Machines extends RepairMachines {
   readonly broken: BrokenRecords
   readonly leaving: Leaving
   readonly replacing: Replacing
+  readonly registers: Registers
   readonly explaining: Explaining
+  readonly layoutChanges: LayoutChanges
   readonly conflicts: Conflicts
 }
 
 export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
   const { config, store, checksum, rng, birth } = options
+  const { requestTimeoutMs: timeoutMs } = config
   const { writeEffects, readEffects, swimEffects } = wiring
   const unreadable = (key: Uint8Array): void => broken.found(key)
   const state = (answer: boolean): StateSync => cluster.state(answer)
   const tracked: Tracked = { trees: undefined, exchanging: undefined }
   const giveUp = (): void => leaving.giveUp()
-  const base = buildBase(options, { state, tracked, giveUp })
+  const base = buildBase(options, {
+    ...{ state, tracked, giveUp },
+    adopted: (adoption) => cluster.adopted(adoption),
+    contact: (peer) => cluster.contact(peer),
+  })
   const { outlet, background, swim, clock, holdings, actors, buckets, layout } = base
   const coordinators = buildCoordinators(options, base, { ...wiring, unreadable })
   const { writes, reads, forwards, listings } = coordinators
@@ -106,8 +119,7 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
   const changes = new BucketChanges(outlet, {
     registry: buckets,
     clock,
-    isEmpty: (bucket, done) =>
-      listings.isEmpty(bucket, buckets.of(bucket), config.requestTimeoutMs, done),
+    isEmpty: (bucket, done) => listings.isEmpty(bucket, buckets.of(bucket), timeoutMs, done),
     replicas: () => layout.state?.current.replicas,
     others: () => cluster.others(),
     announce: () => cluster.announce(),
@@ -122,18 +134,16 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     antiEntropy.replan()
   }
   const keys = buildKeys(options, base, () => cluster)
-  const { stateSyncIntervalMs } = config
   const cluster: Cluster = new Cluster(outlet, {
     ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
-    ...{ stateSyncIntervalMs, birth, replan, isDecided: () => base.replacing.isDecided },
+    ...{ birth, replan, isDecided: () => base.replacing.isDecided },
+    stateSyncIntervalMs: config.stateSyncIntervalMs,
   })
-  const { requestTimeoutMs: timeoutMs } = config
   const broken: BrokenRecords = new BrokenRecords(outlet, {
     ...{ layout, actors, holdings, reads, readEffects, timeoutMs },
     doubted: (partition) => antiEntropy.doubted(partition),
   })
-  const isConfigured = (bucket: string): boolean => buckets.record(bucket)?.properties !== undefined
-  const conflicts = new Conflicts(outlet, isConfigured)
+  const conflicts = new Conflicts(outlet, (bucket) => buckets.isConfigured(bucket))
   const requests = new Requests(outlet, {
     ...{ config, clock, actors, holdings, buckets, layout, writes, reads, forwards },
     ...{ listings, broken, conflicts, writeEffects, readEffects },
@@ -152,7 +162,15 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     waitOf: (partition, key) => reaping.waitOf(partition, key),
   })
   const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
-  return { ...base, ...coordinators, ...repair, ...rooms, explaining }
+  const asked = { explaining, layoutChanges: buildLayoutChanges(base, cluster) }
+  return { ...base, ...coordinators, ...repair, ...rooms, ...asked }
+}
+
+function buildLayoutChanges({ outlet, layout, swim }: Base, cluster: Cluster): LayoutChanges {
+  return new LayoutChanges(outlet, {
+    ...{ layout, isReady: () => cluster.ready, members: () => swim.known() },
+    adopted: (adoption) => cluster.adopted(adoption),
+  })
 }
 
 function buildLeaving(
@@ -205,6 +223,7 @@ export type Base = Pick<
   | 'buckets'
   | 'layout'
   | 'replacing'
+  | 'registers'
 >
 type Coordinators = Pick<
   Machines,
@@ -218,21 +237,31 @@ function buildBase(
     readonly state: (answer: boolean) => StateSync
     readonly tracked: Tracked
     readonly giveUp: () => void
+    readonly adopted: (adoption: Adoption) => void
+    readonly contact: (peer: NodeId) => void
   },
 ): Base {
-  const { state, tracked, giveUp } = wiring
+  const { state, tracked } = wiring
   const { config, store, checksum, rng, generation, digest, leaveSecret } = options
-  const self = { ...options.self, leaveLock: leaveLockOf(leaveSecret, digest) }
+  const leaveLock = leaveLockOf(leaveSecret, digest)
+  const self = { protocol: PROTOCOL_MAX, ...options.self, leaveLock }
   const { probeIntervalMs, probeTimeoutMs } = config
   const known = knownMembers(store)
   const swim = new Swim({
     ...{ self, generation, probeIntervalMs, probeTimeoutMs, rng: rng.fork(), known },
     ...{ digest, leaveSecret },
   })
+  const nearness = new Nearness({
+    self: self.id,
+    zoneOf: (node) => swim.record(node)?.info.zone,
+    roundTripMs: (node) => swim.roundTripMs(node),
+    layout: () => layouts.layout.state,
+  })
   const outlet = new Outlet({
     ...{ self: self.id, generation, rng: rng.fork(), state },
     isUp: (node) => swim.isUp(node),
     isPreferred: (node) => swim.isPreferred(node),
+    distance: (node) => nearness.distance(node),
     settled: (owner, at) => {
       if (owner === 'writes' || owner === 'replica') background.waited('disk', at)
     },
@@ -259,17 +288,8 @@ function buildBase(
   const buckets = new BucketRegistry()
   const stored = store.get(stateKey('buckets'))
   if (stored instanceof Uint8Array) buckets.restore(stored)
-  const layout: LayoutKeeper = new LayoutKeeper(outlet, {
-    ...{ self, rng: rng.fork(), store },
-    replaces: () => replacing.wanted(),
-  })
-  const replacing = new Replacing(outlet, {
-    ...{ wish: options.replaces, giveUp },
-    layout: () => layout.state,
-    members: () => swim.known(),
-    isAlive: (node) => swim.isAlive(node),
-  })
-  return { outlet, background, swim, clock, holdings, actors, buckets, layout, replacing }
+  const layouts: LayoutMachines = buildLayout(options, outlet, { ...wiring, self, swim, buckets })
+  return { outlet, background, swim, clock, holdings, actors, buckets, ...layouts }
 }
 
 /** Who does what a client asks, and what other coordinators ask of this replica. */
@@ -292,6 +312,7 @@ function buildCoordinators(
   })
   const reads = new Reads<Origin>({
     ...{ self, isUp, isPreferred, nextRequest, checksum },
+    distance: (node) => outlet.distance(node),
     shown: (partition, key) => holdings.shown(partition, key),
     hedgeAfter: duration(config.hedgeAfterMs),
   })
@@ -325,7 +346,7 @@ function latestMs(
  * Where a partition is while no layout is known: nobody holds it, so whatever is aimed at it fails.
  */
 function nowhere(partition: PartitionId): Placement {
-  return { partition, layoutVersion: 0, writeSets: [[]], readSet: [] }
+  return { partition, layoutVersion: 0, readVersion: 0, writeSets: [[]], readSet: [] }
 }
 
 /**

@@ -115,7 +115,8 @@ export interface KeysReply {
 export interface ListRequest {
   readonly type: 'list-request'
   readonly request: number
-  readonly layoutVersion: number
+  /** As in a read. */
+  readonly readVersion: number
   readonly bucket: string
   /** Ascending, each once: those that this replica answers for. */
   readonly partitions: readonly PartitionId[]

@@ -3,6 +3,7 @@
  * the node does.
  */
 import assert from 'node:assert/strict'
+import { NO_BALLOT } from '../consensus/ballot.ts'
 import { crc32 } from '../std/crc32.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'
 import { instant } from '../std/instant.ts'
@@ -10,6 +11,7 @@ import { Prng } from '../std/prng.ts'
 import type { MemberInfo, MemberRecord, MemberState } from '../membership/member.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
 import type { PeerMessage } from '../wire/messages.ts'
+import { PROTOCOL_MAX } from '../wire/protocol.ts'
 import type { NodeConfig } from './config.ts'
 import { DEFAULT_NODE_CONFIG } from './config.ts'
 import type { ClientReply, ClientRequest, NodeEffect, NodeEvent, Note } from './events.ts'
@@ -31,6 +33,7 @@ export function infoOf(id: NodeId): MemberInfo {
     weight: 100,
     version: '1.0.0',
     leaveLock: '00'.repeat(16),
+    protocol: PROTOCOL_MAX,
   }
 }
 
@@ -42,12 +45,16 @@ export const complete = (current: Layout): LayoutState => ({
   current,
   previous: undefined,
   synced: [],
+  acked: [],
+  lost: [],
 })
 
 export type BenchOptions = Omit<Partial<NodeOptions>, 'config' | 'store'> & {
   readonly config?: Partial<NodeConfig>
   readonly store?: FakeStore
 }
+
+const NOTHING_ACCEPTED = { accepted: NO_BALLOT, value: new Uint8Array(0), requests: [] }
 
 export class NodeBench {
   readonly store: FakeStore
@@ -132,6 +139,21 @@ export class NodeBench {
       this.settle()
     }
     this.now = end
+  }
+
+  /** The peers choose whatever this node has proposed: nobody has proposed anything else. */
+  agree(): void {
+    const ok = { outcome: 'ok', greater: NO_BALLOT } as const
+    for (const { to, message } of this.take('register-prepare')) {
+      const { request, ballot } = message
+      this.message(to, { type: 'register-promise', request, ballot, ...ok, ...NOTHING_ACCEPTED })
+    }
+    this.settle()
+    for (const { to, message } of this.take('register-accept')) {
+      const { request, ballot } = message
+      this.message(to, { type: 'register-accepted', request, ballot, ...ok })
+    }
+    this.settle()
   }
 
   /** Asks, and gives the number under which the answer will be. */

@@ -177,9 +177,9 @@ test('a peer cannot write or read anything but records of the partition that it 
     new Uint8Array(0),
   ]
   for (const key of keys) {
-    const to = { request: 1, layoutVersion: 1, partition: partition(0), key }
-    bench.message(B, { type: 'replicate', ...to, record, base: NO_BASE })
-    bench.message(B, { type: 'read', ...to })
+    const to = { request: 1, partition: partition(0), key }
+    bench.message(B, { type: 'replicate', ...to, layoutVersion: 1, record, base: NO_BASE })
+    bench.message(B, { type: 'read', ...to, readVersion: 3 })
   }
   bench.settle()
   assert.equal(bench.store.entries.length, before)
@@ -196,12 +196,12 @@ test('a listing of partitions that are not ours, or by an old layout, is refused
   bench.effects = []
   const request = { type: 'list-request', request: 5, ...RANGE } as const
   const all = Array.from({ length: 8 }, (_, place) => partition(place))
-  bench.message(B, { ...request, layoutVersion: 1, partitions: all })
+  bench.message(B, { ...request, readVersion: 4, partitions: all })
   assert.deepEqual(
     bench.effects.flatMap((effect) => (effect.type === 'send' ? [effect.message.type] : [])),
     ['state-sync', 'list-reply'],
   )
-  bench.message(B, { ...request, layoutVersion: 2, partitions: all })
+  bench.message(B, { ...request, readVersion: 5, partitions: all })
   assert.deepEqual(
     bench.take('list-reply').map(({ message }) => message.outcome),
     ['stale-layout', 'not-replica'],

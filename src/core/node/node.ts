@@ -68,11 +68,11 @@ export class Node {
     const { swim, clock, holdings, actors, writes, reads, replica, forwards } = this.#machines
     const { listings, ownListings, requests, transfers, cluster, broken } = this.#machines
     const { changes, keys, leaving, explaining, reaping, trees, antiEntropy } = this.#machines
-    const { hinting, hintIntake, background } = this.#machines
+    const { hinting, hintIntake, background, registers } = this.#machines
     this.#checked = [
       ...[swim, clock, holdings, actors, writes, reads, replica, forwards, broken, changes, keys],
       ...[listings, ownListings, requests, transfers, cluster, leaving, explaining, reaping],
-      ...[trees, antiEntropy, background, hinting, hintIntake],
+      ...[trees, antiEntropy, background, hinting, hintIntake, registers],
     ]
   }
 
@@ -163,6 +163,8 @@ export class Node {
         return this.#machines.antiEntropy.repair(client, request.scope)
       case 'cluster-keys':
         return keys.ask(client, request.ask)
+      case 'layout':
+        return this.#machines.layoutChanges.ask(client, request.ask)
       case 'explain':
         return this.#machines.explaining.ask(client, request)
     }
@@ -236,7 +238,10 @@ export class Node {
         return this.#machines.hinting.stored(token)
       case 'hint-intake':
         return this.#machines.hintIntake.stored(token)
+      case 'registers':
+        return this.#machines.registers.stored(token)
       case 'holdings':
+      case 'cursors':
       case 'drop':
     }
   }
@@ -282,10 +287,13 @@ export class Node {
         return this.#machines.hinting.storeFailed(token)
       case 'hint-intake':
         return this.#machines.hintIntake.storeFailed(token)
+      case 'registers':
+        return this.#machines.registers.storeFailed(token)
       // What had changed is looked at again, because a batch was lost.
       case 'trees':
       // The doubt is kept again with the next change of the partition's clock.
       case 'holdings':
+      case 'cursors':
       // What should have been dropped takes space and does no harm: were the partition to come
       // back, it is merged with.
       case 'drop':
@@ -354,6 +362,8 @@ export class Node {
         return this.#machines.antiEntropy.exchanging.onTimer(timer.timer)
       case 'explaining':
         return this.#machines.explaining.onDeadline(timer.ask)
+      case 'registers':
+        return this.#machines.registers.onTimer(timer.request, timer.turn)
       case 'leases':
         this.#armLeases()
         this.#machines.actors.retry()
@@ -450,11 +460,8 @@ export class Node {
         const { partition, key, record } = effect
         // There will be another read.
         if (outlet.storeBusy || outlet.clonedBy !== undefined) return
-        return replica.step(
-          { type: 'repair', partition, key, record },
-          outlet.wallMs,
-          this.#replicaEffects,
-        )
+        const event = { type: 'repair', partition, key, record } as const
+        return replica.step(event, outlet.wallMs, this.#replicaEffects)
       }
       case 'repaired':
         return outlet.note({ type: 'read-repair', replicas: effect.replicas })

@@ -14,7 +14,7 @@ const STATE: StateSync = {
   ...{ type: 'state-sync', answer: false, members: [], layout: undefined, buckets: [] },
 }
 const READ: PeerMessage = {
-  ...{ type: 'read', request: 1, layoutVersion: 3, partition: partition(0), key: keyIn(0, 'a') },
+  ...{ type: 'read', request: 1, readVersion: 3, partition: partition(0), key: keyIn(0, 'a') },
 }
 const REPLY: PeerMessage = { type: 'replicate-reply', request: 1, outcome: 'stored' }
 const CHUNK: PeerMessage = {
@@ -33,6 +33,7 @@ class Bench {
       ...{ self: A, generation, rng: new Prng(seed), state },
       isUp: (node) => node !== C,
       isPreferred: (node) => node === B,
+      distance: (node) => (node === B ? 1 : 2),
       settled: () => undefined,
       replied: () => undefined,
     })
@@ -147,4 +148,5 @@ test('time is that of the step', () => {
   assert.equal(bench.outlet.timers.nextDeadline(), 9)
   assert.ok(bench.outlet.isUp(B) && !bench.outlet.isUp(C))
   assert.ok(bench.outlet.isPreferred(B) && !bench.outlet.isPreferred(A))
+  assert.ok(bench.outlet.distance(B) < bench.outlet.distance(C))
 })

@@ -58,6 +58,7 @@ export class Outlet implements Host {
   readonly #told = new Map<NodeId, number>()
   readonly #isUp: (node: NodeId) => boolean
   readonly #isPreferred: (node: NodeId) => boolean
+  readonly #distance: (node: NodeId) => number
   readonly #state: (answer: boolean) => StateSync
   readonly #settled: (owner: StoreOwner, at: Instant) => void
   readonly #replied: (client: number) => void
@@ -72,6 +73,7 @@ export class Outlet implements Host {
     readonly rng: Prng
     readonly isUp: (node: NodeId) => boolean
     readonly isPreferred: (node: NodeId) => boolean
+    readonly distance: (node: NodeId) => number
     readonly state: (answer: boolean) => StateSync
     /** What became of a batch handed over at that time is known. */
     readonly settled: (owner: StoreOwner, at: Instant) => void
@@ -80,6 +82,7 @@ export class Outlet implements Host {
     this.self = options.self
     this.#isUp = options.isUp
     this.#isPreferred = options.isPreferred
+    this.#distance = options.distance
     this.#state = options.state
     this.#settled = options.settled
     this.#replied = options.replied
@@ -105,6 +108,10 @@ export class Outlet implements Host {
     return this.#isPreferred(node)
   }
 
+  distance(node: NodeId): number {
+    return this.#distance(node)
+  }
+
   /** A disk that stands still must not fill the memory with what waits for it. */
   get storeBusy(): boolean {
     return this.#batches.size >= BATCHES_BUSY
@@ -113,7 +120,8 @@ export class Outlet implements Host {
   send(to: NodeId, message: PeerMessage): void {
     // A chunk is data of our layout, though it does not say so: who asked for that of another must
     // hear of ours first.
-    if ('layoutVersion' in message || message.type === 'transfer-chunk') this.tell(to)
+    const isOfLayout = 'layoutVersion' in message || 'readVersion' in message
+    if (isOfLayout || message.type === 'transfer-chunk') this.tell(to)
     this.#effects.push({ type: 'send', to, message })
   }
 

@@ -30,6 +30,7 @@ import {
   layoutOf,
   partition,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import { WALL } from './fake-host.test.ts'
 import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
@@ -82,8 +83,15 @@ class Replica {
       ...{ id: NODES[index]!, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 },
       ...{ version: '1.0.0', leaveLock: '00'.repeat(16) },
     }
-    const layout = new LayoutKeeper(host, { self, rng: new Prng(1), store })
-    layout.merge({ current: layoutOf(NODES), previous: undefined, synced: [] })
+    const layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self,
+      rng: new Prng(1),
+      store,
+    })
+    layout.merge({ current: layoutOf(NODES), previous: undefined, synced: [], acked: [], lost: [] })
     const buckets = new BucketRegistry()
     const properties = { ...DEFAULT_PROPERTIES, conflicts }
     buckets.merge([{ name: 'shop', stamp: { ms: 1, counter: 0 }, properties }])

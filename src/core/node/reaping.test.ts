@@ -17,6 +17,7 @@ import {
   partition,
   written,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { Reaping } from './reaping.ts'
@@ -48,8 +49,21 @@ class Bench {
       ...{ id: A, name: 'n', address, httpAddress: address, zone: 'z', weight: 100 },
       ...{ version: '1.0.0', leaveLock: '00'.repeat(16) },
     }
-    this.layout = new LayoutKeeper(host, { self, rng: new Prng(1), store })
-    this.layout.merge({ current: layoutOf(nodes), previous: undefined, synced: [] })
+    this.layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self,
+      rng: new Prng(1),
+      store,
+    })
+    this.layout.merge({
+      current: layoutOf(nodes),
+      previous: undefined,
+      synced: [],
+      acked: [],
+      lost: [],
+    })
     this.holdings = holdingsOf(store)
     this.reaping = new Reaping(host, {
       isComparing: () => false,
@@ -193,7 +207,13 @@ test('nothing is reaped while the partition moves, nor where this node holds no 
   const bench = new Bench()
   const key = bench.delete('k', 1)
   const [previous, D] = [bench.layout.state!.current, 'd'.repeat(16) as NodeId]
-  bench.layout.merge({ current: layoutOf([A, B, C, D], previous), previous, synced: [] })
+  bench.layout.merge({
+    current: layoutOf([A, B, C, D], previous),
+    previous,
+    synced: [],
+    acked: [],
+    lost: [],
+  })
   const isMoving = bench.layout.placementOf(P)!.writeSets.length > 1
   assert.equal(isMoving, true, 'else choose another partition')
   assert.equal(bench.reap(1), 0)
@@ -222,6 +242,8 @@ test('a delete in a record that was kept whole goes like any other when the doub
   bench.keep(key, written(VNODE, 2, 'deleted'))
   const held = bench.holdings.held(P, key)
   assert.ok(held !== 'unreadable' && held.isWhole)
+  assert.ok(bench.holdings.clockOf(P).doubtful)
+  bench.holdings.clockOf(P).doubtful = false
   bench.reap(2)
   assert.equal(bench.store.get(key), undefined)
   assert.equal(bench.listed(), 0)

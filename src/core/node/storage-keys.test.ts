@@ -6,6 +6,8 @@ import { bytes, partition } from './fake-host.test.ts'
 import {
   actorKey,
   bucketRange,
+  cursorKey,
+  cursorsRange,
   isRecordKey,
   listingKey,
   listingPrefix,
@@ -146,4 +148,15 @@ test('the node’s own state has a key for each name, outside of all records', (
   const all = (['layout', 'members', 'buckets', 'clock'] as const).map(stateKey)
   assert.equal(new Set(all.map(String)).size, 4)
   for (const key of all) assert.ok(compareBytes(key, actorKey(partition(0xffff))) > 0)
+})
+
+test('the cursors of all partitions and sources, and nothing else, are in their range', () => {
+  const { from, to } = cursorsRange()
+  const isIn = (key: Uint8Array): boolean =>
+    compareBytes(key, from) >= 0 && compareBytes(key, to) < 0
+  const source = Uint8Array.of(255, 2, 3, 4, 5, 6, 7, 8)
+  const some = [0, 1, 4095].map((at) => cursorKey(partition(at), source))
+  assert.ok(some.every(isIn))
+  assert.equal(new Set(some.map((key) => key.join())).size, 3)
+  assert.ok(!isIn(stateKey('layout')) && !isIn(actorKey(partition(1))))
 })

@@ -15,6 +15,9 @@
  * 0x06 · partition u16         the hash tree, as it was when it was last written down
  * 0x07 · target 8 bytes · number u48
  *                              a hint
+ * 0x08 · name                  what this node's acceptor knows of a register of consensus
+ * 0x09 · partition u16 · source 8 bytes
+ *                              how far the partition has been pulled from an old owner
  *
  * listing key = escape(key) · 00 01 · [ escape(sort) · 00 01 ]    escape: 00 → 00 FF
  * ```
@@ -32,6 +35,8 @@ const CLOCK = 0x04
 const REAPABLE = 0x05
 const TREE = 0x06
 const HINT = 0x07
+const REGISTER = 0x08
+const CURSOR = 0x09
 const REAPABLE_HEAD = 9
 const TERMINATOR = 0x01
 const ESCAPED_ZERO = 0xff
@@ -221,12 +226,42 @@ export function hintsRange(): KeyRange {
   return { from: Uint8Array.of(HINT), to: Uint8Array.of(HINT + 1) }
 }
 
-export type StateName = 'layout' | 'members' | 'buckets' | 'clock' | 'leave' | 'scrub'
+export type StateName =
+  | 'layout'
+  | 'layout-history'
+  | 'members'
+  | 'buckets'
+  | 'clock'
+  | 'leave'
+  | 'scrub'
 
 export function stateKey(name: StateName): Uint8Array {
+  return named(STATE, name)
+}
+
+export function registerKey(name: string): Uint8Array {
+  return named(REGISTER, name)
+}
+
+/** `source`: a node id's eight bytes. */
+export function cursorKey(partition: PartitionId, source: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(11)
+  bytes[0] = CURSOR
+  bytes[1] = partition >> 8
+  bytes[2] = partition & 0xff
+  bytes.set(source, 3)
+  return bytes
+}
+
+/** The cursors of all transfers. */
+export function cursorsRange(): KeyRange {
+  return { from: Uint8Array.of(CURSOR), to: Uint8Array.of(CURSOR + 1) }
+}
+
+function named(kind: number, name: string): Uint8Array {
   const text = utf8Encode(name)
   const bytes = new Uint8Array(text.length + 1)
-  bytes[0] = STATE
+  bytes[0] = kind
   bytes.set(text, 1)
   return bytes
 }

@@ -24,27 +24,38 @@ import {
   recordOf,
   written,
 } from './fake-host.test.ts'
+import { FakeRegisters } from './fake-registers.test.ts'
 import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
+import { cursorsRange } from './storage-keys.ts'
 import { Transfers } from './transfers.ts'
 
-const complete = (current: Layout): LayoutState => ({ current, previous: undefined, synced: [] })
+const complete = (current: Layout): LayoutState => ({
+  current,
+  previous: undefined,
+  synced: [],
+  acked: [],
+  lost: [],
+})
+const PAGE = { limit: 10_000, bytesMax: 10_000_000, reverse: false }
 const FIRST = layoutOf([A, B, C])
 const MOVING = beginTransition(complete(FIRST), layoutOf([A, B, C, D], FIRST))
 
 class Bench {
   readonly host = new FakeHost()
-  readonly store = new FakeStore()
+  readonly store: FakeStore
   readonly buckets = new BucketRegistry()
   readonly layout: LayoutKeeper
   readonly transfers: Transfers
   readonly holdings: LocalHoldings
   readonly unreadable: Uint8Array[] = []
   completed = 0
+  leaves = 0
   #chunked = 0
   #batched = 0
 
-  constructor(self: NodeId, state: LayoutState) {
+  constructor(self: NodeId, state: LayoutState, store: FakeStore = new FakeStore()) {
+    this.store = store
     this.host.self = self
     const address = { host: '10.0.0.1', port: 1 }
     const info = {
@@ -57,11 +68,18 @@ class Bench {
       version: '1.0.0',
       leaveLock: '00'.repeat(16),
     }
-    const { host, store, buckets } = this
+    const { host, buckets } = this
     this.holdings = holdingsOf(store)
-    this.layout = new LayoutKeeper(host, { self: info, rng: new Prng(1), store })
+    this.layout = new LayoutKeeper(host, {
+      leastR: () => 2,
+      registers: new FakeRegisters(),
+      adopted: () => undefined,
+      self: info,
+      rng: new Prng(1),
+      store,
+    })
     this.layout.merge(state)
-    this.layout.stored(state.current.version)
+    this.layout.stored(2 * state.current.version)
     this.#batched = host.batches.length
     this.transfers = new Transfers(host, {
       ...{
@@ -73,7 +91,10 @@ class Bench {
         rng: new Prng(2),
       },
       unreadable: (key) => void this.unreadable.push(key),
-      admit: (go) => go(),
+      admit: (go) => {
+        this.leaves++
+        go()
+      },
       complete: () => void this.completed++,
     })
   }
@@ -101,11 +122,15 @@ class Bench {
     this.transfers.check()
   }
 
-  /** The oldest batch reaches the disk, or does not. */
+  /** The oldest batch that somebody waits for reaches the disk, or does not; cursors do. */
   settle(durable = true): string {
     const batch = this.host.batches[this.#batched++]
     assert.ok(batch !== undefined, 'nothing was stored')
     const { owner, token, operations } = batch
+    if (owner === 'cursors') {
+      this.store.apply(operations)
+      return this.settle(durable)
+    }
     if (durable) this.store.apply(operations)
     else this.transfers.batchLost()
     if (owner === 'barrier') this.transfers.onBarrier(token)
@@ -269,7 +294,7 @@ test('a transfer is served only under a durable layout, and only for that one', 
   assert.equal(request(2).outcome, 'stale-layout')
   bench.layout.merge(MOVING)
   assert.equal(request(2).outcome, 'stale-layout', 'adopted, but a crash would take that back')
-  bench.layout.stored(2)
+  bench.layout.stored(4)
   assert.equal(request(2).outcome, 'ok')
   assert.equal(request(1).outcome, 'stale-layout')
   assert.equal(request(2, 4095).outcome, 'not-replica')
@@ -311,4 +336,84 @@ test('a source that is lost, silent or refuses is replaced or asked again later'
   bench.transfers.peerUp(first!.to)
   bench.transfers.check()
   assert.ok(bench.requests().length >= before)
+})
+
+/** A node of the same identity over the same store. */
+function startedAgain(before: Bench): Bench {
+  const bench = new Bench(D, MOVING, before.store)
+  bench.begin()
+  return bench
+}
+
+test('a node that is started again goes on where it stopped', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const { to, message } = bench.requests()[0]!
+  const last = keyIn(message.partition, 'b')
+  bench.chunk([[last, recordOf(written(1, 1))]], false)
+  bench.settle()
+  const again = startedAgain(bench)
+  const asked = again
+    .requests()
+    .find((one) => one.to === to && one.message.partition === message.partition)
+  assert.deepEqual(asked!.message.after, last)
+})
+
+test('a node that is started again when all is here asks nobody, and says so', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  bench.pullNothing()
+  bench.settle()
+  const again = startedAgain(bench)
+  assert.deepEqual(again.requests(), [])
+  assert.equal(again.settle(), 'barrier')
+  assert.equal(again.completed, 1)
+})
+
+test('what was pulled of a partition is not believed when its clock is in doubt', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const { to, message } = bench.requests()[0]!
+  bench.chunk([[keyIn(message.partition, 'b'), recordOf(written(1, 1))]], false)
+  bench.settle()
+  bench.store.apply([bench.holdings.doubt(message.partition)!])
+  const again = startedAgain(bench)
+  const asked = again
+    .requests()
+    .find((one) => one.to === to && one.message.partition === message.partition)
+  assert.equal(asked!.message.after.length, 0)
+})
+
+test('the cursors go when the move is over', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  bench.pullNothing()
+  bench.settle()
+  const kept = [...bench.store.scan({ ...cursorsRange(), ...PAGE })]
+  assert.ok(kept.length > 0)
+  bench.layout.merge(complete(MOVING.current))
+  bench.begin()
+  for (const { owner, operations } of bench.host.batches)
+    if (owner === 'cursors') bench.store.apply(operations)
+  assert.deepEqual(bench.store.scan({ ...cursorsRange(), ...PAGE }), [])
+})
+
+test('leave is asked for chunks of many records or bytes, and for no others', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const records = (count: number): [Uint8Array, Uint8Array][] => {
+    const place = bench.requests()[0]!.message.partition
+    return Array.from({ length: count }, (_, n) => [
+      keyIn(place, `k${1000 + n}`),
+      recordOf(written(1, n + 1)),
+    ])
+  }
+  bench.chunk()
+  bench.chunk(records(64))
+  assert.equal(bench.leaves, 0)
+  bench.chunk(records(65))
+  assert.equal(bench.leaves, 1)
+  const [key] = records(1)[0]!
+  bench.chunk([[key, new Uint8Array(64 * 1024 + 1)]])
+  assert.equal(bench.leaves, 2)
 })

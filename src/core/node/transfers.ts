@@ -12,7 +12,13 @@
  * shows may not be durable yet, or may be taken back when the disk refuses it. So the end of a pull
  * is followed by a barrier, and if any batch of this node was lost since the beginning, everything
  * is pulled once more: that is quick, for most of it is here.
+ *
+ * Where each stream stands is kept in the store while the data moves, so a node that is started
+ * again pulls what it has not pulled. It is not believed when it was for another layout, nor of a
+ * partition whose clock is in doubt: then something of it broke here.
  */
+import { assert } from '../std/assert.ts'
+import { fromHex } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
 import type { Checksum } from '../std/crc32.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
@@ -21,20 +27,30 @@ import type { LayoutState } from '../placement/layout.ts'
 import type { StoreEntry, StoreReader } from '../ports.ts'
 import { decodePartitionClock, encodeBase, NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
+import { decodeTransferCursor, encodeTransferCursor } from '../repair/transfer-cursor.ts'
+import type { MovingLayout, TransferCursor } from '../repair/transfer-cursor.ts'
 import { TransferReceiver } from '../repair/transfer-receiver.ts'
 import type {
-  PartitionTransfer,
   TransferReceiverEffect,
   TransferReceiverEvent,
   TransferTimer,
 } from '../repair/transfer-receiver.ts'
 import { TransferSource } from '../repair/transfer-source.ts'
 import type { TransferSourceEffect } from '../repair/transfer-source.ts'
+import type { PartitionTransfer } from '../repair/transfer-work.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
 import type { LayoutKeeper } from './layout-keeper.ts'
-import { partitionRange } from './storage-keys.ts'
+import { cursorKey, cursorsRange, partitionRange } from './storage-keys.ts'
+
+/**
+ * A chunk of no more is merged without leave: its source had to wait for one to read it, which
+ * bounds how often that happens, and with many small partitions a second wait for each would be
+ * most of the time that a move takes.
+ */
+const SMALL_CHUNK_RECORDS = 64
+const SMALL_CHUNK_BYTES = 64 * 1024
 
 export interface TransfersParts {
   readonly layout: LayoutKeeper
@@ -60,6 +76,8 @@ export class Transfers {
   }
   /** Hash of the layout for which the receiver works. */
   #hash: number | undefined
+  /** Whether cursors of this node may be in the store. */
+  #hasCursors = false
   /** Whether that layout gives this node something that it has not said to have. */
   #pulling = false
   /** Whether a batch was lost since the pull began. */
@@ -80,6 +98,11 @@ export class Transfers {
         return merged === 'malformed' ? undefined : merged.operations
       },
       seal: (partition) => parts.holdings.clockChange(partition).operation,
+      cursorOf: (partition, source) => this.#cursorOf(partition, source),
+      keepCursor: (partition, source, cursor) => {
+        const value = encodeTransferCursor(cursor, this.#moving(), parts.checksum)
+        return { type: 'put', key: cursorKey(partition, bytesOf(source)), value }
+      },
       rangeOf: partitionRange,
       rng: parts.rng,
     })
@@ -113,17 +136,41 @@ export class Transfers {
     if (hash !== this.#hash || !this.#pulling) this.#forget(version)
     this.#hash = hash
     if (this.#pulling) this.#receive({ type: 'begin', layoutVersion: version, partitions })
+    else this.#dropCursors()
+  }
+
+  /** Where a stream stood, by what is durable here, when that may be believed. */
+  #cursorOf(partition: PartitionId, source: NodeId): TransferCursor | undefined {
+    const { store, holdings, checksum } = this.#parts
+    const bytes = store.getDurable(cursorKey(partition, bytesOf(source)))
+    if (bytes === undefined || bytes === 'unreadable') return undefined
+    this.#hasCursors = true
+    const clock = holdings.shownClock(partition)
+    if (clock === undefined || clock.doubtful || clock.incomplete) return undefined
+    return decodeTransferCursor(bytes, this.#moving(), checksum)
+  }
+
+  #moving(): MovingLayout {
+    const { current } = this.#parts.layout.state!
+    return { version: current.version, hash: current.hash }
+  }
+
+  /** What is left of pulls that are over takes space and says nothing. */
+  #dropCursors(): void {
+    if (!this.#hasCursors) return
+    this.#hasCursors = false
+    this.#host.store('cursors', 0, [{ type: 'clear', ...cursorsRange() }])
   }
 
   /**
    * What this node has to pull: nothing when the data does not move, or has been said to be here.
    */
-  #planOf({ current, previous, synced }: LayoutState): PartitionTransfer[] {
+  #planOf({ current, previous, synced, lost: since }: LayoutState): PartitionTransfer[] {
     const { self } = this.#host
     if (previous === undefined || synced.includes(self)) return []
     const leastW = this.#parts.buckets.leastW()
     const { table, roles } = previous
-    const lost = new Set(current.lost)
+    const lost = new Set([...(current.lost ?? []), ...since])
     return this.#parts.layout.gained().map((partition) => {
       const owners = (table[partition] ?? []).flatMap((index) => roles[index]?.node ?? [])
       const sources = owners.filter((node) => node !== self && !lost.has(node))
@@ -131,7 +178,7 @@ export class Transfers {
       // those that are needed.
       const own = owners.includes(self) ? 1 : 0
       const needed = owners.length - Math.min(leastW, owners.length) + 1 - own
-      return { partition, sources, needed }
+      return { partition, sources, needed: Math.min(needed, sources.length) }
     })
   }
 
@@ -157,6 +204,7 @@ export class Transfers {
    */
   batchLost(): void {
     this.#doubtful ||= this.#pulling
+    this.#receive({ type: 'batch-lost' })
   }
 
   /** The barrier has passed, or failed. */
@@ -195,7 +243,9 @@ export class Transfers {
   }
 
   received(from: NodeId, message: TransferChunk): void {
-    this.#parts.admit(() => this.#receive({ type: 'chunk', from, message }))
+    const go = (): void => this.#receive({ type: 'chunk', from, message })
+    if (isSmall(message)) go()
+    else this.#parts.admit(go)
   }
 
   scanned(token: number, entries: readonly StoreEntry[]): void {
@@ -243,7 +293,11 @@ export class Transfers {
       case 'send':
         return this.#host.send(effect.to, effect.message)
       case 'store':
+        this.#hasCursors = true
         return this.#host.store('receiver', effect.token, effect.operations)
+      case 'keep':
+        this.#hasCursors = true
+        return this.#host.store('cursors', 0, [effect.operation])
       case 'arm':
         return this.#host.arm({ owner: 'receiver', timer: effect.timer }, effect.at)
       case 'transferred':
@@ -273,4 +327,17 @@ export class Transfers {
     }
     this.#parts.admit(() => this.#host.scan('source', effect.token, [effect.range]))
   }
+}
+
+function isSmall({ entries }: TransferChunk): boolean {
+  if (entries.length > SMALL_CHUNK_RECORDS) return false
+  let bytes = 0
+  for (const { record } of entries) bytes += record.length
+  return bytes <= SMALL_CHUNK_BYTES
+}
+
+function bytesOf(node: NodeId): Uint8Array {
+  const bytes = fromHex(node)
+  assert(bytes !== undefined, () => `the node id ${node} is not hexadecimal`)
+  return bytes
 }

@@ -1,6 +1,7 @@
 /** Takes a node's picture of itself (`view.ts`) from its machines. */
 import type { ClusterId } from '../std/ids.ts'
 import { DEFAULT_PROPERTIES } from './buckets.ts'
+import { spokenByAll } from './layout-machines.ts'
 import type { Machines } from './machines.ts'
 import type { NodeView } from './view.ts'
 import { countPartitions, standingsOf } from './view.ts'
@@ -20,6 +21,9 @@ export function viewOf(machines: Machines, id: ClusterId): NodeView {
       gossipQueue: swim.gossipQueue,
       localHealth: swim.localHealth,
     },
+    get protocol() {
+      return spokenByAll(swim)
+    },
     layout: layout.state,
     buckets: buckets.configured(),
     ready: cluster.ready,
@@ -33,7 +37,11 @@ export function viewOf(machines: Machines, id: ClusterId): NodeView {
         DEFAULT_PROPERTIES.r,
       )
     },
-    transfers: { pending: transfers.pending, records: transfers.records },
+    transfers: {
+      pending: transfers.pending,
+      records: transfers.records,
+      sent: transfers.served,
+    },
     reaping: reaping.view,
     get hints() {
       return { ...hinting.view, received: machines.hintIntake.received }

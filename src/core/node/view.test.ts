@@ -5,7 +5,7 @@ import { A, B, C, D, layoutOf } from './fake-host.test.ts'
 import { countPartitions } from './view.ts'
 
 const NODES = [A, B, C, D]
-const STATE = { current: layoutOf(NODES), previous: undefined, synced: [] }
+const STATE = { current: layoutOf(NODES), previous: undefined, synced: [], acked: [], lost: [] }
 
 function count(down: readonly string[], r = 2): ReturnType<typeof countPartitions> {
   return countPartitions(
@@ -38,7 +38,7 @@ test('two dead nodes take the quorum of the partitions that they share', () => {
 })
 
 test('a set smaller than R needs all of itself, and what nobody holds is not readable', () => {
-  const alone = { current: layoutOf([A]), previous: undefined, synced: [] }
+  const alone = { current: layoutOf([A]), previous: undefined, synced: [], acked: [], lost: [] }
   const single = countPartitions(
     8,
     (partition) => placementOf(alone, partition),

@@ -28,6 +28,8 @@ export interface NodeView {
   /** What this node knows of each of `members` besides; computed when read. */
   readonly standings: ReadonlyMap<NodeId, MemberStanding>
   readonly swim: SwimView
+  /** The greatest version of the protocol that all members speak that are up. */
+  readonly protocol: number
   /** undefined: not part of a cluster yet. */
   readonly layout: LayoutState | undefined
   /** Configured buckets in order of name; any other has the defaults. */
@@ -44,9 +46,14 @@ export interface NodeView {
    */
   readonly partitions: PartitionCounts
   /**
-   * Partitions that this node still has to pull, and the records pulled since the layout changed.
+   * Partitions that this node still has to pull, the records pulled since the layout changed, and
+   * those read out to others that pull, in this life.
    */
-  readonly transfers: { readonly pending: number; readonly records: number }
+  readonly transfers: {
+    readonly pending: number
+    readonly records: number
+    readonly sent: number
+  }
   readonly reaping: ReapingView
   /** Kept here for others, and taken here from others in this life; counted when it is read. */
   readonly hints: HintsView & { readonly received: number }

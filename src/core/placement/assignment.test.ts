@@ -68,6 +68,41 @@ test('who comes takes the place of who goes', () => {
   assert.ok(after[0]![0] === 3 || after[1]![0] === 3)
 })
 
+test('a replica goes back to the node and the place that it came from', () => {
+  const held = [
+    [VACANT, 2, 1],
+    [VACANT, 1, 0],
+    [0, 2, VACANT],
+  ]
+  const former = [
+    [1, 2, 3],
+    [1, 2, 0],
+    [0, 2, 1],
+  ]
+  const demand = demandOf('aaaa', [2, 3, 3, 1], 3, 3)
+  assert.deepEqual(assign({ ...demand, former }, held), [
+    [3, 2, 1],
+    [2, 1, 0],
+    [0, 2, 1],
+  ])
+})
+
+test('who comes first too often gives up sets in which it comes first', () => {
+  const held = [
+    [0, 1],
+    [1, 0],
+    [0, 1],
+    [0, 1],
+    [1, 0],
+    [0, 1],
+  ]
+  // Each of the two gives two of its six to a third node; 0 is first four times, 1 twice.
+  const after = assign(demandOf('aaa', [4, 4, 4], 2, 6), held)
+  const firsts = [0, 1, 2].map((node) => after.filter(([first]) => first === node).length)
+  assert.equal(movesBetween(held, after), 4)
+  assert.deepEqual(firsts, [2, 2, 2])
+})
+
 test('when giver and taker share every partition, a third node passes one on', () => {
   // 0 has one too many, 3 lacks one, and 3 is wherever 0 is.
   const held = [
@@ -132,7 +167,7 @@ const anyProblem = fc
     )
     const counts = roles.map((_, n) => held.flat().filter((node) => node === n).length)
     const spread = spreadOverZones(roles, size)
-    const quotas = quotasOf(roles, spread, size, partitions, counts)
+    const quotas = quotasOf(roles, spread, size, partitions, [counts])
     return { held, demand: { partitions, size, zones: spread, quotas, salts: salts(roles.length) } }
   })
 

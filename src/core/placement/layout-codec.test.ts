@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ByteReader, ByteWriter, toHex } from '../std/bytes.ts'
+import { ByteReader, ByteWriter, fromHex, toHex } from '../std/bytes.ts'
 import { crc32 } from '../std/crc32.ts'
 import type { NodeId } from '../std/ids.ts'
 import type { Layout, LayoutState, Role } from './layout.ts'
@@ -13,7 +13,7 @@ import {
   encodeLayoutState,
   hashLayout,
 } from './layout-codec.ts'
-import { beginTransition, markSynced } from './layout-state.ts'
+import { beginTransition, markAcked, markSynced } from './layout-state.ts'
 import { planLayout } from './plan-layout.ts'
 
 const node = (n: number): NodeId => n.toString(16).padStart(16, '0') as NodeId
@@ -71,8 +71,11 @@ const anyState: fc.Arbitrary<LayoutState> = fc
     const next = planLayout({ previous, roles, partitions, replicas })
     const first = beginTransition(undefined, previous)
     const nodes = next.roles.slice(0, synced).map((role) => role.node)
-    return nodes.reduce(markSynced, beginTransition(first, next))
+    const state = nodes.reduce(markSynced, beginTransition(first, next))
+    return nodes.slice(1).reduce(markAcked, state)
   })
+
+const bytesOf = (hex: string): Uint8Array => fromHex(hex)!
 
 const GOLDEN_ROLES: Role[] = [
   { node: '00000000000000aa' as NodeId, zone: 'ä', weight: 1 },
@@ -103,7 +106,7 @@ test('the bytes of a layout stay what they were: format 1', () => {
   assert.equal(toHex(encoded(layout)), golden)
 })
 
-test('the bytes of a layout state stay what they were: format 1', () => {
+test('the bytes of a layout state stay what they were: formats 1 and 2', () => {
   const previous = planLayout({
     previous: undefined,
     roles: GOLDEN_ROLES.slice(0, 1),
@@ -113,10 +116,27 @@ test('the bytes of a layout state stay what they were: format 1', () => {
   const next = planLayout({ previous, roles: GOLDEN_ROLES, partitions: 1, replicas: 2 })
   const before = toHex(encoded(previous))
   const after = toHex(encoded(next))
-  const settled: LayoutState = { current: previous, previous: undefined, synced: [] }
-  assert.equal(toHex(encodedState(settled)), `01${before}00`)
-  const moving: LayoutState = { current: next, previous, synced: [GOLDEN_ROLES[1]!.node] }
-  assert.equal(toHex(encodedState(moving)), `01${after}01${before}0100000000000000bb`)
+  const settled: LayoutState = {
+    current: previous,
+    previous: undefined,
+    synced: [],
+    acked: [],
+    lost: [],
+  }
+  assert.equal(toHex(encodedState(settled)), `02${before}0000`)
+  assert.deepEqual(decodedState(bytesOf(`01${before}00`)), settled)
+  const moving: LayoutState = {
+    current: next,
+    previous,
+    synced: [GOLDEN_ROLES[1]!.node],
+    acked: [],
+    lost: [],
+  }
+  const synced = '0100000000000000bb'
+  assert.equal(toHex(encodedState(moving)), `02${after}01${before}00${synced}00`)
+  assert.deepEqual(decodedState(bytesOf(`01${after}01${before}${synced}`)), moving)
+  const acked = { ...moving, acked: [GOLDEN_ROLES[0]!.node] }
+  assert.equal(toHex(encodedState(acked)), `02${after}01${before}00${synced}0100000000000000aa`)
 })
 
 test('a layout comes back as it went', () => {
@@ -144,7 +164,13 @@ test('the marks of a transition that is over are not written', () => {
     partitions: 4,
     replicas: 2,
   })
-  const bytes = encodedState({ current, previous: undefined, synced: [GOLDEN_ROLES[0]!.node] })
+  const bytes = encodedState({
+    current,
+    previous: undefined,
+    synced: [GOLDEN_ROLES[0]!.node],
+    acked: [],
+    lost: [],
+  })
   assert.deepEqual(decodedState(bytes)?.synced, [])
 })
 
@@ -250,12 +276,44 @@ function brokenStates(): Record<string, LayoutState> {
   const second = plan(first, 4)
   const third = plan(second, 5)
   return {
-    'a skipped version': { current: third, previous: first, synced: [] },
-    'another predecessor': { current: second, previous: plan(undefined, 2), synced: [] },
-    'time running backwards': { current: first, previous: second, synced: [] },
-    'a stranger synced': { current: second, previous: first, synced: [node(9)] },
-    'marks out of order': { current: second, previous: first, synced: [node(2), node(1)] },
-    'a mark twice': { current: second, previous: first, synced: [node(1), node(1)] },
+    'a skipped version': { current: third, previous: first, synced: [], acked: [], lost: [] },
+    'another predecessor': {
+      current: second,
+      previous: plan(undefined, 2),
+      synced: [],
+      acked: [],
+      lost: [],
+    },
+    'time running backwards': { current: first, previous: second, synced: [], acked: [], lost: [] },
+    'a stranger synced': {
+      current: second,
+      previous: first,
+      synced: [node(9)],
+      acked: [],
+      lost: [],
+    },
+    'marks out of order': {
+      current: second,
+      previous: first,
+      synced: [node(2), node(1)],
+      acked: [],
+      lost: [],
+    },
+    'a stranger acked': {
+      current: second,
+      previous: first,
+      synced: [],
+      acked: [node(9)],
+      lost: [],
+    },
+    'a stranger lost': { current: second, previous: first, synced: [], acked: [], lost: [node(9)] },
+    'a mark twice': {
+      current: second,
+      previous: first,
+      synced: [node(1), node(1)],
+      acked: [],
+      lost: [],
+    },
   }
 }
 
@@ -271,9 +329,9 @@ test('a state of another format, or with a strange flag, is refused', () => {
     partitions: 4,
     replicas: 2,
   })
-  const bytes = encodedState({ current, previous: undefined, synced: [] })
+  const bytes = encodedState({ current, previous: undefined, synced: [], acked: [], lost: [] })
   assert.ok(decodedState(bytes) !== undefined)
-  assert.equal(decodedState(Uint8Array.of(2, ...bytes.subarray(1))), undefined)
+  assert.equal(decodedState(Uint8Array.of(3, ...bytes.subarray(1))), undefined)
   assert.equal(decodedState(Uint8Array.of(...bytes.subarray(0, -1), 2)), undefined)
 })
 

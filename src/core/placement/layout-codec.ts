@@ -10,9 +10,10 @@
  * lost    = number varint · node id (8 bytes) …
  * set     = index into the roles, varint …         min(replicas, roles with weight) of them
  *
- * state   = 01 · layout (current) · 00
- *         | 01 · layout (current) · 01 · layout (previous) · synced
- * synced  = number varint · node id (8 bytes) …
+ * state   = 02 · layout (current) · 00 · lost
+ *         | 02 · layout (current) · 01 · layout (previous) · lost · synced · acked
+ *         | 01 …                                          the same, without those lost and acked
+ * synced, acked = as lost
  * ```
  * The hash is the CRC-32 of the content, and of the lost. A layout has one encoding only, so equal
  * hashes mean equal layouts to everybody who compares them (short of a collision, which is an
@@ -35,6 +36,9 @@ import {
 
 const FORMAT = 1
 const FORMAT_WITH_LOST = 2
+const STATE_FORMAT = 2
+/** Its writers ended a transition when all were synced. */
+const STATE_FORMAT_WITHOUT_ACKED = 1
 const NODE_ID_BYTES = 8
 const PARTITION_BITS_MAX = 12
 /** Shortest role: id, empty zone, weight. */
@@ -50,7 +54,13 @@ const NO_LAYOUT: Layout = {
   table: [[]],
   hash: 0,
 }
-const NO_STATE: LayoutState = { current: NO_LAYOUT, previous: undefined, synced: [] }
+const NO_STATE: LayoutState = {
+  current: NO_LAYOUT,
+  previous: undefined,
+  synced: [],
+  acked: [],
+  lost: [],
+}
 
 export function encodeLayout(writer: ByteWriter, layout: Layout): void {
   writer.u8(layout.lost === undefined ? FORMAT : FORMAT_WITH_LOST)
@@ -77,34 +87,50 @@ export function hashLayout(content: LayoutContent): number {
   return crc32(writer.view())
 }
 
-export function encodeLayoutState(writer: ByteWriter, state: LayoutState): void {
-  writer.u8(FORMAT)
+export type LayoutStateFormat = 1 | 2
+
+/** Format 1 leaves out who has acknowledged and who is lost. */
+export function encodeLayoutState(
+  writer: ByteWriter,
+  state: LayoutState,
+  format: LayoutStateFormat = STATE_FORMAT,
+): void {
+  writer.u8(format)
   encodeLayout(writer, state.current)
   writer.u8(state.previous === undefined ? 0 : 1)
+  if (state.previous !== undefined) encodeLayout(writer, state.previous)
+  if (format === STATE_FORMAT) writeNodes(writer, state.lost)
   if (state.previous === undefined) return
-  encodeLayout(writer, state.previous)
   writeNodes(writer, state.synced)
+  if (format === STATE_FORMAT) writeNodes(writer, state.acked)
 }
 
 /**
- * Marks the reader failed unless both layouts are usable, the one succeeds the other, and those
- * synced are nodes of the current one, sorted, each once.
+ * Marks the reader failed unless both layouts are usable, the one succeeds the other, those synced
+ * are nodes of the current one, and those lost and acked of either, sorted, each once.
  */
 export function decodeLayoutState(reader: ByteReader): LayoutState {
-  if (reader.u8() !== FORMAT) return reject(reader, NO_STATE)
+  const format = reader.u8()
+  if (format !== STATE_FORMAT && format !== STATE_FORMAT_WITHOUT_ACKED)
+    return reject(reader, NO_STATE)
   const current = decodeLayout(reader)
   const moving = reader.u8()
   if (moving > 1) return reject(reader, NO_STATE)
-  if (moving === 0) return reader.ok ? { current, previous: undefined, synced: [] } : NO_STATE
-  const previous = decodeLayout(reader)
+  const previous = moving === 1 ? decodeLayout(reader) : undefined
+  const lost = format === STATE_FORMAT ? readNodes(reader) : []
+  if (!areNodesOf(previous === undefined ? [current] : [current, previous], lost))
+    return reject(reader, NO_STATE)
+  if (previous === undefined) return reader.ok ? { ...NO_STATE, current, lost } : NO_STATE
   const synced = readNodes(reader)
+  const acked = format === STATE_FORMAT ? readNodes(reader) : []
   if (
     !reader.ok ||
     checkSuccession(previous, current) !== undefined ||
-    !areNodesOf(current, synced)
+    !areNodesOf([current], synced) ||
+    !areNodesOf([current, previous], acked)
   )
     return reject(reader, NO_STATE)
-  return { current, previous, synced }
+  return { current, previous, synced, acked, lost }
 }
 
 function writeContent(writer: ByteWriter, layout: LayoutContent): void {
@@ -174,11 +200,10 @@ function readNode(reader: ByteReader): NodeId {
   return toHex(reader.raw(NODE_ID_BYTES)) as NodeId
 }
 
-/** Whether `nodes` are nodes of the layout, sorted, each once. */
-function areNodesOf(layout: Layout, nodes: readonly NodeId[]): boolean {
-  let next = 0
-  for (const role of layout.roles) if (role.node === nodes[next]) next++
-  return next === nodes.length
+/** Whether `nodes` are nodes of one of the layouts, sorted, each once. */
+function areNodesOf(layouts: readonly Layout[], nodes: readonly NodeId[]): boolean {
+  const known = new Set(layouts.flatMap(({ roles }) => roles.map(({ node }) => node)))
+  return nodes.every((node, i) => known.has(node) && (i === 0 || nodes[i - 1]! < node))
 }
 
 function reject<T>(reader: ByteReader, instead: T): T {

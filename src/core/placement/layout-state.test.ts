@@ -6,14 +6,18 @@ import { Prng } from '../std/prng.ts'
 import type { Layout, LayoutState, Role } from './layout.ts'
 import { hashLayout } from './layout-codec.ts'
 import {
+  awaited,
   beginTransition,
   gainedBy,
+  isFilled,
   isMoving,
+  markAcked,
   markSynced,
   mergeLayoutStates,
   nodesOf,
   placementOf,
   PlacementTable,
+  settle,
 } from './layout-state.ts'
 import { planLayout } from './plan-layout.ts'
 
@@ -47,6 +51,11 @@ function layoutOf(picture: string, previous?: Layout): Layout {
   return { ...content, hash: hashLayout(content) }
 }
 
+/** All who have to be are acked: what is filled is over. */
+function ended(state: LayoutState): LayoutState {
+  return settle(awaited(state).reduce(markAcked, state), 1)
+}
+
 /** The transition from one picture to another. */
 function moving(before: string, after: string): LayoutState {
   const first = layoutOf(before)
@@ -56,7 +65,7 @@ function moving(before: string, after: string): LayoutState {
 test('the first layout has no transition: nobody holds anything yet', () => {
   const layout = plan(undefined, 3)
   const state = beginTransition(undefined, layout)
-  assert.deepEqual(state, { current: layout, previous: undefined, synced: [] })
+  assert.deepEqual(state, { current: layout, previous: undefined, synced: [], acked: [], lost: [] })
   assert.equal(isMoving(state), false)
 })
 
@@ -64,7 +73,7 @@ test('a layout that gives somebody something keeps the one before until it is pu
   const first = plan(undefined, 3)
   const second = plan(first, 4)
   const state = beginTransition(beginTransition(undefined, first), second)
-  assert.deepEqual(state, { current: second, previous: first, synced: [] })
+  assert.deepEqual(state, { current: second, previous: first, synced: [], acked: [], lost: [] })
   assert.equal(isMoving(state), true)
 })
 
@@ -103,7 +112,8 @@ test('when a set shrinks, all that are left pull from all that were', () => {
   const state = moving('ABC CAB', 'A A')
   assert.deepEqual(gainedBy(state, A), [0, 1])
   assert.equal(isMoving(state), true)
-  assert.equal(isMoving(markSynced(state, A)), false)
+  assert.equal(isFilled(markSynced(state, A)), true)
+  assert.equal(isMoving(ended(markSynced(state, A))), false)
 })
 
 test('a settled state asks nobody to pull', () => {
@@ -111,13 +121,69 @@ test('a settled state asks nobody to pull', () => {
   assert.deepEqual(gainedBy(state, node(0)), [])
 })
 
-test('the transition ends when every node that gains something is synced', () => {
+test('when every node that gains something is synced, reads ask the new sets, and writes both', () => {
   const state = moving('AB AB', 'AD AC')
   const one = markSynced(state, D)
   assert.deepEqual(one.synced, [D])
-  assert.equal(isMoving(one), true)
+  assert.deepEqual(awaited(one), [C])
+  assert.equal(isFilled(one), false)
+  assert.deepEqual(placementOf(one, partition(0)).readSet, [A, B])
   const both = markSynced(one, C)
-  assert.deepEqual(both, { current: state.current, previous: undefined, synced: [] })
+  assert.equal(isFilled(both), true)
+  const { writeSets, readSet } = placementOf(both, partition(0))
+  assert.deepEqual(readSet, [A, D])
+  assert.deepEqual(writeSets, [
+    [A, B],
+    [A, D],
+  ])
+})
+
+test('the transition ends when every node that could read by an old set is acked', () => {
+  const state = [D, C].reduce(markSynced, moving('AB AB', 'AD AC'))
+  assert.deepEqual(awaited(state), [A, B])
+  const one = [D, A].reduce(markAcked, state)
+  assert.deepEqual([one.acked, awaited(one)], [[A, D], [B]])
+  assert.equal(settle(one, 1), one)
+  const all = settle(markAcked(one, B), 1)
+  assert.deepEqual(all, {
+    current: state.current,
+    previous: undefined,
+    synced: [],
+    acked: [],
+    lost: [],
+  })
+})
+
+test('nobody acks what is not filled, nor who holds nothing', () => {
+  const state = moving('AB AB', 'AC AD')
+  assert.equal(markAcked(state, A), state)
+  const filled = [C, D].reduce(markSynced, state)
+  assert.equal(markAcked(filled, E), filled)
+  const one = markAcked(filled, B)
+  assert.equal(markAcked(one, B), one)
+})
+
+test('those who are too few to read by an old set are not waited for', () => {
+  const state = [D, E].reduce(markSynced, moving('ABC ABC', 'ABD AEC'))
+  assert.deepEqual(awaited(state, 2), [A, B, C])
+  const one = markAcked(state, A)
+  assert.deepEqual(awaited(one, 2), [B, C], 'two of three are enough to read')
+  const two = markAcked(one, B)
+  assert.deepEqual(awaited(two, 2), [], 'C is one')
+  assert.deepEqual(awaited(two, 1), [C])
+  assert.equal(isMoving(settle(two, 2)), false)
+  const pair = markSynced(moving('A B', 'C B'), C)
+  assert.deepEqual(awaited(pair, 2), [A], 'a set of one is read from with one')
+})
+
+test('a node that is lost is not waited for', () => {
+  const first = layoutOf('AB')
+  const { hash: _, ...content } = layoutOf('AC', first)
+  const lost = { ...content, lost: [B] }
+  const next = { ...lost, hash: hashLayout(lost) }
+  const state = markSynced(beginTransition(beginTransition(undefined, first), next), C)
+  assert.deepEqual(awaited(state), [A])
+  assert.equal(isMoving(settle(markAcked(state, A), 1)), false)
 })
 
 test('marks are kept in order of node, whatever the order in which they come', () => {
@@ -143,6 +209,7 @@ test('a partition that does not move is written and read where it is', () => {
   assert.deepEqual(placementOf(state, partition(0)), {
     partition: 0,
     layoutVersion: 2,
+    readVersion: 4,
     writeSets: [[A, B, C]],
     readSet: [A, B, C],
   })
@@ -153,6 +220,7 @@ test('a partition that moves is written to both sets and read from the old one',
   assert.deepEqual(placementOf(state, partition(0)), {
     partition: 0,
     layoutVersion: 2,
+    readVersion: 4,
     writeSets: [
       [A, B, C],
       [D, B, C],
@@ -172,7 +240,7 @@ test('a set in another order is another set', () => {
 })
 
 test('when the transition is over the new set alone counts', () => {
-  const state = markSynced(moving('ABC', 'DBC'), D)
+  const state = ended(markSynced(moving('ABC', 'DBC'), D))
   const { writeSets, readSet, layoutVersion } = placementOf(state, partition(0))
   assert.deepEqual(writeSets, [[D, B, C]])
   assert.deepEqual(readSet, [D, B, C])
@@ -238,7 +306,7 @@ test('of two layouts of one version the greater hash wins whole', () => {
   const first = layoutOf('AB')
   const base = beginTransition(undefined, first)
   const one = beginTransition(base, layoutOf('AC', first))
-  const other = markSynced(beginTransition(base, layoutOf('AD', first)), D)
+  const other = ended(markSynced(beginTransition(base, layoutOf('AD', first)), D))
   const winner = one.current.hash > other.current.hash ? one : other
   assert.equal(mergeLayoutStates(one, other), winner)
   assert.equal(mergeLayoutStates(other, one), winner)
@@ -249,14 +317,17 @@ test('marks of both are joined, and the last of them ends the transition', () =>
   const merged = mergeLayoutStates(markSynced(state, D), markSynced(state, C))
   assert.deepEqual(merged.synced, [C, D])
   assert.equal(isMoving(merged), true)
-  const ended = mergeLayoutStates(merged, markSynced(state, E))
-  assert.equal(isMoving(ended), false)
-  assert.deepEqual(ended.synced, [])
+  const filled = mergeLayoutStates(merged, markSynced(state, E))
+  assert.deepEqual([isFilled(filled), filled.synced], [true, [C, D, E]])
+  const some = mergeLayoutStates([B, C].reduce(markAcked, filled), markAcked(filled, A))
+  assert.deepEqual(some.acked, [A, B, C])
+  const over = settle(some, 1)
+  assert.deepEqual([isMoving(over), over.synced, over.acked], [false, [], []])
 })
 
 test('who says that the transition is over is believed and never contradicted', () => {
   const state = moving('AB', 'AC')
-  const over = markSynced(state, C)
+  const over = ended(markSynced(state, C))
   assert.deepEqual(mergeLayoutStates(state, over), over)
   assert.equal(mergeLayoutStates(over, state), over)
 })
@@ -286,6 +357,12 @@ function someStates(seed: number): LayoutState[] {
           state = markSynced(state, id)
           states.push(state)
         }
+        for (const id of rng.shuffle(awaited(state))) {
+          state = markAcked(state, id)
+          states.push(state)
+        }
+        state = settle(state, 1)
+        states.push(state)
         if (!isMoving(state)) next.push(state)
       }
     }
@@ -329,6 +406,12 @@ test('during a whole growth every placement keeps its promises', () => {
       assert.ok(writeSets.every((set) => new Set(set).size === set.length))
     }
     for (const id of nodesOf(state.current)) state = markSynced(state, id)
+    for (let p = 0; p < 16; p++) {
+      const { readSet } = placementOf(state, partition(p))
+      const after = beginTransition(undefined, state.current)
+      assert.deepEqual(readSet, placementOf(after, partition(p)).readSet, 'reads ask the new')
+    }
+    state = ended(state)
     assert.equal(isMoving(state), false)
   }
 })

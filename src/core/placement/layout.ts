@@ -54,6 +54,17 @@ export interface LayoutState {
    * undefined.
    */
   readonly synced: readonly NodeId[]
+  /**
+   * Nodes of either layout that read from `current`, for good. Empty before all are synced;
+   * meaningless when `previous` is undefined.
+   */
+  readonly acked: readonly NodeId[]
+  /**
+   * Nodes of either layout of which the operator has said, since `current` was planned, that they
+   * will not come back: nobody waits for them, or listens to them, and the next layout is without
+   * them. Sorted, each once. Bounded by: NODES_MAX.
+   */
+  readonly lost: readonly NodeId[]
 }
 
 /** Where a request on one partition goes now. */
@@ -61,6 +72,12 @@ export interface Placement {
   readonly partition: PartitionId
   /** Version that replicas must not be ahead of: they refuse older ones. */
   readonly layoutVersion: number
+  /**
+   * Of reads, instead: rises with the layout's version, and once more when its sets are filled and
+   * are read from. Who has said that they read from the new sets does not serve the old ones any
+   * more.
+   */
+  readonly readVersion: number
   /** Replica sets of which each must take the write: one, or two while the partition moves. */
   readonly writeSets: readonly (readonly NodeId[])[]
   /**

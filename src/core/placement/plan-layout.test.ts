@@ -105,9 +105,7 @@ test('growth from 1 to 20 nodes stays even and moves no more than it must', () =
     const next = plan(layout, cluster(count), 256)
     const { moves, gained } = diffLayouts(layout, next)
     assertEven(loadsOf(next))
-    const share = 256 / count
-    for (const firsts of loadsOf(next, 'firsts'))
-      assert.ok(firsts > share / 2 && firsts < share * 1.5, `first ${firsts} times of ${share}`)
+    assertEven(loadsOf(next, 'firsts'))
     assert.equal(moves, movesAtLeast(layout, next))
     if (count > 3) assert.ok(moves <= Math.ceil((3 * 256) / count), `${moves} at ${count} nodes`)
     assert.deepEqual([...gained.keys()], [node(count - 1)], 'only the new node gains')
@@ -117,7 +115,7 @@ test('growth from 1 to 20 nodes stays even and moves no more than it must', () =
   assert.ok(moved > 1700 && moved < 2000, `${moved} moves`)
 })
 
-test('growth over zones keeps them apart and moves little more than it must', () => {
+test('growth over zones keeps them apart and moves no more than it must', () => {
   for (const zones of [2, 3, 4, 5]) {
     let layout = plan(undefined, cluster(1, zones), 256)
     let moves = 0
@@ -129,7 +127,7 @@ test('growth over zones keeps them apart and moves little more than it must', ()
       least += movesAtLeast(layout, next)
       layout = next
     }
-    assert.ok(moves <= least * 1.02, `${zones} zones: ${moves} moves for ${least}`)
+    assert.equal(moves, least, `${zones} zones`)
   }
 })
 
@@ -196,7 +194,7 @@ test('who stays in a set keeps its place, who comes takes the place of who goes'
     const inOldOrder = [...stayed].sort((a, b) => old.indexOf(a) - old.indexOf(b))
     assert.deepEqual(stayed, inOldOrder)
   }
-  assert.ok(changed > 50 && kept >= changed * 0.85, `${kept} of ${changed} kept their places`)
+  assert.ok(changed > 50 && kept >= changed * 0.95, `${kept} of ${changed} kept their places`)
 })
 
 test('nodes share partitions with many others, so that many help when one is lost', () => {
@@ -323,7 +321,10 @@ test('who is there already pulls nothing when others join: nobody waits for one 
         replicas,
       })
       assert.equal(checkSuccessor(previous, next), undefined)
-      const state = beginTransition({ current: previous, previous: undefined, synced: [] }, next)
+      const state = beginTransition(
+        { current: previous, previous: undefined, synced: [], acked: [], lost: [] },
+        next,
+      )
       const pulling = roles.filter(({ node }) => gainedBy(state, node).length > 0)
       assert.deepEqual(pulling, [])
     }),
@@ -397,9 +398,7 @@ const tiny = fc.record({
   bits: fc.integer({ min: 1, max: 2 }),
 })
 
-test('no table of a tiny cluster is more even, and hardly any as even moves less', () => {
-  let moves = 0
-  let fewest = 0
+test('no table of a tiny cluster is more even, and none as even moves less', () => {
   fc.assert(
     fc.property(tiny, ({ zones, before, replicas, bits }) => {
       const roles = zones
@@ -424,14 +423,10 @@ test('no table of a tiny cluster is more even, and hardly any as even moves less
         if (loads.every((load, n) => load === other[n])) leastMoves = Math.min(leastMoves, cost)
       })
       assert.equal(squares(loads), leastSquares)
-      const moved = diffLayouts(previous, next).moves
-      assert.ok(moved <= leastMoves + 1, `${moved} moves, ${leastMoves} would do`)
-      moves += moved
-      fewest += leastMoves
+      assert.equal(diffLayouts(previous, next).moves, leastMoves)
     }),
     { seed: 34, numRuns: 300 },
   )
-  assert.ok(moves <= fewest * 1.02, `${moves} moves, ${fewest} would do`)
 })
 
 test('a large cluster is planned in a moment', () => {

@@ -6,18 +6,18 @@
  * set, and the table is planned from the previous one:
  *
  * 1. quotas (`quotas.ts`): how many replicas each node is to hold, by weight, with zones spread;
- * 2. assignment (`assignment.ts`): from the sets as they are to sets that meet the quotas, moving
- *    little;
+ * 2. assignment (`assignment.ts`): from the sets as they are to sets that meet the quotas, by the
+ *    fewest moves;
  * 3. order (`replica-order.ts`): each node first for its share of what it holds, as far as those
  *    who come to a set anyway can see to it.
  *
  * One node plans, all others check and store (`layout-check.ts`). The plan depends on the previous
- * layout and the set of roles alone, by integer arithmetic. The same roles again give the same
+ * layouts and the set of roles alone, by integer arithmetic. The same roles again give the same
  * table.
  *
- * Moves: adding one node to n equal ones moves no more than its quota, `size` × Q / (n + 1), as
- * long as zones do not force others to move as well. Step 2 is where an optimal planner
- * (minimum-cost flow) goes.
+ * Moves: as few as any table of these quotas and zones needs. Where zones force nobody to move,
+ * that is what nodes hold more of than before, together: adding one node to n equal ones moves no
+ * more than its quota, `size` × Q / (n + 1).
  */
 import { assert } from '../std/assert.ts'
 import { utf8Encode } from '../std/bytes.ts'
@@ -39,6 +39,11 @@ export interface LayoutRequest {
   /** Q and N as at the cluster's birth; must be those of `previous`. */
   readonly partitions: number
   readonly replicas: number
+  /**
+   * The layout before `previous`, if it is known. What costs as many moves either way goes back to
+   * how it was: a node that joins and leaves again leaves no trace.
+   */
+  readonly former?: Layout | undefined
 }
 
 export interface LayoutDifference {
@@ -57,6 +62,8 @@ export function planLayout(request: LayoutRequest): Layout {
   assert(problem === undefined, () => `cannot plan a layout: ${problem}`)
   assert((previous?.partitions ?? partitions) === partitions, () => `${partitions} partitions`)
   assert((previous?.replicas ?? replicas) === replicas, () => `${replicas} replicas`)
+  const formerly = request.former?.partitions ?? partitions
+  assert(formerly === partitions, () => `${partitions} partitions after ${formerly}`)
   const roles = request.roles
     .map(({ node, zone, weight }) => ({ node, zone, weight }))
     .sort((a, b) => (a.node < b.node ? -1 : 1))
@@ -97,16 +104,44 @@ export function diffLayouts(before: Layout, after: Layout): LayoutDifference {
 function planTable(request: LayoutRequest, roles: readonly Role[], size: number): number[][] {
   const { previous, partitions } = request
   const start = heldUnder(previous, roles, partitions)
-  const held = roles.map(() => 0)
-  for (const set of start) {
-    for (const node of set) if (node !== VACANT) held[node] = held[node]! + 1
-  }
+  const former = heldUnder(request.former, roles, partitions)
   const zones = spreadOverZones(roles, size)
+  const held = [start, former].map((sets) => replicasOf(sets, roles.length))
   const quotas = quotasOf(roles, zones, size, partitions, held)
   const salts = roles.map((role) => crc32(utf8Encode(role.node)))
-  const sets = assign({ partitions, size, zones, quotas, salts }, start)
-  balanceFirsts(sets, roles.length, (p, node) => !start[p]!.includes(node))
+  const assigned = assign({ partitions, size, zones, quotas, salts, former }, start)
+  const sets = inFormerOrder(assigned, start, former)
+  const isAsItWas = (p: number): boolean => sets[p] === former[p]
+  balanceFirsts(sets, roles.length, (p, node) => !isAsItWas(p) && !start[p]!.includes(node))
   return sets
+}
+
+/**
+ * Sets that are back to the nodes that they had are back to their order too, unless somebody would
+ * move forward in one who need not wait for anything in the whole change otherwise.
+ */
+function inFormerOrder(
+  sets: readonly number[][],
+  start: readonly (readonly number[])[],
+  former: readonly number[][],
+): number[][] {
+  const pulling = new Set<number>()
+  sets.forEach((set, p) => {
+    for (const node of set) if (!start[p]!.includes(node)) pulling.add(node)
+  })
+  return sets.map((set, p) => {
+    const order = former[p]!
+    const isSameSet = order.length === set.length && set.every((node) => order.includes(node))
+    const mayMove = (node: number, place: number): boolean =>
+      pulling.has(node) || place >= start[p]!.indexOf(node)
+    return isSameSet && order.every(mayMove) ? order : set
+  })
+}
+
+function replicasOf(sets: readonly (readonly number[])[], nodes: number): number[] {
+  const held = new Array<number>(nodes).fill(0)
+  for (const set of sets) for (const node of set) if (node !== VACANT) held[node] = held[node]! + 1
+  return held
 }
 
 /**

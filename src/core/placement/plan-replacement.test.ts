@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter } from '../std/bytes.ts'
 import type { NodeId } from '../std/ids.ts'
 import { checkSuccessor } from './layout-check.ts'
 import { decodeLayoutState, encodeLayoutState, hashLayout } from './layout-codec.ts'
-import { beginTransition, gainedBy, markSynced } from './layout-state.ts'
+import { awaited, beginTransition, gainedBy, markAcked, markSynced } from './layout-state.ts'
 import { checkStructure } from './layout-structure.ts'
 import type { Layout, Role } from './layout.ts'
 import { diffLayouts, planLayout } from './plan-layout.ts'
@@ -78,7 +78,9 @@ test('a layout with lost nodes comes back as it went, and its move ends when the
   assert.ok(reader.finished)
   assert.equal(gainedBy(state, nodeAt(0)).length, 64)
   for (const { node } of next.roles.slice(1)) assert.deepEqual(gainedBy(state, node), [])
-  assert.equal(markSynced(state, nodeAt(0)).previous, undefined)
+  const filled = markSynced(state, nodeAt(0))
+  assert.ok(!awaited(filled).includes(lost))
+  assert.deepEqual(awaited(awaited(filled).reduce(markAcked, filled)), [])
 })
 
 test('who is lost was there before, is there no more, and is named once', () => {

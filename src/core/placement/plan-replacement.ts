@@ -12,9 +12,8 @@
 import { assert } from '../std/assert.ts'
 import type { NodeId } from '../std/ids.ts'
 import type { Layout, Role } from './layout.ts'
-import { hashLayout } from './layout-codec.ts'
-import type { LayoutContent } from './layout-structure.ts'
 import { planLayout } from './plan-layout.ts'
+import { withLost } from './plan-removal.ts'
 
 export interface Replacement {
   /** A node of the layout. */
@@ -23,15 +22,8 @@ export interface Replacement {
   readonly role: Role
 }
 
-/**
- * Takes the place of `present`, in which data may still be moving from `origin`: then the new one
- * is where it moves to. At least one replacement; each node is in no more than one of them.
- */
-export function planReplacement(
-  present: Layout,
-  replacements: readonly Replacement[],
-  origin: Layout = present,
-): Layout {
+/** At least one replacement; each node is in no more than one of them. */
+export function planReplacement(present: Layout, replacements: readonly Replacement[]): Layout {
   const { partitions, replicas } = present
   const replacing = new Map(replacements.map(({ lost, role }) => [lost, role]))
   assert(replacing.size > 0, 'no node to replace')
@@ -47,17 +39,7 @@ export function planReplacement(
   const table = keepsPlaces
     ? present.table.map((set) => set.map((index) => places[index]!))
     : planLayout({ previous: present, roles, partitions, replicas }).table
-  const content: LayoutContent = {
-    version: present.version + 1,
-    previousHash: origin.hash,
-    ...{ partitions, replicas, roles, table },
-    ...lostOf(origin, [...replacing.keys(), ...(origin === present ? [] : (present.lost ?? []))]),
-  }
-  return { ...content, hash: hashLayout(content) }
-}
-
-/** Who came with the layout that is replaced, and is lost already, had nothing that is missed. */
-function lostOf(origin: Layout, nodes: readonly NodeId[]): Pick<Layout, 'lost'> {
-  const lost = nodes.filter((node) => origin.roles.some((role) => role.node === node)).sort()
-  return lost.length === 0 ? {} : { lost }
+  const { version, hash: previousHash } = present
+  const content = { version: version + 1, previousHash, partitions, replicas, roles, table }
+  return withLost(content, present, [...replacing.keys()])
 }

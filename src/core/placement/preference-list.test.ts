@@ -13,7 +13,7 @@ const roles: readonly Role[] = NODES.map((node, i) => ({
   weight: i === 5 ? 0 : 100,
 }))
 const current = planLayout({ previous: undefined, roles, partitions: 16, replicas: 3 })
-const state: LayoutState = { current, previous: undefined, synced: [] }
+const state: LayoutState = { current, previous: undefined, synced: [], acked: [], lost: [] }
 
 test('the replicas come first, then every other node with a weight, each once', () => {
   for (let p = 0; p < 16; p++) {
@@ -36,7 +36,7 @@ test('who comes with a layout change stands behind those who are read from, and 
     ...{ partitions: 16, replicas: 3 },
   })
   const next = planLayout({ previous: fewer, roles, partitions: 16, replicas: 3 })
-  const moving: LayoutState = { current: next, previous: fewer, synced: [] }
+  const moving: LayoutState = { current: next, previous: fewer, synced: [], acked: [], lost: [] }
   for (let p = 0; p < 16; p++) {
     const { readSet, writeSets } = placementOf(moving, p as PartitionId)
     const owners = new Set(writeSets.flat())

@@ -25,7 +25,7 @@ function quotas(
   held?: number[],
 ): number[] {
   const zones = spreadOverZones(roles, size)
-  return quotasOf(roles, zones, size, partitions, held ?? roles.map(() => 0))
+  return quotasOf(roles, zones, size, partitions, [held ?? roles.map(() => 0)])
 }
 
 const bounds = (roles: readonly Role[], size: number): string[] =>
@@ -53,6 +53,15 @@ test('a zone whose nodes all weigh nothing is no zone', () => {
 test('equal nodes hold equally many, and the rest goes one each', () => {
   assert.deepEqual(quotas(rolesOf({ a: [1, 1, 1, 1] }), 3, 8), [6, 6, 6, 6])
   assert.deepEqual(quotas(rolesOf({ a: [1, 1, 1, 1, 1] }), 3, 8), [5, 5, 5, 5, 4])
+})
+
+test('of those who hold as much the one more goes to those who held it before', () => {
+  const roles = rolesOf({ a: [1, 1, 1, 1, 1] })
+  const zones = spreadOverZones(roles, 3)
+  const quotasAfter = (before: number[]): number[] =>
+    quotasOf(roles, zones, 3, 8, [[4, 4, 4, 4, 5], before])
+  assert.deepEqual(quotasAfter([5, 5, 4, 5, 5]), [5, 5, 4, 5, 5])
+  assert.deepEqual(quotasAfter([4, 5, 5, 5, 5]), [4, 5, 5, 5, 5])
 })
 
 test('the one more goes to those who hold it already', () => {

@@ -15,7 +15,8 @@
  *    the others by weight (the "resolving flexible lengths" rule of CSS flexbox §9.7 is the same
  *    algorithm).
  * 3. Round: the whole parts first, then one more each to those who hold more than their whole part
- *    already, so that a plan from unchanged roles changes nothing; then by the greater fraction.
+ *    already, so that a plan from unchanged roles changes nothing; then to those who did before, so
+ *    that a change that is undone leaves no trace; then by the greater fraction.
  *
  * Every node's quota is its exact share rounded down or up, since zones round from exact shares
  * too. Integers only: fractions are kept as numerator and denominator, all below 2^53.
@@ -39,7 +40,7 @@ interface Bounded {
 }
 
 /** Shares as fractions of one denominator. */
-interface Shares {
+export interface Shares {
   readonly numerators: readonly number[]
   readonly denominator: number
 }
@@ -69,13 +70,16 @@ export function spreadOverZones(roles: readonly Role[], size: number): Zone[] {
   })
 }
 
-/** Replicas for each role, `size` × `partitions` together. `held`: how many each has now. */
+/**
+ * Replicas for each role, `size` × `partitions` together. `held`: how many each has now, and how
+ * many it had at earlier times, the latest first.
+ */
 export function quotasOf(
   roles: readonly Role[],
   zones: readonly Zone[],
   size: number,
   partitions: number,
-  held: readonly number[],
+  held: readonly (readonly number[])[],
 ): number[] {
   const sum = (nodes: readonly number[], of: (node: number) => number): number =>
     nodes.reduce((total, node) => total + of(node), 0)
@@ -88,10 +92,10 @@ export function quotasOf(
       most: zone.most * partitions,
     })),
   )
-  const zoneQuotas = round(
+  const zoneQuotas = roundShares(
     size * partitions,
     zoneShares,
-    zones.map((zone) => sum(zone.nodes, (node) => held[node]!)),
+    held.map((counts) => zones.map((zone) => sum(zone.nodes, (node) => counts[node]!))),
   )
   const quotas = roles.map(() => 0)
   zones.forEach((zone, z) => {
@@ -100,10 +104,10 @@ export function quotasOf(
       zoneShares.denominator,
       zone.nodes.map((node) => ({ weight: roles[node]!.weight, least: 0, most: partitions })),
     )
-    const rounded = round(
+    const rounded = roundShares(
       zoneQuotas[z]!,
       shares,
-      zone.nodes.map((node) => held[node]!),
+      held.map((counts) => zone.nodes.map((node) => counts[node]!)),
     )
     zone.nodes.forEach((node, i) => (quotas[node] = rounded[i]!))
   })
@@ -151,8 +155,15 @@ function waterFill(total: number, unit: number, items: readonly Bounded[]): Shar
   }
 }
 
-/** Whole numbers that sum to `total`, each its share rounded down or up. */
-function round(total: number, shares: Shares, held: readonly number[]): number[] {
+/**
+ * Whole numbers that sum to `total`, each its share rounded down or up: up for those who hold more
+ * already, by the first of `held` that tells two apart.
+ */
+export function roundShares(
+  total: number,
+  shares: Shares,
+  held: readonly (readonly number[])[],
+): number[] {
   const { numerators, denominator } = shares
   const whole = numerators.map((numerator) => Math.floor(numerator / denominator))
   const fraction = (i: number): number => numerators[i]! - whole[i]! * denominator
@@ -160,8 +171,11 @@ function round(total: number, shares: Shares, held: readonly number[]): number[]
   const candidates = [...whole.keys()]
     .filter((i) => fraction(i) > 0)
     .sort((a, b) => {
-      const keeps = Number(held[b]! > whole[b]!) - Number(held[a]! > whole[a]!)
-      return keeps !== 0 ? keeps : fraction(b) - fraction(a) || a - b
+      for (const counts of held) {
+        const keeps = Number(counts[b]! > whole[b]!) - Number(counts[a]! > whole[a]!)
+        if (keeps !== 0) return keeps
+      }
+      return fraction(b) - fraction(a) || a - b
     })
   assert(left >= 0, () => `${-left} replicas too many`)
   assert(

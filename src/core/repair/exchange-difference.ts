@@ -1,11 +1,11 @@
 /**
- * Which records count as different. Two replicas reap by themselves, and not in the same moment: for
- * a while one still has a tombstone that the other has dropped. Hash trees see that, and the
+ * Which records count as different. Two replicas reap by themselves, and not in the same moment:
+ * for a while one still has a tombstone that the other has dropped. Hash trees see that, and the
  * exchange mends it, but nobody has missed anything, and whoever is told of hundreds of differences
  * after deleting hundreds of keys looks for writes that were lost.
  *
- * So a version that only one side has counts unless it is dead and the clock of the other covers it:
- * that side has seen it, and has reaped it or knows better.
+ * So a version that only one side has counts unless it is dead and the clock of the other covers
+ * it: that side has seen it, and has reaped it or knows better.
  */
 import type { PartitionClock } from '../versions/partition-clock.ts'
 import type { Version } from '../versions/version.ts'

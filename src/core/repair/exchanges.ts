@@ -217,7 +217,8 @@ export class Exchanges {
     const { waitsForPeer } = entry.session
     const at = later(waitsForPeer ? entry.heardAt : now, EXCHANGE_SILENCE)
     // Compared as it would be armed: the difference of the two may round to less than the silence
-    // when the sum is now, and a timer for now that arms itself for now never lets go.
+    // when the sum is this very instant, and a timer that arms itself for the instant at which it
+    // fires never lets go.
     if (at <= now) return this.#abandon(entry, effects)
     effects.push({ type: 'arm', timer: { session }, at })
   }

@@ -9,13 +9,14 @@ import { Prng } from '../std/prng.ts'
 import type { StoreOperation, StoreRead } from '../ports.ts'
 import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
+import type { TransferCursor } from './transfer-cursor.ts'
 import {
-  type PartitionTransfer,
   TransferReceiver,
   type TransferReceiverEffect,
   type TransferReceiverEvent,
   type TransferTimer,
 } from './transfer-receiver.ts'
+import type { PartitionTransfer } from './transfer-work.ts'
 
 export const A = '000000000000000a' as NodeId
 export const B = '000000000000000b' as NodeId
@@ -38,12 +39,18 @@ export interface Sent {
 }
 
 /** A receiver over a store whose records are ascending sets of small numbers, merged by union. */
+const CURSOR = Uint8Array.of(9)
+
 function isSeal(operation: StoreOperation): boolean {
   return operation.type === 'put' && operation.key[0] === 4
 }
 
 export class Bench {
   readonly held: Map<string, StoreRead> = new Map()
+  /** As an earlier life has left them, by source. */
+  readonly resume: Map<NodeId, TransferCursor> = new Map()
+  /** All that were to be kept, in order. */
+  readonly cursors: (TransferCursor & { readonly source: NodeId })[] = []
   readonly sent: Sent[] = []
   readonly stores: Extract<TransferReceiverEffect, { type: 'store' }>[] = []
   readonly timers: { timer: TransferTimer; at: number }[] = []
@@ -58,6 +65,11 @@ export class Bench {
       merge: (_, at, incoming) => {
         const value = this.#merge(at, incoming)
         return value && [{ type: 'put', key: at, value }]
+      },
+      cursorOf: (_, source) => this.resume.get(source),
+      keepCursor: (_, source, cursor) => {
+        this.cursors.push({ source, ...cursor })
+        return { type: 'put', key: CURSOR, value: NO_BASE }
       },
       seal: (partition) => ({ type: 'put', key: Uint8Array.of(4, partition), value: NO_BASE }),
       rangeOf: (partition) => ({
@@ -76,7 +88,7 @@ export class Bench {
       if (effect.type === 'send') this.sent.push(effect)
       else if (effect.type === 'store') this.#hand(effect)
       else if (effect.type === 'arm') this.timers.push(effect)
-      else this.said.push(effect)
+      else if (effect.type !== 'keep') this.said.push(effect)
     }
   }
 
@@ -130,11 +142,13 @@ export class Bench {
 
   /** As the store promises: reads see what was handed over, durable or not. */
   #hand(store: Extract<TransferReceiverEffect, { type: 'store' }>): void {
-    const seals = store.operations.filter(isSeal)
-    assert.equal(seals.length, 1, 'a batch ends with the clock')
-    assert.equal(seals[0], store.operations.at(-1))
-    this.stores.push({ ...store, operations: store.operations.slice(0, -1) })
-    for (const operation of store.operations.slice(0, -1)) {
+    const all = store.operations.filter((one) => one.type !== 'put' || one.key !== CURSOR)
+    const seals = all.filter(isSeal)
+    assert.equal(seals.length, 1, 'the changes of a batch end with the clock')
+    assert.equal(seals[0], all.at(-1))
+    const operations = all.slice(0, -1)
+    this.stores.push({ ...store, operations })
+    for (const operation of operations) {
       assert.ok(operation.type === 'put')
       this.held.set(bytesToBinary(operation.key), operation.value)
     }

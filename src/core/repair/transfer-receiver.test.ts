@@ -250,3 +250,59 @@ test('to need more sources than there are is to need all of them', () => {
   bench.reply(fromB!, [], true)
   assert.equal(bench.receiver.pending, 0)
 })
+
+test('a stream goes on from the cursor of an earlier life, with the clock of its beginning', () => {
+  const bench = new Bench()
+  const clock = Uint8Array.of(7)
+  bench.resume.set(A, { after: key(1, 5), clock, done: false })
+  bench.begin([pull(1, [A], 1)])
+  const [request] = bench.take()
+  assert.deepEqual(request!.message.after, key(1, 5))
+  bench.reply(request!, [[6, record(1)]], true)
+  bench.durable()
+  assert.deepEqual(bench.saidOf('absorb'), [{ type: 'absorb', partition: 1, clock }])
+  assert.deepEqual(bench.saidOf('complete').length, 1)
+})
+
+test('a source that was pulled completely in an earlier life is not asked again', () => {
+  const bench = new Bench()
+  const clock = Uint8Array.of(7)
+  bench.resume.set(B, { after: key(1, 5), clock, done: true })
+  bench.begin([pull(1, [A, B, C], 2)])
+  assert.deepEqual(bench.saidOf('absorb'), [{ type: 'absorb', partition: 1, clock }])
+  const asked = bench.take()
+  assert.deepEqual(
+    asked.map(({ to }) => to),
+    [A],
+  )
+  bench.reply(asked[0]!, [], true)
+  assert.deepEqual(bench.saidOf('complete').length, 1)
+})
+
+test('a cursor is kept with each chunk, whether it changed something or not', () => {
+  const bench = new Bench()
+  bench.begin([pull(1, [A, B], 2)])
+  const [first, second] = bench.take()
+  bench.reply(first!, [[1, record(1)]], false)
+  bench.reply(second!, [[1, record(1)]], true)
+  assert.equal(bench.stores.length, 1)
+  assert.deepEqual(
+    bench.cursors.map(({ source, after, done }) => ({ source, after, done })),
+    [
+      { source: A, after: key(1, 1), done: false },
+      { source: B, after: key(1, 1), done: true },
+    ],
+  )
+})
+
+test('once a batch was lost no cursor is kept until the work begins anew', () => {
+  const bench = new Bench()
+  bench.begin([pull(1, [A], 1)])
+  bench.step({ type: 'batch-lost' })
+  bench.reply(bench.take()[0]!, [[1, record(1)]], false)
+  bench.durable()
+  assert.deepEqual(bench.cursors, [])
+  bench.begin([pull(1, [A], 1)], 3)
+  bench.reply(bench.take().at(-1)!, [[2, record(1)]], true)
+  assert.equal(bench.cursors.length, 1)
+})

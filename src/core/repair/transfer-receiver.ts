@@ -16,15 +16,17 @@
  * partition clock is taken over then. A new owner without it would not know a deleted version from
  * a new one, once those who knew are gone.
  *
- * A stream keeps its cursor, the last key that is durable here, for as long as the partition is not
- * complete: after a lost connection, a silent or a restarted source it goes on from there. A source
+ * A stream keeps its cursor, the last key that is durable here: after a lost connection, a silent
+ * or a restarted source it goes on from there. Each chunk's batch has the cursor as well, so that a
+ * node that is started again goes on where it stopped (`transfer-cursor.ts`). A source
  * that fails rests for a while, longer each time, and its streams give way to those of other
  * sources; one of which something is here already is preferred when it is back.
  *
  * A record that equals what the store holds, as most do from the second source on, is neither
  * decoded nor stored again. That trusts the store to keep what was handed over: should it fail to,
  * every stream of that partition begins anew, as another may have skipped a record that is now not
- * here.
+ * here. For the same reason nobody's cursor is kept any more once a batch of this node was lost,
+ * until the next `begin` goes on from those that are durable.
  *
  * Invariants: at most PARTITIONS_AT_ONCE partitions with streams in flight, and of each no more
  * than it still needs, so when the last one is done nothing is in flight; one request or store in
@@ -42,18 +44,9 @@ import type { StoreOperation, StoreReader } from '../ports.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import { TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
 import { SourceRests } from './source-rests.ts'
-
-/** What to pull of one partition. */
-export interface PartitionTransfer {
-  readonly partition: PartitionId
-  /** Old owners other than this node, nearest first. */
-  readonly sources: readonly NodeId[]
-  /**
-   * How many of them must be pulled completely: all when it says more, and with 0 or less the
-   * partition is complete at once.
-   */
-  readonly needed: number
-}
+import type { TransferCursor } from './transfer-cursor.ts'
+import { countIn, equalPlans, START, workOn } from './transfer-work.ts'
+import type { PartitionTransfer, Stream, Work } from './transfer-work.ts'
 
 export type TransferReceiverEvent =
   /**
@@ -68,6 +61,8 @@ export type TransferReceiverEvent =
   | { readonly type: 'chunk'; readonly from: NodeId; readonly message: TransferChunk }
   | { readonly type: 'stored'; readonly token: number }
   | { readonly type: 'store-failed'; readonly token: number }
+  /** The disk did not take a batch of this node, whoever's; all handed over since is lost too. */
+  | { readonly type: 'batch-lost' }
   | { readonly type: 'peer-lost'; readonly peer: NodeId }
   | { readonly type: 'peer-up'; readonly peer: NodeId }
   | { readonly type: 'timer'; readonly timer: TransferTimer }
@@ -80,6 +75,8 @@ export type TransferReceiverEffect =
       readonly token: number
       readonly operations: readonly StoreOperation[]
     }
+  /** To be stored behind all batches handed over before; nobody waits for it. */
+  | { readonly type: 'keep'; readonly operation: StoreOperation }
   | { readonly type: 'arm'; readonly timer: TransferTimer; readonly at: Instant }
   /**
    * All that `clock`, a source's, tells of is here: it may be taken over, after the batches handed
@@ -112,6 +109,13 @@ export interface TransferReceiverOptions {
   ) => readonly StoreOperation[] | undefined
   /** What ends a batch of such changes: the partition's clock. */
   readonly seal: (partition: PartitionId) => StoreOperation
+  /** Where a stream stood in an earlier life, durably, when it was for the layout in hand. */
+  readonly cursorOf: (partition: PartitionId, source: NodeId) => TransferCursor | undefined
+  readonly keepCursor: (
+    partition: PartitionId,
+    source: NodeId,
+    cursor: TransferCursor,
+  ) => StoreOperation
   /** Where a partition's records begin and end in the store. */
   readonly rangeOf: (partition: PartitionId) => {
     readonly from: Uint8Array
@@ -121,31 +125,12 @@ export interface TransferReceiverOptions {
 }
 
 export const PARTITIONS_AT_ONCE = 8
-/** A source that has not answered for so long, milliseconds, is asked again or another instead. */
-export const SILENCE_MS = 5_000
-
-interface Stream {
-  readonly work: Work
-  readonly source: NodeId
-  state: 'idle' | 'asked' | 'storing' | 'done'
-  /** Storage key of the last record that is durable here; empty at the beginning. */
-  after: Uint8Array
-  /** The source's clock, as it was when the stream began. */
-  clock: Uint8Array
-  /** What `after` will be, and whether that is the end, when the chunk in hand is durable. */
-  chunk: { readonly last: Uint8Array; readonly done: boolean; readonly changes: number }
-}
-
-interface Work {
-  readonly partition: PartitionId
-  readonly needed: number
-  // Bounded by: the old owners of a partition (7).
-  readonly streams: Stream[]
-  records: number
-}
-
-const START = new Uint8Array(0)
-const NO_CHUNK: Stream['chunk'] = { last: START, done: false, changes: 0 }
+/**
+ * A source that has not answered for so long, milliseconds, is asked again or another instead. An
+ * answer waits for leave at the source, and in turn here, behind up to PARTITIONS_AT_ONCE others
+ * and a quiet second: one that is only made to wait must not pass for one that is gone.
+ */
+export const SILENCE_MS = 15_000
 
 export class TransferReceiver {
   readonly #options: TransferReceiverOptions
@@ -163,6 +148,8 @@ export class TransferReceiver {
   #token = 0
   #records = 0
   #malformed = 0
+  /** Whether no batch was lost since the work in hand began. */
+  #keepsCursors = true
 
   constructor(options: TransferReceiverOptions) {
     this.#options = options
@@ -197,6 +184,9 @@ export class TransferReceiver {
         return this.#onStored(event.token, now, effects)
       case 'store-failed':
         return this.#onStoreFailed(event.token, now, effects)
+      case 'batch-lost':
+        this.#keepsCursors = false
+        return
       case 'peer-lost':
         return this.#onPeerLost(event.peer, now, effects)
       case 'peer-up':
@@ -247,13 +237,20 @@ export class TransferReceiver {
     this.#asked.clear()
     this.#storing.clear()
     this.#rests.clear()
-    for (const { partition, sources, needed } of plan) {
-      const least = Math.min(needed, sources.length)
-      if (least <= 0) effects.push({ type: 'transferred', partition, records: 0 })
-      else this.#pending.set(partition, workOn(partition, sources, least))
-    }
+    this.#keepsCursors = true
+    for (const one of plan) this.#take(one, effects)
     if (this.#pending.size === 0) effects.push({ type: 'complete', layoutVersion })
     else this.#startMore(now, effects)
+  }
+
+  /** Takes on a partition, from where its cursors say. */
+  #take(transfer: PartitionTransfer, effects: Effects<TransferReceiverEffect>): void {
+    const { partition, sources } = transfer
+    const needed = Math.max(0, Math.min(transfer.needed, sources.length))
+    const work = workOn({ partition, sources, needed }, this.#options.cursorOf)
+    for (const stream of work.streams) if (stream.state === 'done') absorb(stream, effects)
+    if (countIn(work, 'done') < needed) this.#pending.set(partition, work)
+    else effects.push({ type: 'transferred', partition, records: 0 })
   }
 
   #onChunk(
@@ -274,11 +271,23 @@ export class TransferReceiver {
     if (stream.after.length === 0) stream.clock = message.clock
     const last = message.entries.at(-1)?.key ?? stream.after
     stream.chunk = { last, done: message.done, changes }
-    if (operations.length === 0) return this.#advance(stream, now, effects)
+    const cursor = this.#cursorAt(stream)
+    if (operations.length === 0) {
+      if (cursor !== undefined) effects.push({ type: 'keep', operation: cursor })
+      return this.#advance(stream, now, effects)
+    }
+    if (cursor !== undefined) operations.push(cursor)
     const token = ++this.#token
     stream.state = 'storing'
     this.#storing.set(token, stream)
     effects.push({ type: 'store', token, operations })
+  }
+
+  /** Where the stream stands once the chunk in hand is durable. */
+  #cursorAt({ work, source, clock, chunk }: Stream): StoreOperation | undefined {
+    if (!this.#keepsCursors) return undefined
+    const cursor = { after: chunk.last, clock, done: chunk.done }
+    return this.#options.keepCursor(work.partition, source, cursor)
   }
 
   /** Whether a chunk holds keys of its partition only, ascending from the cursor, and leads on. */
@@ -329,6 +338,7 @@ export class TransferReceiver {
     const stream = this.#storing.get(token)
     if (stream === undefined) return
     this.#storing.delete(token)
+    this.#keepsCursors = false
     for (const other of stream.work.streams) {
       // One whose request is under way would get a chunk that does not follow its cursor: it lets
       // that go as well.
@@ -348,10 +358,10 @@ export class TransferReceiver {
     if (!chunk.done) return this.#ask(stream, now, effects)
     stream.state = 'done'
     this.#noteIdle(work)
+    absorb(stream, effects)
     const { partition } = work
-    if (stream.clock.length > 0) effects.push({ type: 'absorb', partition, clock: stream.clock })
     if (countIn(work, 'done') === work.needed) {
-      this.#pending.delete(work.partition)
+      this.#pending.delete(partition)
       effects.push({ type: 'transferred', partition, records: work.records })
       if (this.#pending.size === 0)
         effects.push({ type: 'complete', layoutVersion: this.#layoutVersion })
@@ -447,28 +457,7 @@ export class TransferReceiver {
   }
 }
 
-function workOn(partition: PartitionId, sources: readonly NodeId[], needed: number): Work {
-  const work: Work = { partition, needed, streams: [], records: 0 }
-  for (const source of sources)
-    work.streams.push({
-      ...{ work, source, state: 'idle', after: START, clock: START, chunk: NO_CHUNK },
-    })
-  return work
-}
-
-function countIn(work: Work, state: Stream['state']): number {
-  let count = 0
-  for (const stream of work.streams) if (stream.state === state) count++
-  return count
-}
-
-/**
- * Whether two plans ask the same of every partition. The order of sources does not count: distances
- * change by themselves.
- */
-function equalPlans(a: readonly PartitionTransfer[], b: readonly PartitionTransfer[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((one, i) => one.partition === b[i]!.partition && one.needed === b[i]!.needed)
-  )
+function absorb({ work, clock }: Stream, effects: Effects<TransferReceiverEffect>): void {
+  if (clock.length === 0) return
+  effects.push({ type: 'absorb', partition: work.partition, clock })
 }

@@ -14,6 +14,7 @@ import type { ClusterId, NodeId, PartitionId } from '../std/ids.ts'
 import { LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
 import { contexts, stamps, values } from '../versions/arbitraries.test.ts'
 import { exchangeMessages } from './exchange-samples.test.ts'
+import { registerMessages } from './register-samples.test.ts'
 import { hintMessages } from './hint-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
@@ -102,8 +103,9 @@ const layouts: fc.Arbitrary<LayoutState> = fc
   .map(([version, before, after, moving]) => {
     const previous = layoutOf(version, 7, before)
     const current = layoutOf(version + 1, previous.hash, after)
-    if (!moving) return { current, previous: undefined, synced: [] }
-    return { current, previous, synced: after.slice(1).map((role) => role.node) }
+    if (!moving) return { current, previous: undefined, synced: [], acked: [], lost: [] }
+    const ids = after.slice(1).map((role) => role.node)
+    return { current, previous, synced: ids, acked: ids.slice(1), lost: ids.slice(0, 1) }
   })
 
 export const bucketRecords: fc.Arbitrary<BucketRecord> = fc.record({
@@ -279,7 +281,7 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant('read' as const),
     request: numbers,
-    layoutVersion: numbers,
+    readVersion: numbers,
     partition: partitions,
     key: bytes,
   }),
@@ -315,7 +317,7 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant('list-request' as const),
     request: numbers,
-    layoutVersion: numbers,
+    readVersion: numbers,
     bucket: names,
     partitions: fc
       .uniqueArray(partitions, { maxLength: 8 })
@@ -357,17 +359,24 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     done: fc.boolean(),
   }),
   exchangeMessages,
+  registerMessages,
   hintMessages,
 ) as fc.Arbitrary<PeerMessage>
 
 export const linkMessages: fc.Arbitrary<LinkMessage> = fc.oneof(
-  fc.record({
-    type: fc.constant('hello' as const),
-    protocol: fc.nat(0xffff),
-    cluster: clusterIds,
-    node: nodeIds,
-    generation: fc.maxSafeNat(),
-  }),
+  fc
+    .record({
+      type: fc.constant('hello' as const),
+      protocol: fc.nat(0xffff),
+      cluster: clusterIds,
+      node: nodeIds,
+      generation: fc.maxSafeNat(),
+      below: fc.nat(0xffff),
+    })
+    .map(({ below, ...hello }) => ({
+      ...hello,
+      protocolMin: hello.protocol < 5 ? hello.protocol : Math.max(0, hello.protocol - below),
+    })),
   fc.record({
     type: fc.constant('refusal' as const),
     reason: fc.constantFrom(

@@ -4,7 +4,8 @@
  * grammar at its top:
  *
  * ```
- * 01 hello            protocol u16 · cluster 16 bytes · node 8 bytes · generation u64
+ * 01 hello            protocol u16 · cluster 16 bytes · node 8 bytes · generation u64 ·
+ *                     least protocol u16                 a later one may go on behind it
  * 02 refusal          reason code · message text         both fixed for all protocols to come
  * 10 replicate        11 replicate-reply   12 read       13 read-reply  `coordinator-codec.ts`
  * 14 forward          15 forward-reply
@@ -17,6 +18,7 @@
  * 30 transfer-request 31 transfer-chunk                                 `transfer-codec.ts`
  * 40 to 43            hints                                              `hints-codec.ts`
  * 48 to 4f            exchanges                                          `exchange-codec.ts`
+ * 58 to 5b            registers of consensus                             `consensus-codec.ts`
  * ```
  *
  * Decoding is total: whatever a peer sends gives a message within all limits or undefined, never an
@@ -24,9 +26,11 @@
  * input, which must therefore not be reused; whoever keeps one for long copies it, or it keeps the
  * whole input alive.
  *
- * A change of any format raises PROTOCOL_VERSION; the golden bytes in `golden.test.ts` make that a
- * deliberate act.
+ * A change of any format takes a new version of the protocol (`protocol.ts`), below which the old
+ * one is written; the golden bytes in `golden.test.ts` make that a deliberate act.
  */
+import type { RegisterMessage } from '../consensus/messages.ts'
+import type { ExchangeMessage } from '../repair/exchange-messages.ts'
 import type { ByteWriter } from '../std/bytes.ts'
 import { ByteReader } from '../std/bytes.ts'
 import type { ClusterId } from '../std/ids.ts'
@@ -60,7 +64,8 @@ import {
   encodeNodeId,
   encodeSentence,
 } from './fields.ts'
-import { decodeHints, encodeHints } from './hints-codec.ts'
+import { decodeHints, encodeHints, isOfHints } from './hints-codec.ts'
+import { decodeRegister, encodeRegister, isOfRegister } from './consensus-codec.ts'
 import { decodeKeysReply, encodeKeysReply } from './keys-codec.ts'
 import {
   decodeListReply,
@@ -68,7 +73,8 @@ import {
   encodeListReply,
   encodeListRequest,
 } from './list-codec.ts'
-import type { Hello, LinkMessage, PeerMessage, Refusal } from './messages.ts'
+import type { Hello, HintMessage, LinkMessage, PeerMessage, Refusal } from './messages.ts'
+import { LAYOUT_REGISTERS_SINCE, PROTOCOL_MAX } from './protocol.ts'
 import {
   decodeJoinRequest,
   decodeReplaceRequest,
@@ -84,8 +90,6 @@ import {
   encodeTransferRequest,
 } from './transfer-codec.ts'
 
-/** Nodes that say another number do not talk to each other. */
-export const PROTOCOL_VERSION: number = 3
 /** What a hello says for "I belong to no cluster yet". */
 export const NO_CLUSTER: ClusterId = '0'.repeat(32) as ClusterId
 /**
@@ -94,6 +98,9 @@ export const NO_CLUSTER: ClusterId = '0'.repeat(32) as ClusterId
 export const LINK_MESSAGE_BYTES_MAX: number = 512
 
 const REFUSAL_MESSAGE_BYTES_MAX = 256
+
+/** The first version whose hellos say the least one, too. */
+const RANGES_SINCE = 5
 
 const HELLO = 0x01
 const REFUSAL = 0x02
@@ -127,7 +134,25 @@ const REFUSAL_REASON: Codes<Refusal['reason']> = codes<Refusal['reason']>({
   'bad-certificate': 6,
 })
 
-export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
+/** Whether whoever speaks `protocol` understands messages of this kind. */
+export function isSpoken(message: PeerMessage, protocol: number): boolean {
+  switch (message.type) {
+    case 'register-prepare':
+    case 'register-promise':
+    case 'register-accept':
+    case 'register-accepted':
+      return protocol >= LAYOUT_REGISTERS_SINCE
+    default:
+      return true
+  }
+}
+
+/** In the form of `protocol`, in which it must be spoken. */
+export function encodeMessage(
+  writer: ByteWriter,
+  message: PeerMessage,
+  protocol: number = PROTOCOL_MAX,
+): void {
   switch (message.type) {
     case 'replicate':
       writer.u8(REPLICATE)
@@ -149,7 +174,7 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
       return encodeForwardReply(writer, message)
     case 'state-sync':
       writer.u8(STATE_SYNC)
-      return encodeStateSync(writer, message)
+      return encodeStateSync(writer, message, protocol)
     case 'join-request':
       writer.u8(JOIN_REQUEST)
       return encodeJoinRequest(writer, message)
@@ -188,14 +213,19 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage): void {
     case 'explain-reply':
       writer.u8(EXPLAIN_REPLY)
       return encodeExplainReply(writer, message)
-    case 'hint':
-    case 'hint-reply':
-    case 'hint-handoff':
-    case 'hint-handoff-reply':
-      return encodeHints(writer, message)
     default:
-      return encodeExchange(writer, message)
+      return encodeFamily(writer, message)
   }
+}
+
+/** Of those that write their type themselves. */
+function encodeFamily(
+  writer: ByteWriter,
+  message: HintMessage | RegisterMessage | ExchangeMessage,
+): void {
+  if (isOfRegister(message)) return encodeRegister(writer, message)
+  if (isOfHints(message)) return encodeHints(writer, message)
+  encodeExchange(writer, message)
 }
 
 /**
@@ -251,7 +281,9 @@ function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
     case EXPLAIN_REPLY:
       return decodeExplainReply(reader)
     default:
-      return decodeHints(type, reader) ?? decodeExchange(type, reader)
+      return (
+        decodeHints(type, reader) ?? decodeRegister(type, reader) ?? decodeExchange(type, reader)
+      )
   }
 }
 
@@ -262,6 +294,7 @@ export function encodeLink(writer: ByteWriter, message: LinkMessage): void {
     encodeClusterId(writer, message.cluster)
     encodeNodeId(writer, message.node)
     writer.u64(message.generation)
+    if (message.protocol >= RANGES_SINCE) writer.u16(message.protocolMin)
   } else {
     writer.u8(REFUSAL)
     REFUSAL_REASON.encode(writer, message.reason)
@@ -280,14 +313,16 @@ export function decodeLink(bytes: Uint8Array): LinkMessage | undefined {
 }
 
 /**
- * Another protocol's hello may go on behind the fields that all share; it is read so far, to be
- * refused by name.
+ * A hello of a later protocol may go on behind the fields that all share. One of a version before
+ * ranges were said ends before the last of them, and is read so far to be refused by name.
  */
 function decodeHello(reader: ByteReader): Hello | undefined {
   const protocol = reader.u16()
   const cluster = decodeClusterId(reader)
   const node = decodeNodeId(reader)
   const generation = reader.u64()
-  const whole = protocol === PROTOCOL_VERSION ? reader.finished : reader.ok
-  return whole ? { type: 'hello', protocol, cluster, node, generation } : undefined
+  const protocolMin = protocol < RANGES_SINCE ? protocol : reader.u16()
+  const whole = protocol <= PROTOCOL_MAX ? reader.finished : reader.ok
+  if (!whole || protocolMin > protocol) return undefined
+  return { type: 'hello', protocol, protocolMin, cluster, node, generation }
 }

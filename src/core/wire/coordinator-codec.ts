@@ -97,6 +97,13 @@ const FAILURE_CODE: Codes<FailureCode> = codes<FailureCode>({
   DND_ERR_CLUSTER_KEY_MISSING: 18,
   DND_ERR_CLUSTER_KEY_IN_USE: 19,
   DND_ERR_NOT_ENCRYPTED: 20,
+  DND_ERR_BAD_LAYOUT: 21,
+  DND_ERR_LAYOUT_MOVING: 22,
+  DND_ERR_LAYOUT_CONFLICT: 23,
+  DND_ERR_LAYOUT_UNAVAILABLE: 24,
+  DND_ERR_NODE_UNKNOWN: 25,
+  DND_ERR_NODE_UP: 26,
+  DND_ERR_WOULD_LOSE_DATA: 27,
 })
 
 const FAILURE_OUTCOME: Codes<Failure['outcome']> = codes<Failure['outcome']>({
@@ -140,7 +147,7 @@ export function decodeReplicateReply(reader: ByteReader): ReplicateReply {
 
 export function encodeRead(writer: ByteWriter, message: Read): void {
   writer.varint(message.request)
-  writer.varint(message.layoutVersion)
+  writer.varint(message.readVersion)
   writer.u16(message.partition)
   writer.bytes(message.key)
 }
@@ -149,7 +156,7 @@ export function decodeRead(reader: ByteReader): Read {
   return {
     type: 'read',
     request: reader.varint(),
-    layoutVersion: reader.varint(),
+    readVersion: reader.varint(),
     partition: decodePartition(reader),
     key: reader.bytes(STORAGE_KEY_BYTES_MAX),
   }

@@ -1,22 +1,17 @@
 /**
  * The bytes of one message of each kind, as nodes in the field send them, field by field. When one
- * of these tests fails, a format has changed: that needs a new PROTOCOL_VERSION, and new bytes here
+ * of these tests fails, a format has changed: that needs a new PROTOCOL_MAX, and new bytes here
  * only then.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
-import {
-  decodeLink,
-  decodeMessage,
-  encodeLink,
-  encodeMessage,
-  NO_CLUSTER,
-  PROTOCOL_VERSION,
-} from './codec.ts'
+import { decodeLink, decodeMessage, encodeLink, encodeMessage, NO_CLUSTER } from './codec.ts'
 import { EXCHANGE_GOLDEN } from './exchange-samples.test.ts'
+import { REGISTER_GOLDEN } from './register-samples.test.ts'
 import { HINT_GOLDEN } from './hint-samples.test.ts'
 import { decodePacket, encodePacket } from './packet-codec.ts'
+import { PROTOCOL_MAX, PROTOCOL_MIN } from './protocol.ts'
 import { CLUSTER, LINK_SAMPLES, PACKET_SAMPLES, SAMPLES } from './samples.test.ts'
 
 const ADDRESSES = '093132372e302e302e31 1389 093132372e302e302e31 1771'
@@ -28,7 +23,7 @@ const LEFT = `a0a1a2a3a4a5a6a7 03 80e2cfaa06 03 ${INFO} ${'1f'.repeat(16)}`
 const LAYOUT = '01 01 00000000 01 01 01 a0a1a2a3a4a5a6a7 017a 64 00 00 42c03e6a'
 const CONTEXT = '01 0000000000000007 ac02 000000000102 0003'
 const VALUE = '00 0a746578742f706c61696e 01 016b 0176 026869'
-const HEADER = 'dd 0003 000102030405060708090a0b0c0d0e0f'
+const HEADER = 'dd 0005 000102030405060708090a0b0c0d0e0f'
 const SENDER = 'a0a1a2a3a4a5a6a7 0000000000000007 03'
 
 const GOLDEN: Readonly<Record<string, string>> = {
@@ -44,7 +39,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'forward-reply, success with many siblings': '15 05 01 03 00 19',
   'forward-reply, failure': '15 05 00 02 02 02 01 06 7370c3a4c5a5',
   'state-sync, empty': '20 00 00 00 00 00',
-  'state-sync': `20 01 01 ${MEMBER} 01 01 ${LAYOUT} 00
+  'state-sync': `20 01 01 ${MEMBER} 01 02 ${LAYOUT} 00 00
     02 056361727473 000000000009 0001 01 03 02 01 02 00001000 00 ac02 036f6c64 000000000001 0000 00 00`,
   'state-sync, keys': `20 00 00 00 00 01 01 c0c1c2c3 000000000006 0001 02
     0a0b0c0d 000000000007 0000 00 c0c1c2c3 000000000005 0002 01 ${'5e'.repeat(32)}`,
@@ -62,6 +57,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'transfer-chunk': '31 01 01 00 01 024b31 03525252 024242 024b31',
   ...EXCHANGE_GOLDEN,
   ...HINT_GOLDEN,
+  ...REGISTER_GOLDEN,
   'explain-request': '50 ac02 0102 024b31',
   'explain-reply': `51 ac02 01 ac02
     02 0000000000000007 ac02 000000000009 0001 01 02 0a746578742f706c61696e ac02
@@ -72,7 +68,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
 }
 
 const GOLDEN_LINK: Readonly<Record<string, string>> = {
-  hello: '01 0003 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100',
+  hello: '01 0006 000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7 000000006553f100 0005',
   refusal: '02 01 026e6f',
 }
 
@@ -98,9 +94,16 @@ function encoded(encode: (writer: ByteWriter) => void): string {
   return toHex(writer.view())
 }
 
-test('the protocol is version 3', () => {
-  assert.equal(PROTOCOL_VERSION, 3)
+test('versions 5 to 6 of the protocol are spoken', () => {
+  assert.deepEqual([PROTOCOL_MIN, PROTOCOL_MAX], [5, 6])
   assert.equal(NO_CLUSTER, '00000000000000000000000000000000')
+})
+
+test('golden bytes of state-sync, as protocol 5 has it', () => {
+  const message = SAMPLES['state-sync']!
+  const bytes = encoded((writer) => encodeMessage(writer, message, 5))
+  assert.equal(bytes, hexOf(GOLDEN['state-sync']!.replace(`02 ${LAYOUT} 00 00`, `01 ${LAYOUT} 00`)))
+  assert.deepEqual(decodeMessage(fromHex(bytes)!), message)
 })
 
 for (const [name, message] of Object.entries(SAMPLES)) {
@@ -136,5 +139,5 @@ for (const [name, packet] of Object.entries(PACKET_SAMPLES)) {
 
 test('every kind of message has golden bytes', () => {
   assert.deepEqual(Object.keys(GOLDEN), Object.keys(SAMPLES))
-  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 32)
+  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 36)
 })

@@ -23,7 +23,7 @@ import {
   encodeNodeId,
   STORAGE_KEY_BYTES_MAX,
 } from './fields.ts'
-import type { HintMessage } from './messages.ts'
+import type { HintMessage, PeerMessage } from './messages.ts'
 
 const HINT = 0x40
 const HINT_REPLY = 0x41
@@ -46,6 +46,10 @@ const HANDOFF_OUTCOME: Codes<HandoffOutcome> = codes<HandoffOutcome>({
   busy: 4,
   'store-failed': 5,
 })
+
+export function isOfHints(message: PeerMessage): message is HintMessage {
+  return message.type === 'hint' || message.type.startsWith('hint-')
+}
 
 export function encodeHints(writer: ByteWriter, message: HintMessage): void {
   switch (message.type) {

@@ -35,7 +35,7 @@ const LIST_OUTCOME: Codes<ListReply['outcome']> = codes<ListReply['outcome']>({
 
 export function encodeListRequest(writer: ByteWriter, message: ListRequest): void {
   writer.varint(message.request)
-  writer.varint(message.layoutVersion)
+  writer.varint(message.readVersion)
   writer.text(message.bucket)
   encodePartitions(writer, message.partitions)
   writer.bytes(message.from)
@@ -48,7 +48,7 @@ export function decodeListRequest(reader: ByteReader): ListRequest {
   const message: ListRequest = {
     type: 'list-request',
     request: reader.varint(),
-    layoutVersion: reader.varint(),
+    readVersion: reader.varint(),
     bucket: decodeBucketName(reader),
     partitions: decodePartitions(reader),
     from: reader.bytes(BOUND_BYTES_MAX),

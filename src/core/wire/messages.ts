@@ -12,6 +12,7 @@ import type {
   Replicate,
   ReplicateReply,
 } from '../coordinator/messages.ts'
+import type { RegisterMessage } from '../consensus/messages.ts'
 import type { ExplainReply, ExplainRequest } from '../node/explanation.ts'
 import type {
   JoinRequest,
@@ -53,6 +54,7 @@ export type PeerMessage =
   | TransferChunk
   | HintMessage
   | ExchangeMessage
+  | RegisterMessage
 
 /** About writes that a replica has missed. */
 export type HintMessage = Hint | HintReply | HintHandoff | HintHandoffReply
@@ -60,8 +62,9 @@ export type HintMessage = Hint | HintReply | HintHandoff | HintHandoffReply
 /** First frame of a connection, in both directions: who is there. */
 export interface Hello {
   readonly type: 'hello'
-  /** PROTOCOL_VERSION of the sender. */
+  /** The greatest version that the sender speaks, and the least (`protocol.ts`). */
   readonly protocol: number
+  readonly protocolMin: number
   /** All zeros: "I belong to no cluster yet, tell me yours" (only a joining node asks so). */
   readonly cluster: ClusterId
   readonly node: NodeId

@@ -2,7 +2,7 @@
  * SWIM's packets as bytes, one a datagram:
  *
  * ```
- * packet        DD · protocol u16 · cluster 16 bytes · kind u8 ·
+ * packet        DD · form u16 · cluster 16 bytes · kind u8 ·
  *               from 8 bytes · from generation u64 · health u8 · head · gossip
  * head          01 ping          to 8 bytes · sequence varint · digest u32
  *               02 ping-request  target 8 bytes · sequence varint · nack after varint
@@ -24,9 +24,14 @@ import type { ByteWriter } from '../std/bytes.ts'
 import { ByteReader } from '../std/bytes.ts'
 import type { ClusterId, NodeId } from '../std/ids.ts'
 import { DATAGRAM_BYTES_MAX } from '../std/limits.ts'
-import { PROTOCOL_VERSION } from './codec.ts'
 import { decodeClusterId, decodeNodeId, encodeClusterId, encodeNodeId } from './fields.ts'
 import { MEMBER_BYTES_MIN } from './records.ts'
+
+/**
+ * The version of the protocol from which on packets have this form: the same to all who speak that
+ * or a later one, since a packet has no handshake in which a form could be agreed on.
+ */
+export const PACKET_FORM = 5
 
 const MAGIC = 0xdd
 const PING = 0x01
@@ -37,7 +42,7 @@ const GOSSIP = 0x05
 
 export function encodePacket(writer: ByteWriter, packet: SwimPacket, cluster: ClusterId): void {
   writer.u8(MAGIC)
-  writer.u16(PROTOCOL_VERSION)
+  writer.u16(PACKET_FORM)
   encodeClusterId(writer, cluster)
   switch (packet.type) {
     case 'ping':
@@ -89,10 +94,10 @@ export function decodePacket(bytes: Uint8Array, cluster: ClusterId): SwimPacket 
   if (bytes.length > DATAGRAM_BYTES_MAX) return 'malformed'
   const reader = new ByteReader(bytes)
   const magic = reader.u8()
-  const protocol = reader.u16()
+  const form = reader.u16()
   const theirs = decodeClusterId(reader)
   if (!reader.ok || magic !== MAGIC) return 'malformed'
-  if (protocol !== PROTOCOL_VERSION) return 'unsupported-protocol'
+  if (form !== PACKET_FORM) return 'unsupported-protocol'
   if (theirs !== cluster) return 'wrong-cluster'
   const packet = decodeBody(reader)
   return packet !== undefined && reader.finished ? packet : 'malformed'

@@ -10,6 +10,7 @@ import { utf8Encode } from '../std/bytes.ts'
 import type { Context, Value } from '../versions/version.ts'
 import { EXCHANGE_SAMPLES } from './exchange-samples.test.ts'
 import { HINT_SAMPLES } from './hint-samples.test.ts'
+import { REGISTER_SAMPLES } from './register-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
 export const CLUSTER = '000102030405060708090a0b0c0d0e0f' as ClusterId
@@ -128,7 +129,7 @@ export const FORWARD_PUT: PeerMessage = {
 export const LIST_REQUEST: PeerMessage = {
   type: 'list-request',
   request: 1,
-  layoutVersion: 2,
+  readVersion: 2,
   bucket: 'default',
   partitions: [0, 1, 9, 4095] as PartitionId[],
   from: KEY,
@@ -141,7 +142,7 @@ export const LIST_REQUEST: PeerMessage = {
 export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
   replicate: REPLICATE,
   'replicate-reply': { type: 'replicate-reply', request: 300, outcome: 'stale-layout' },
-  read: { type: 'read', request: 0, layoutVersion: 1, partition: PARTITION, key: KEY },
+  read: { type: 'read', request: 0, readVersion: 1, partition: PARTITION, key: KEY },
   'read-reply, found': {
     type: 'read-reply',
     request: 1,
@@ -209,7 +210,7 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     type: 'state-sync',
     answer: true,
     members: [MEMBER],
-    layout: { current: LAYOUT, previous: undefined, synced: [] },
+    layout: { current: LAYOUT, previous: undefined, synced: [], acked: [], lost: [] },
     buckets: [BUCKET, { name: 'old', stamp: { ms: 1, counter: 0 }, properties: undefined }],
   },
   'state-sync, keys': {
@@ -259,6 +260,7 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
   },
   ...EXCHANGE_SAMPLES,
   ...HINT_SAMPLES,
+  ...REGISTER_SAMPLES,
   'explain-request': { type: 'explain-request', request: 300, partition: PARTITION, key: KEY },
   'explain-reply': {
     type: 'explain-reply',
@@ -308,7 +310,8 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
 export const LINK_SAMPLES: Readonly<Record<string, LinkMessage>> = {
   hello: {
     type: 'hello',
-    protocol: 3,
+    protocol: 6,
+    protocolMin: 5,
     cluster: CLUSTER,
     node: NODE_A,
     generation: 1_700_000_000,

@@ -12,6 +12,7 @@
  */
 import type { BucketRecord, JoinRequest, ReplaceRequest, StateSync } from '../node/messages.ts'
 import type { Role } from '../placement/layout.ts'
+import type { LayoutStateFormat } from '../placement/layout-codec.ts'
 import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
 import { WEIGHT_MAX, ZONE_BYTES_MAX } from '../placement/layout-structure.ts'
 import { assert } from '../std/assert.ts'
@@ -19,6 +20,7 @@ import type { ByteReader, ByteWriter } from '../std/bytes.ts'
 import { BUCKETS_MAX } from '../std/limits.ts'
 import { decodeFlag, decodeNodeId, encodeFlag, encodeNodeId } from './fields.ts'
 import { decodeKeyring, encodeKeyring } from './keys-codec.ts'
+import { LAYOUT_REGISTERS_SINCE, PROTOCOL_MAX } from './protocol.ts'
 import {
   decodeBucketRecord,
   decodeMembersList,
@@ -31,12 +33,17 @@ import {
  */
 const BUCKET_BYTES_MIN = 10
 
-export function encodeStateSync(writer: ByteWriter, message: StateSync): void {
+export function encodeStateSync(
+  writer: ByteWriter,
+  message: StateSync,
+  protocol: number = PROTOCOL_MAX,
+): void {
   assert(message.buckets.length <= BUCKETS_MAX, () => `${message.buckets.length} buckets to encode`)
   encodeFlag(writer, message.answer)
   encodeMembersList(writer, message.members)
   encodeFlag(writer, message.layout !== undefined)
-  if (message.layout !== undefined) encodeLayoutState(writer, message.layout)
+  if (message.layout !== undefined)
+    encodeLayoutState(writer, message.layout, layoutStateFormat(protocol))
   writer.varint(message.buckets.length)
   for (const bucket of message.buckets) encodeBucketRecord(writer, bucket)
   encodeFlag(writer, message.keyring !== undefined)
@@ -52,6 +59,11 @@ export function decodeStateSync(reader: ByteReader): StateSync {
   for (let i = 0; i < count && reader.ok; i++) buckets.push(decodeBucketRecord(reader))
   const state = { type: 'state-sync', answer, members, layout, buckets } as const
   return decodeFlag(reader) ? { ...state, keyring: decodeKeyring(reader) } : state
+}
+
+/** Who has acknowledged and who is lost is not told to whom that means nothing. */
+function layoutStateFormat(protocol: number): LayoutStateFormat {
+  return protocol >= LAYOUT_REGISTERS_SINCE ? 2 : 1
 }
 
 export function encodeJoinRequest(writer: ByteWriter, message: JoinRequest): void {
