@@ -12,12 +12,14 @@
  *   npm run bench -- --compare a.json b.json        two results side by side
  *   npm run bench -- tree                           what the hash trees cost a put
  *   npm run bench -- storm                          clients during a storm of background work
+ *   npm run bench -- client                         what the client library costs
  *   npm run bench -- space                          what deleting everything leaves on the disk
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureClient } from './client.ts'
 import { runLoad, sendAll } from './load.ts'
 import { cpuSeconds, startNodes } from './nodes.ts'
 import { printComparison, printResults } from './report.ts'
@@ -39,6 +41,7 @@ interface Settings {
 
 /** Each has its own options. */
 const OTHERS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  client: measureClient,
   tree: measureTree,
   storm: measureStorm,
   space: measureSpace,

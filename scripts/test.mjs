@@ -25,6 +25,8 @@ const CHECKS = [
 ]
 const node = (...args) => [process.execPath, args]
 const UNIT = ['tests', ...node('scripts/run-tests.mjs', '--group', 'unit')]
+const AGAIN = ['tests', ...node('scripts/run-tests.mjs', '--group', 'again')]
+const NEEDS = ['needs beyond npm', ...node('scripts/needs.mjs')]
 const CLUSTER = [
   'tests with real processes',
   ...node('scripts/run-tests.mjs', '--group', 'cluster'),
@@ -35,9 +37,15 @@ const simulation = (...args) => [
   ...node('--enable-source-maps', join('dist', 'sim', 'ci.js'), ...args),
 ]
 const STEPS = {
-  '': [...CHECKS, UNIT, CLUSTER, simulation('--fresh', '50', '--minutes', '8', '--note', NOTED)],
+  '': [
+    ...CHECKS,
+    UNIT,
+    NEEDS,
+    CLUSTER,
+    simulation('--fresh', '50', '--minutes', '8', '--note', NOTED),
+  ],
   '--quick': [...CHECKS, UNIT, simulation('--fresh', '10', '--minutes', '2')],
-  '--tests': [UNIT, simulation('--same-as', NOTED)],
+  '--tests': [AGAIN, simulation('--same-as', NOTED)],
 }
 
 /** Runs a step with its output passed through; gives its exit code and the test runner's counts. */

@@ -219,6 +219,7 @@ export class Client {
       ...this.#common(node, bucket, key),
       kind: 'get',
       r: r ?? bucket.r,
+      ...(this.#mayReadOld(r ?? bucket.r) ? { mayReadOld: true } : {}),
       result: undefined,
     })
     const timeoutMs = Math.round(within(this.#workload.timeoutMs, this.#rng))
@@ -358,6 +359,13 @@ export class Client {
     const { ownQuorumChance, weakensQuorums } = this.#workload
     if (!this.#rng.chance(ownQuorumChance)) return undefined
     return wholeWithin([weakensQuorums ? 1 : usual, this.#replicasOf(bucket)], this.#rng)
+  }
+
+  /** Where layouts change nobody weakens what a bucket promises; some promise nothing. */
+  #mayReadOld(r: number): boolean {
+    const { buckets, weakensQuorums } = this.#workload
+    const promising = buckets.filter((each) => each.r + each.w > this.#replicasOf(each))
+    return !weakensQuorums && promising.every((each) => r < each.r)
   }
 
   #replicasOf(bucket: WorkloadBucket): number {

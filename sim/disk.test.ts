@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { utf8Decode, utf8Encode } from '../src/core/std/bytes.ts'
 import type { StoreEntry, StoreOperation } from '../src/core/ports.ts'
 import { EventQueue } from './clock.ts'
-import type { DiskOptions } from './disk.ts'
+import type { DiskListener, DiskOptions } from './disk.ts'
 import { Disk } from './disk.ts'
 import { stream } from './seed.ts'
 
@@ -21,14 +21,15 @@ class Bench {
   readonly disk: Disk
   readonly told: string[] = []
 
-  constructor(options: Partial<DiskOptions> = {}, seed = 1) {
+  constructor(options: Partial<DiskOptions> = {}, seed = 1, opens = true) {
     this.queue = new EventQueue(stream(seed, 'ties'))
     this.disk = new Disk(this.queue, { ...OPTIONS, ...options }, stream(seed, 'disk'))
-    this.open()
+    if (opens) this.open()
   }
 
-  open(): void {
+  open(more: Partial<DiskListener> = {}): void {
     this.disk.open({
+      ...more,
       stored: (batch) => this.told.push(`stored ${batch}`),
       storeFailed: (batch) => this.told.push(`failed ${batch}`),
       scanned: (scan, ranges) =>
@@ -186,6 +187,26 @@ test('a group whose sync fails is gone, with all that is handed over until that 
   bench.run(4.5)
   assert.deepEqual(bench.told, ['failed 1', 'failed 2'])
   assert.deepEqual([bench.text('a'), bench.text('b')], [undefined, undefined])
+})
+
+test('who stands still is told when it goes on, and until then what it hands over fails too', () => {
+  const bench = new Bench({ failureChance: 1 }, 1, false)
+  let isStopped = true
+  const waiting: (() => void)[] = []
+  bench.open({ whenRunning: (happen) => (isStopped ? waiting.push(happen) : happen()) })
+  bench.disk.commit(1, [put('a', '1')])
+  bench.run(1_000)
+  assert.deepEqual(bench.told, [])
+  bench.disk.mend()
+  // It goes on, and does something else before it hears of the disk.
+  isStopped = false
+  bench.disk.commit(2, [put('b', '2')])
+  for (const happen of waiting) happen()
+  bench.run(1_000)
+  assert.deepEqual(bench.told, ['failed 1', 'failed 2'])
+  bench.disk.commit(3, [put('c', '3')])
+  bench.run(1_000)
+  assert.deepEqual(bench.told.at(-1), 'stored 3')
 })
 
 test('a mended disk fails no more', () => {

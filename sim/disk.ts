@@ -46,6 +46,10 @@ export interface DiskListener {
   stored(batch: number): void
   storeFailed(batch: number, reason: string): void
   scanned(scan: number, ranges: readonly (readonly StoreEntry[])[]): void
+  /**
+   * A stopped process is told when it goes on; without it, whoever listens is never stopped.
+   */
+  whenRunning?(happen: () => void): void
 }
 
 interface Batch {
@@ -272,7 +276,10 @@ export class Disk implements StoreReader {
     this.#answers.push(answer)
     this.#later(0, () => {
       const next = this.#answers.shift()
-      if (next !== undefined && this.#listener !== undefined) next(this.#listener)
+      const listener = this.#listener
+      if (next === undefined || listener === undefined) return
+      if (listener.whenRunning === undefined) next(listener)
+      else listener.whenRunning(() => next(listener))
     })
   }
 

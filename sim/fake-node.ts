@@ -13,7 +13,16 @@ import { Trace } from './trace.ts'
 import type { WorldOptions } from './world.ts'
 
 /** What goes on in the background of a node that has nothing to do. */
-export const IDLE: Pick<NodeView, 'reaping' | 'antiEntropy' | 'background' | 'hints' | 'writes'> = {
+export const IDLE: Pick<
+  NodeView,
+  'reaping' | 'antiEntropy' | 'background' | 'hints' | 'writes' | 'transfers' | 'sizes'
+> = {
+  transfers: {
+    ...{ pending: 0, records: 0, sent: 0, progress: undefined, copies: 2 },
+    ...{ pulledPerSecond: undefined, sentPerSecond: undefined, broken: 0 },
+    proofs: { proven: 0, unknown: 0, differs: 0 },
+  },
+  sizes: new Map(),
   reaping: { reaped: 0, waiting: 0 },
   antiEntropy: {
     trees: { missing: 0, checked: 0, broken: 0, mended: 0, scrubbed: 0 },
@@ -72,7 +81,6 @@ export class FakeNode implements NodeMachine {
       clonedBy: undefined,
       inFlight: 0,
       partitions: { total: 0, withQuorum: 0, allUp: 0 },
-      transfers: { pending: 0, records: 0, sent: 0 },
       ...IDLE,
       leaving: undefined,
       replacing: undefined,

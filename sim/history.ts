@@ -71,6 +71,11 @@ export interface GetRecord extends OperationBase {
   readonly kind: 'get'
   /** Answers asked for. */
   readonly r: number
+  /**
+   * Whether it asks for fewer than any bucket does that promises its reads to see what was written:
+   * while the layout changes, old owners who have not heard of that may answer it.
+   */
+  readonly mayReadOld?: boolean
   result: GetSuccess | undefined
 }
 

@@ -9,6 +9,7 @@ import type { KeyringState } from '../src/core/node/cluster-key.ts'
 import type { NodeConfig } from '../src/core/node/config.ts'
 import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
 import type { NodeOptions } from '../src/core/node/node.ts'
+import type { Layout } from '../src/core/placement/layout.ts'
 import { ProcessClock } from './clock.ts'
 import { simDigest } from './digest.ts'
 import type { DiskOptions } from './disk.ts'
@@ -42,6 +43,12 @@ export interface SimNodeOptions {
   readonly create: NodeFactory
 }
 
+/** What a node is told to be when it is started. */
+export interface NodeRole {
+  readonly zone: string
+  readonly weight: number
+}
+
 /** A data directory as it was. */
 export interface Backup {
   readonly id: NodeId
@@ -58,10 +65,10 @@ export function addressOf(index: number): Address {
 
 export class SimNode {
   readonly index: number
-  readonly zone: string
   readonly disk: Disk
   // Ids of the disks that were lost, oldest first. Bounded by: the disks that faults wipe.
   readonly #formerIds: NodeId[] = []
+  #role: NodeRole
   #id: NodeId
   #address: Address
   readonly #world: Surroundings
@@ -82,7 +89,7 @@ export class SimNode {
     this.#world = world
     this.#options = options
     this.index = index
-    this.zone = options.zone
+    this.#role = { zone: options.zone, weight: 1 }
     this.#id = idOf(seed, index, 0)
     this.#address = addressOf(index)
     const disk = { ...options.disk, answersBeforeSync: options.mutant === 'answer-before-sync' }
@@ -98,6 +105,29 @@ export class SimNode {
   /** Where it listens, or will when it is started. */
   get address(): Address {
     return this.#address
+  }
+
+  get zone(): string {
+    return this.#role.zone
+  }
+
+  get weight(): number {
+    return this.#role.weight
+  }
+
+  /** Whether `layout` has it as it was told to be. */
+  hasRoleIn({ roles }: Layout): boolean {
+    const role = roles.find(({ node }) => node === this.id)
+    return role?.zone === this.zone && role.weight === this.weight
+  }
+
+  /** While it is down: from its next start on it is to be that. */
+  reconfigure(role: NodeRole): void {
+    assert(!this.isUp, `n${this.index + 1} is reconfigured while it runs`)
+    this.#role = role
+    this.#world.tell(this.index, 'role', role.weight, () => ({
+      text: `weight ${role.weight}, zone ${role.zone}`,
+    }))
   }
 
   /** While it is down: from its next start on it listens somewhere else. */
@@ -272,7 +302,7 @@ export class SimNode {
       address: this.address,
       httpAddress: { host: this.address.host, port: PORT + 1000 },
       zone: this.zone,
-      weight: 1,
+      weight: this.weight,
       version: '0.0.0',
     }
   }

@@ -193,9 +193,11 @@ export class World implements Surroundings, ClientWorld {
       if (view.layout === undefined) return `${name} knows no layout`
       const { current, previous } = view.layout
       if (previous !== undefined) return `${name} has a layout in transition to v${current.version}`
-      // Who lost its disk may have left a role behind, which nobody takes away yet.
+      // Who lost its disk may have left a role behind, which is there until it is removed.
       const roles = current.roles.filter((role) => !this.isFormer(role.node)).length
       if (roles !== born.length) return `${name} has a layout of ${roles} nodes`
+      const other = born.find((each) => !each.hasRoleIn(current))
+      if (other !== undefined) return `${name} has another role for n${other.index + 1}`
       const alive = view.members.filter((member) => member.state === 'alive')
       if (alive.length !== born.length || alive.some(({ info }) => this.isFormer(info.id)))
         return `${name} sees ${alive.length} members alive`

@@ -1,15 +1,18 @@
-/** The examples run, in a process of their own, as they would at a reader's. */
+/**
+ * The examples run, in a process of their own, as they would at a reader's. Those that install
+ * packages of their own are run by test/cluster.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 
 const EXAMPLES = 'examples'
 const WITHIN_MS = 60_000
 
-const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) =>
-  entry.isDirectory(),
+const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter(
+  (entry) => entry.isDirectory() && !existsSync(`${EXAMPLES}/${entry.name}/package.json`),
 )
 
 for (const { name } of folders) {

@@ -44,10 +44,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src/server', 'packages/client'],
   'src/index.ts': ['src/server', 'src/core'],
   'packages/client': [],
+  'packages/dashboard': ['packages/client/src/api.ts', 'packages/client/src/explain.ts'],
   sim: ['src/core', 'src/runtime'],
   'sim/testkit': ['sim', 'src/core', 'packages/client'],
   bench: ['src', 'packages/client'],
 }
+
+/** The one part of the packages that browsers never load. */
+const NODE_ONLY = 'packages/client/src/node'
 
 const LAYERS = Object.keys(ALLOWED).toSorted((a, b) => b.length - a.length)
 
@@ -128,10 +132,11 @@ test('layers import only inward, and adapters never each other', () => {
     if (from === undefined || isTest(file)) continue
     for (const specifier of importsOf(text)) {
       if (!specifier.startsWith('.')) {
+        if (isWithin(file, NODE_ONLY) && specifier.startsWith('node:')) continue
         if (
           isWithin(file, 'src/core') ||
           isWithin(file, 'src/runtime') ||
-          isWithin(file, 'packages/client')
+          isWithin(file, 'packages')
         )
           breaks.push(`${file} imports '${specifier}'`)
         continue
@@ -225,12 +230,23 @@ test('every document has one title, and its relative links lead somewhere', () =
   assert.deepEqual(broken, [])
 })
 
-test('the lock file has the optional packages of every platform, or npm ci refuses it', () => {
-  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+test('lock files have the optional packages of every platform, or npm ci refuses them', () => {
+  const missing: string[] = []
+  for (const path of files(ROOT, 'package-lock.json')) {
+    const { packages } = JSON.parse(readFileSync(path, 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    for (const { optionalDependencies = {} } of Object.values(packages))
+      for (const name of Object.keys(optionalDependencies))
+        if (packages[`node_modules/${name}`] === undefined)
+          missing.push(`${relative(ROOT, path)}: ${name}`)
   }
-  const missing = Object.values(packages)
-    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
-    .filter((name) => packages[`node_modules/${name}`] === undefined)
   assert.deepEqual(missing, [])
+})
+
+test('lock files name no registry', () => {
+  const named = [...files(ROOT, 'package-lock.json')].filter((path) =>
+    readFileSync(path, 'utf8').includes('://registry'),
+  )
+  assert.deepEqual(named, [])
 })

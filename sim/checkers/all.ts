@@ -20,9 +20,9 @@ import { stamps } from './stamps.ts'
 import { writesFollowReads } from './writes-follow-reads.ts'
 
 /**
- * What holds from one request to the next while faults go on. It is not claimed where data moves
- * while nodes are cut off from each other: one that has heard of the end of a move writes to the
- * new replicas alone, while two that have not may still read from the old ones.
+ * What holds from one request to the next while faults go on. It is not claimed where a node comes
+ * back of which an operator has said that it will not: whoever has not heard of that yet may still
+ * read with it where they read before, and the others have waited for neither.
  */
 const CLAIMS_UNDER_FAULTS: readonly Checker[] = [
   quorumReads,
@@ -54,9 +54,7 @@ export const ALL_CHECKERS: readonly Checker[] = [
   boundedQueues,
 ]
 
-/**
- * What is left to judge where data moves in a divided world: above all, what is there at the end.
- */
-export const CHECKERS_OF_DIVIDED_MOVES: readonly Checker[] = ALL_CHECKERS.filter(
+/** What is left to judge where operators were wrong: above all, what is there at the end. */
+export const CHECKERS_OF_WRONG_WORDS: readonly Checker[] = ALL_CHECKERS.filter(
   (checker) => !CLAIMS_UNDER_FAULTS.includes(checker),
 )

@@ -178,6 +178,7 @@ export function meets(
   return (
     write.returned < get.invoked &&
     write.sloppy !== true &&
+    get.mayReadOld !== true &&
     get.r + write.w > (get.n ?? replicas) &&
     !damages.some((damage) => mayBeForgotten(write, get, damage))
   )

@@ -18,8 +18,8 @@
  * is damaged, nor is a node damaged while one changes: a move takes over what n − W + 1 old owners
  * hold, and would take the gaps of a damaged one over as well.
  *
- * A disk that is wiped leaves a dead member behind whose role nobody takes away, so that at most
- * W − 1 disks are wiped in a whole run.
+ * A disk that is wiped leaves a dead member behind. Until its role is taken away (`remove.ts`), it
+ * is one of the W − 1 that may be damaged.
  *
  * While a node is damaged, a read may miss what was written before: the node answers that it has
  * nothing, and in a quorum of r that counts. `damages` tells the checkers when that was.
@@ -38,7 +38,7 @@ import { stream, wholeWithin } from '../seed.ts'
 import type { SimNode } from '../sim-node.ts'
 import type { World } from '../world.ts'
 
-export type DamageKind = 'rot' | 'backup' | 'wipe'
+export type DamageKind = 'rot' | 'backup' | 'wipe' | 'removed'
 
 /** What happened to a disk, and when, as positions in the history. */
 export interface Damage {
@@ -82,6 +82,8 @@ export class Atlas {
   readonly #damages: Damage[] = []
   // Bounded by: W − 1.
   #open: readonly Open[] = []
+  // Whether moves are over that may come. Bounded by: what faults do in a few seconds.
+  #expected: readonly (() => boolean)[] = []
 
   constructor(world: World) {
     this.#world = world
@@ -107,13 +109,22 @@ export class Atlas {
       ({ damage }) => damage.kind === 'wipe' || damage.node !== node.index,
     )
     const damaged = new Set(others.map(({ damage }) => damage.node))
-    return damaged.size < this.#leastW() - 1 && newestLayout(this.#world, true) !== undefined
+    this.#expected = this.#expected.filter((isOver) => !isOver())
+    if (this.#expected.length > 0 || damaged.size >= this.#leastW() - 1) return false
+    return newestLayout(this.#world, true) !== undefined
   }
 
   /** Whether the disk of `node` may be lost altogether. */
   mayWipe(node: SimNode): boolean {
-    const lost = this.#world.nodes.reduce((sum, { formerIds }) => sum + formerIds.length, 0)
-    return this.mayMove() && this.mayDamage(node) && lost < this.#leastW() - 1
+    if (!this.mayMove() || !this.mayDamage(node)) return false
+    const { roles } = must(newestLayout(this.#world, true), 'a layout, as mayDamage asks for one')
+    const left = roles.filter((role) => this.#world.isFormer(role.node)).length
+    return left < this.#leastW() - 1
+  }
+
+  /** Somebody does what may lead to a move: no disk is damaged until `isOver` says so. */
+  expectMove(isOver: () => boolean): void {
+    this.#expected = [...this.#expected, isOver]
   }
 
   /** Whether a node may join, so that data moves. */
@@ -219,8 +230,8 @@ export class Atlas {
 type Buckets = ReadonlyMap<string, BucketProperties>
 
 /**
- * The layout on which all that run agree, with nothing moving and everybody in it; undefined when
- * they do not. `complete`: all that should run must.
+ * The layout on which all that run agree, with nothing moving and everybody in it as it should be;
+ * undefined when they do not. `complete`: all that should run must.
  */
 function newestLayout(world: World, complete: boolean): Layout | undefined {
   let newest: Layout | undefined
@@ -229,13 +240,15 @@ function newestLayout(world: World, complete: boolean): Layout | undefined {
     const view = node.machine?.view()
     if (view === undefined && !complete) continue
     const state = view?.layout
-    if (state === undefined || state.previous !== undefined) return undefined
+    if (state === undefined || state.previous !== undefined || state.lost.length > 0)
+      return undefined
+    if (view?.leaving !== undefined) return undefined
     newest ??= state.current
     if (newest.hash !== state.current.hash) return undefined
   }
   const started = world.nodes.filter((node) => node.hasStarted && !node.hasLeft)
-  const roles = newest?.roles ?? []
-  return started.every(({ id }) => roles.some((role) => role.node === id)) ? newest : undefined
+  if (newest === undefined) return undefined
+  return started.every((node) => node.hasRoleIn(newest)) ? newest : undefined
 }
 
 function isEverywhere(

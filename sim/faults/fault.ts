@@ -19,10 +19,16 @@ import type { Join } from './join.ts'
 import { beginJoin } from './join.ts'
 import type { Leave } from './leave.ts'
 import { beginLeave } from './leave.ts'
+import type { Operators } from './operators.ts'
+import { beginOperators } from './operators.ts'
 import type { Partition } from './partition.ts'
 import { beginPartition } from './partition.ts'
 import type { Pause } from './pause.ts'
 import { beginPause } from './pause.ts'
+import type { Remove } from './remove.ts'
+import { beginRemove } from './remove.ts'
+import type { Reweigh } from './reweigh.ts'
+import { beginReweigh } from './reweigh.ts'
 import type { SlowDisk } from './slow-disk.ts'
 import { beginSlowDisk } from './slow-disk.ts'
 import type { Swizzle } from './swizzle.ts'
@@ -45,6 +51,16 @@ export type Fault =
   | RestoredBackup
   | Join
   | Leave
+  | Remove
+  | Reweigh
+  | Operators
+
+/** Those in which somebody asks for another layout of those who are there. */
+export const RESHAPES = ['leave', 'remove', 'reweigh', 'operators'] as const
+
+export function isReshaping(type: string): boolean {
+  return RESHAPES.some((each) => each === type)
+}
 
 /** A fault that goes on until it is ended; ending it mends what it broke. */
 export interface RunningFault {
@@ -81,5 +97,11 @@ export function beginFault(world: World, fault: Fault, rng: Prng): RunningFault 
       return beginJoin(world, fault, rng)
     case 'leave':
       return beginLeave(world, fault, rng)
+    case 'remove':
+      return beginRemove(world, fault, rng)
+    case 'reweigh':
+      return beginReweigh(world, fault, rng)
+    case 'operators':
+      return beginOperators(world, fault, rng)
   }
 }

@@ -40,8 +40,8 @@ export const MOVES: readonly Mutant[] = [
       },
       {
         file: WRITES,
-        find: 'write.tally.retarget(write.sets)',
-        replace: 'write.tally.retarget(joined(write.sets, w))',
+        find: 'write.tally.retarget(write.sets,',
+        replace: 'write.tally.retarget(joined(write.sets, w),',
       },
       {
         file: WRITES,

@@ -70,7 +70,7 @@ export const REPAIR: readonly Mutant[] = [
     ],
     scenario: 'old-backups',
     by: [...LOSS, 'convergence', 'dots'],
-    seedsMax: 20,
+    seedsMax: 50,
   },
   {
     name: 'base-taken-over',

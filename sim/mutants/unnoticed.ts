@@ -214,7 +214,7 @@ export const UNNOTICED: readonly Unnoticed[] = [
     patches: [
       {
         file: CLOCK,
-        find: 'this.#last = { ms: this.#leasedUntilMs, counter: 0 };',
+        find: 'this.#last = { ms: this.#resumedAtMs, counter: 0 };',
         replace: 'this.#last = { ms: 0, counter: 0 };',
       },
     ],

@@ -120,7 +120,7 @@ export const VERSIONS: readonly Mutant[] = [
     ],
     scenario: 'slow-moves',
     by: [...LOSS, 'stamps'],
-    seedsMax: 20,
+    seedsMax: 50,
   },
   {
     name: 'wall-clock-only',

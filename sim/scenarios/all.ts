@@ -6,6 +6,7 @@ import { grow, joinUnderLoad, trouble } from './join.ts'
 import { leaveInTrouble, leaveUnderLoad } from './leave.ts'
 import { partitionHeal, partitionHealFive } from './partition-heal.ts'
 import { GROUNDS } from '../mutants/grounds.ts'
+import { operators, removal, reshapeInTrouble, reweighing } from './reshape.ts'
 import type { Scenario } from './scenario.ts'
 import { SINGLE_FAULTS } from './single-faults.ts'
 import { swarmScenario } from './swarm.ts'
@@ -27,6 +28,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...SINGLE_FAULTS,
   ...DRIFT,
   zoneLoss,
+  removal,
+  reweighing,
+  operators,
+  reshapeInTrouble,
 ]
 
 export function scenarioNamed(name: string): Scenario | undefined {

@@ -5,6 +5,8 @@
  */
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { ClientRequest } from '../../src/core/node/events.ts'
+import type { LayoutState } from '../../src/core/placement/layout.ts'
+import type { NodeId } from '../../src/core/std/ids.ts'
 import { EPOCH_MS } from '../clock.ts'
 import type { Evidence } from '../checkers/evidence.ts'
 import type { Client, Workload, WorkloadBucket } from '../clients.ts'
@@ -12,12 +14,13 @@ import type { Prng } from '../../src/core/std/prng.ts'
 import type { Fault } from '../faults/fault.ts'
 import { beginFault } from '../faults/fault.ts'
 import { stream, within } from '../seed.ts'
-import type { Mutant, NodeFactory } from '../sim-node.ts'
+import type { Mutant, NodeFactory, SimNode } from '../sim-node.ts'
 import type { TraceListener } from '../trace.ts'
 import { Trace } from '../trace.ts'
 import type { Violation } from '../violation.ts'
 import { violation } from '../violation.ts'
 import type { World } from '../world.ts'
+import { othersOf } from '../world.ts'
 import { collectCopies, listEverything, readEverything } from './inspect.ts'
 import { repairEverything } from './repair.ts'
 import type { Scenario } from './scenario.ts'
@@ -50,7 +53,7 @@ const FORM_LIMIT_MS = 120_000
 const HEAL_LIMIT_MS = 180_000
 /** How long reads may take to bring back what a damaged disk has lost. */
 const MEND_LIMIT_MS = 30_000
-const CONFIGURE_LIMIT_MS = 10_000
+const CONFIGURE_LIMIT_MS = 30_000
 /** How long clients go on after the last fault, and how long the last of them may wait. */
 const AFTERMATH_MS = 2_000
 const LAST_ANSWER_LIMIT_MS = 10_000
@@ -62,6 +65,11 @@ const REST_MS = 2_000
 const REST_LIMIT_MS = 30_000
 /** A deadline is drawn from a hybrid clock, which may be ahead by its lease. */
 const DEADLINE_SLACK_MS = 5_000
+/** How often a clone is restarted, and until it would say so again. */
+const RESTARTS_MAX = 5
+const RESTARTED_MS = 2_000
+/** How often an operator looks whether there are dead to be removed. */
+const BURY_EVERY_MS = 1_000
 /** How often conditions that cost something to evaluate are. */
 const LOOK_EVERY_MS = 50
 
@@ -156,6 +164,45 @@ function diceOf(seed: number, faults: readonly Fault[], index: number): Prng {
   return stream(seed, 'fault', type, nth)
 }
 
+/**
+ * An operator looks after the dead at last: nobody waits for one who will not come back, and what
+ * was kept for it goes to those who hold its partitions now.
+ */
+function bury(world: World): Violation | undefined {
+  const layouts = (): readonly LayoutState[] => world.views().flatMap(({ layout }) => layout ?? [])
+  const left = (): NodeId | undefined =>
+    layouts()
+      .flatMap(({ current }) => current.roles)
+      .find(({ node }) => world.isFormer(node))?.node
+  const isKnown = (node: NodeId): boolean => layouts().every(({ lost }) => lost.includes(node))
+  const untilMs = world.queue.nowMs + HEAL_LIMIT_MS
+  for (let node = left(); node !== undefined; node = left()) {
+    if (world.violation !== undefined || world.queue.nowMs > untilMs)
+      return stuck(world, `${world.nameOf(node)} is dead and cannot be removed`)
+    const asked = world.nodes.find(({ isUp }) => isUp)
+    const request = { type: 'layout', ask: { what: 'remove', node, partitions: 0 } } as const
+    if (asked !== undefined && !isKnown(node)) world.ask(asked, request, LAST_ANSWER_LIMIT_MS)
+    world.run(BURY_EVERY_MS)
+  }
+  return undefined
+}
+
+/**
+ * An operator restarts who takes itself for a clone, as it says: a node that is back from a copy of
+ * its disk in no time, with a clock that went back, is in a generation that others have seen.
+ */
+function restartClones(world: World): void {
+  const clones = (): readonly SimNode[] =>
+    world.nodes.filter(({ machine }) => machine?.view().clonedBy !== undefined)
+  for (let turns = 0; turns < RESTARTS_MAX && clones().length > 0; turns++) {
+    for (const node of clones()) {
+      node.crash()
+      node.start(othersOf(world, node.index))
+    }
+    world.run(RESTARTED_MS)
+  }
+}
+
 function heal(world: World, clients: readonly Client[]): Violation | undefined {
   world.announce('phase', 'the world heals')
   for (const client of clients) client.stop()
@@ -163,6 +210,9 @@ function heal(world: World, clients: readonly Client[]): Violation | undefined {
   const answered = (): boolean => clients.every((client) => !client.isWaiting)
   if (!world.run(LAST_ANSWER_LIMIT_MS, answered))
     return stuck(world, 'a client still waits for its answer')
+  restartClones(world)
+  const buried = bury(world)
+  if (buried !== undefined) return buried
   const whole = (): boolean => world.whatIsMissing() === undefined
   if (!world.run(HEAL_LIMIT_MS, whole, LOOK_EVERY_MS))
     return stuck(world, `not whole after ${HEAL_LIMIT_MS} ms: ${world.whatIsMissing()}`)

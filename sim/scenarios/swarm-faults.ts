@@ -1,6 +1,7 @@
 /** The kinds of faults that a swarm draws from, and how hard each strikes, by its own dice. */
 import type { Prng } from '../../src/core/std/prng.ts'
 import type { Fault } from '../faults/fault.ts'
+import { RESHAPES } from '../faults/fault.ts'
 import type { PartitionShape } from '../faults/partition.ts'
 import type { Range } from '../seed.ts'
 
@@ -20,16 +21,19 @@ export const FAULT_NAMES = [
   'wipe',
   'datagram-block',
   'backup',
+  'leave',
+  'remove',
+  'reweigh',
+  'operators',
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 
 /** Those that take away what was durable. */
-export const LOSES: readonly FaultName[] = ['bit-rot', 'wipe', 'backup']
+export const LOSES: readonly FaultName[] = ['bit-rot', 'wipe', 'backup', 'remove']
+/** Those that leave a dead member behind. */
+export const BEREAVES: readonly FaultName[] = ['wipe', 'remove']
 /** Those after which the layout changes. */
-export const MOVES: readonly FaultName[] = ['join', 'wipe']
-
-/** Those that keep nodes from hearing of each other for long. */
-export const DIVIDES: readonly FaultName[] = ['partition', 'swizzle', 'clog', 'pause']
+export const MOVES: readonly FaultName[] = ['join', 'wipe', ...RESHAPES]
 
 const SHAPES: readonly PartitionShape[] = ['isolated', 'split', 'mute', 'deaf', 'pair', 'one-way']
 
@@ -97,15 +101,66 @@ export function faultNamed(name: FaultName, nodes: number, dice: Prng): Fault {
         calmMs: atLeast(300, dice),
         lastsMs: upTo(15_000, dice),
       }
+    case 'leave':
+    case 'remove':
+    case 'reweigh':
+    case 'operators':
+      return reshaping(name, nodes, dice)
     default:
       return diskOrClock(name, nodes, dice)
+  }
+}
+
+/** Enough stay that each partition keeps its three replicas while one of them is dead. */
+function reshaping(
+  name: 'leave' | 'remove' | 'reweigh' | 'operators',
+  nodes: number,
+  dice: Prng,
+): Fault {
+  switch (name) {
+    case 'leave':
+      return { type: 'leave', betweenMs: atLeast(1_000, dice), stay: Math.max(4, nodes - 2) }
+    case 'remove':
+      return {
+        type: 'remove',
+        calmMs: atLeast(1_000, dice),
+        afterMs: upTo(10_000, dice),
+        downMs: upTo(8_000, dice),
+        returnChance: dice.pick([0, 0, 0.5]),
+      }
+    case 'reweigh':
+      return {
+        type: 'reweigh',
+        betweenMs: atLeast(1_000, dice),
+        downMs: upTo(4_000, dice),
+        weights: dice.pick([[1], [1, 2], [1, 2, 3]]),
+        zones: dice.pick([['default'], ['default', 'east'], ['default', 'east', 'west']]),
+      }
+    case 'operators':
+      return {
+        type: 'operators',
+        betweenMs: atLeast(1_000, dice),
+        count: [1, dice.pick([2, 3])],
+        looksMs: [0, dice.pick([10, 100, 2_000])],
+        weights: [1, 2, 3],
+      }
   }
 }
 
 function diskOrClock(
   name: Exclude<
     FaultName,
-    'crash-restart' | 'power-loss' | 'partition' | 'join' | 'swizzle' | 'clog' | 'pause'
+    | 'crash-restart'
+    | 'power-loss'
+    | 'partition'
+    | 'join'
+    | 'swizzle'
+    | 'clog'
+    | 'pause'
+    | 'leave'
+    | 'remove'
+    | 'reweigh'
+    | 'operators'
   >,
   nodes: number,
   dice: Prng,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isReshaping } from '../faults/fault.ts'
 import { runScenario } from './run.ts'
 import { FAULT_NAMES, LOSES, MOVES } from './swarm-faults.ts'
 import { swarmScenario } from './swarm.ts'
@@ -13,10 +14,13 @@ test('a seed draws the same scenario again, and another seed another', () => {
   assert.equal(new Set(SEEDS.map((seed) => swarmScenario(seed).about)).size, SEEDS.length)
 })
 
-test('five nodes and a minute of faults, unless told otherwise', () => {
-  const { nodes, loadMs, about } = swarmScenario(3)
-  assert.deepEqual([nodes, loadMs], [5, 60_000])
-  assert.match(about, /^5 nodes.*, 60 s; faults: .*; buckets: /)
+test('five nodes, or six where some are taken away, and a minute of faults, unless told otherwise', () => {
+  for (const seed of SEEDS) {
+    const { nodes, loadMs, about, faults } = swarmScenario(seed)
+    const isReshaped = faults.some(({ type }) => isReshaping(type))
+    assert.deepEqual([nodes, loadMs], [isReshaped ? 6 : 5, 60_000])
+    assert.match(about, /^[56] nodes.*, 60 s; faults: .*; buckets: /)
+  }
   const other = swarmScenario(3, { nodes: 7, faultMs: 5_000 })
   assert.deepEqual([other.nodes, other.loadMs], [7, 5_000])
 })

@@ -15,18 +15,20 @@
  * - Where layouts change, no request asks for less than its bucket does, and only a bucket without
  *   any promise (r + w ≤ n) reads from one replica: an old owner that was away answers alone, from
  *   before the move, and nobody is there to tell it.
- * - Where layouts change and nodes are cut off from each other, reads under faults are not judged
- *   by what was acknowledged before (`checkers/all.ts` says why); what is there at the end is.
+ * - Where a node that an operator has removed may come back, reads under faults are not judged by
+ *   what was acknowledged before (`checkers/all.ts` says why); what is there at the end is.
  * - Where a node may be lost for good, no bucket waits for all replicas.
  */
 import type { Prng } from '../../src/core/std/prng.ts'
-import { ALL_CHECKERS, CHECKERS_OF_DIVIDED_MOVES } from '../checkers/all.ts'
+import { ALL_CHECKERS, CHECKERS_OF_WRONG_WORDS } from '../checkers/all.ts'
 import type { WorkloadBucket } from '../clients.ts'
+import type { Fault } from '../faults/fault.ts'
+import { isReshaping } from '../faults/fault.ts'
 import type { Range } from '../seed.ts'
 import { stream, wholeWithin, within } from '../seed.ts'
 import type { Scenario } from './scenario.ts'
 import type { FaultName } from './swarm-faults.ts'
-import { DIVIDES, FAULT_NAMES, faultNamed, LOSES, MOVES } from './swarm-faults.ts'
+import { BEREAVES, FAULT_NAMES, faultNamed, LOSES, MOVES } from './swarm-faults.ts'
 
 export interface SwarmOptions {
   /** Nodes, those that join later among them. */
@@ -36,6 +38,8 @@ export interface SwarmOptions {
 }
 
 const NODES = 5
+/** Where some are taken away, so that enough stay. */
+const NODES_RESHAPED = 6
 const LOAD_MS = 60_000
 
 /** What the drawn faults allow. */
@@ -49,14 +53,15 @@ interface Limits {
 }
 
 export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenario {
-  const { nodes = NODES, faultMs = LOAD_MS } = options
+  const { faultMs = LOAD_MS } = options
   const names = drawFaults(stream(seed, 'swarm', 'which faults'))
+  const isReshaped = names.some(isReshaping)
+  const nodes = options.nodes ?? (isReshaped ? NODES_RESHAPED : NODES)
   const faults = names.map((name) => faultNamed(name, nodes, stream(seed, 'swarm', 'fault', name)))
   const size = drawSize(stream(seed, 'swarm', 'size'), nodes, names)
   const loses = names.some((name) => LOSES.includes(name))
   const moves = names.some((name) => MOVES.includes(name))
-  const divides = names.some((name) => DIVIDES.includes(name))
-  const dead = names.includes('wipe') ? 1 : 0
+  const dead = names.some((name) => BEREAVES.includes(name)) ? 1 : 0
   const limits = { replicas: size.replicas, moves, loses, dead }
   const drawn = drawBuckets(stream(seed, 'swarm', 'buckets'), limits)
   const buckets = withHabits(stream(seed, 'swarm', 'habits'), drawn)
@@ -79,9 +84,14 @@ export function swarmScenario(seed: number, options: SwarmOptions = {}): Scenari
       ...size,
       latencyMs: surroundings.network.latencyMs[1],
     }),
-    checkers: moves && divides ? CHECKERS_OF_DIVIDED_MOVES : ALL_CHECKERS,
+    checkers: faults.some(mayReturn) ? CHECKERS_OF_WRONG_WORDS : ALL_CHECKERS,
   }
   return { ...scenario, about: aboutOf(scenario, names) }
+}
+
+/** Whether a node comes back of which an operator says that it will not. */
+function mayReturn(fault: Fault): boolean {
+  return fault.type === 'remove' && fault.returnChance > 0
 }
 
 /** Often one to four kinds, sometimes none, sometimes many. */
@@ -98,7 +108,8 @@ function drawSize(
   nodes: number,
   names: readonly FaultName[],
 ): Pick<Scenario, 'born' | 'partitions' | 'replicas'> {
-  const replicas = Math.min(nodes, dice.pick([3, 3, 3, 3, 5]))
+  const most = names.some(isReshaping) ? 3 : nodes
+  const replicas = Math.min(most, dice.pick([3, 3, 3, 3, 5]))
   const late = dice.below(Math.max(1, nodes - replicas)) + 1
   const born = names.includes('join') ? Math.max(1, nodes - late) : nodes
   return { born, partitions: dice.pick([8, 16, 16, 32, 64]), replicas: Math.min(replicas, born) }

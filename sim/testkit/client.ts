@@ -24,6 +24,15 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../packages/client/src/client.ts'
+import type {
+  AnyBucketOptions,
+  Bucket,
+  BucketHost,
+  CodecBucketOptions,
+  SchemaBucketOptions,
+  UntypedBucketOptions,
+} from '../../packages/client/src/bucket.ts'
+import { openBucket } from '../../packages/client/src/bucket.ts'
 import { mustBeWellFormed } from '../../packages/client/src/encoding.ts'
 import { DndClientError } from '../../packages/client/src/error.ts'
 import { batchCall } from './batch.ts'
@@ -49,6 +58,12 @@ export class SimClient implements DndClientApi {
   readonly #timeoutMs: number
   /** The one that answered last: the first to be asked next. */
   #preferred = 0
+  /** Of typed buckets: pauses end at once, and the run stays decided by its seed. */
+  readonly #host: BucketHost = {
+    pause: () => Promise.resolve(),
+    mark: () => `update-${++this.#desk.marks}`,
+    dice: () => 0,
+  }
 
   constructor(desk: Desk, nodes: readonly number[], options: SimClientOptions = {}) {
     this.#desk = desk
@@ -106,7 +121,14 @@ export class SimClient implements DndClientApi {
     return this.#view('buckets', bucketsJson)
   }
 
-  async bucket(name: string): Promise<BucketJson> {
+  bucket(name: string, options?: UntypedBucketOptions): Bucket<string | Uint8Array>
+  bucket<T, In = T>(name: string, options: SchemaBucketOptions<T, In>): Bucket<T, In>
+  bucket<T>(name: string, options: CodecBucketOptions<T>): Bucket<T>
+  bucket(name: string, options: AnyBucketOptions = {}): unknown {
+    return openBucket(this, name, options, this.#host)
+  }
+
+  async bucketProperties(name: string): Promise<BucketJson> {
     mustBeWellFormed(name)
     return this.#view(`bucket ${name}`, (view) => bucketJson(view, name))
   }

@@ -54,6 +54,8 @@ export class Desk {
   readonly pump: Pump
   readonly book: Book
   readonly seal: Seal
+  /** Marks of updates given out, which must differ between all clients of the world. */
+  marks = 0
   readonly #rng: Prng
   readonly #tell: (what: string, text: string) => void
 

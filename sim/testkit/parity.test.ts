@@ -289,9 +289,9 @@ const SCRIPTS: Readonly<Record<string, readonly Script[]>> = {
   ],
   'buckets and the cluster': [
     (c) => c.buckets(),
-    (c) => c.bucket('carts'),
-    (c) => c.bucket('default'),
-    (c) => c.bucket('NO'),
+    (c) => c.bucketProperties('carts'),
+    (c) => c.bucketProperties('default'),
+    (c) => c.bucketProperties('NO'),
     (c) => c.configureBucket('wide', { n: 3, r: 1, w: 3 }),
     (c) => c.configureBucket('wide', undefined),
     (c) => c.configureBucket('wide', { n: 4 }),

@@ -57,7 +57,6 @@ function view(members: readonly MemberRecord[], fields: Partial<NodeView> = {}):
     clonedBy: undefined,
     inFlight: 0,
     partitions: { total: 0, withQuorum: 0, allUp: 0 },
-    transfers: { pending: 0, records: 0, sent: 0 },
     ...IDLE,
     leaving: undefined,
     replacing: undefined,
@@ -350,13 +349,13 @@ describe('bounded-queues', () => {
 
   test('accepts what is within its bounds', () => {
     const partitions = { total: 8, withQuorum: 8, allUp: 8 }
-    const transfers = { pending: 8, records: 1_000_000, sent: 0 }
+    const transfers = { ...IDLE.transfers, pending: 8, records: 1_000_000 }
     assert.equal(watch({ layout, partitions, transfers, inFlight: 10_000 }), undefined)
   })
 
   test('notices requests, partitions and members beyond them', () => {
     assert.match(watch({ inFlight: 10_001 }) ?? '', /n1: 10001 requests of 10000/)
-    const transfers = { pending: 9, records: 0, sent: 0 }
+    const transfers = { ...IDLE.transfers, pending: 9 }
     assert.match(watch({ layout, transfers }) ?? '', /9 partitions to pull of 8/)
     const members = Array.from({ length: 1_025 }, (_, index) => member(index))
     assert.match(watch({ members }) ?? '', /1025 members/)

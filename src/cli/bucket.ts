@@ -85,7 +85,7 @@ async function list(options: ServerOptions, context: CliContext): Promise<void> 
 }
 
 async function show(name: string, options: ServerOptions, context: CliContext): Promise<void> {
-  await tell(await clientOf(options, context).bucket(name), options, context)
+  await tell(await clientOf(options, context).bucketProperties(name), options, context)
 }
 
 async function set(name: string, options: SetOptions, context: CliContext): Promise<void> {
@@ -99,7 +99,7 @@ async function set(name: string, options: SetOptions, context: CliContext): Prom
       'Give at least one of --n, --r, --w, --conflicts, --value-bytes-max, --sloppy, --ttl.',
     )
   const client = clientOf(options, context)
-  const { properties: before } = await client.bucket(name)
+  const { properties: before } = await client.bucketProperties(name)
   // The old quorums mean nothing to another number of replicas: the node takes majorities then.
   const { r: _r, w: _w, ...others } = before
   const kept = n === undefined || n === before.n ? before : others

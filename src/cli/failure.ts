@@ -120,7 +120,7 @@ function clientReport(error: DndClientError): FailureReport {
 function clientAdvice(error: DndClientError): string | undefined {
   if (error.code === 'DND_ERR_UNREACHABLE')
     return 'Start a cluster with "dnd demo", or say where one is: --server URL, or DND_SERVER.'
-  if (error.outcome === 'unknown')
+  if (error.outcome === 'unknown' && error.code !== 'DND_ERR_LAYOUT_UNAVAILABLE')
     return 'The write may be stored. Read the key before you write again.'
   return undefined
 }

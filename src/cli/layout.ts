@@ -3,10 +3,12 @@ import type { Command } from 'commander'
 import type { ClusterJson, RoleJson } from '../../packages/client/src/api.ts'
 import type { LayoutPlanJson } from '../../packages/client/src/layout-api.ts'
 import type { DndClient } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/error.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
+import { byName, changesText, nameOf, planText, shown } from './plan-text.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 
@@ -19,6 +21,10 @@ interface PlanOptions extends ServerOptions {
 interface ApplyOptions extends PlanOptions {
   readonly expect?: string
 }
+
+const WEIGHT_MAX = 1000
+/** A node tries for ten seconds to have a layout chosen, and its answer says more than silence. */
+const CHOICE_MS = 15_000
 
 export function addLayout(program: Command, context: CliContext): void {
   const layout = program
@@ -85,7 +91,7 @@ async function onShow(options: ServerOptions, context: CliContext): Promise<void
     return [nameOf(node, cluster), node, shown(zone), String(weight), String(replicas), percent]
   })
   const heads = ['NODE', 'ID', 'ZONE', 'WEIGHT', 'REPLICAS', 'SHARE']
-  await context.out.line(table(heads, rows))
+  await context.out.line(table(heads, rows.sort(byName)))
   const { version, partitions, replicas, moving } = layout
   const dimensions = `layout ${version}: ${count(partitions, 'partition')}, ${replicas} replicas of each`
   await context.out.line(
@@ -94,29 +100,40 @@ async function onShow(options: ServerOptions, context: CliContext): Promise<void
 }
 
 async function onPlan(options: PlanOptions, context: CliContext): Promise<void> {
+  const { out } = context
   const client = clientOf(options, context)
-  const cluster = await client.cluster()
-  const roles = await wantedRoles(client, cluster, options)
-  const plan = await client.layoutPlan(roles)
-  if (options.json === true) return context.out.json(plan)
-  await context.out.line(planText(plan, cluster))
-  if (plan.plan !== undefined)
-    await context.out.line(
-      `\nNothing is changed. To have it: dnd layout apply --expect ${plan.plan.hash}`,
-    )
+  const present = await presentOf(client)
+  const plan = await client.layoutPlan(await wantedRoles(client, present, options))
+  if (options.json === true) return out.json(plan)
+  await out.line(planText(plan, { ...present, out }))
+  if (plan.plan === undefined) return
+  const again = ['dnd layout apply', ...rolesGiven(options), `--expect ${plan.plan.hash}`]
+  await out.line(`\nNothing is changed. To have it: ${again.join(' ')}`)
 }
 
 async function onApply(options: ApplyOptions, context: CliContext): Promise<void> {
-  const client = clientOf(options, context)
-  const cluster = await client.cluster()
-  const roles = await wantedRoles(client, cluster, options)
+  const { expect } = options
+  const client = clientOf({ timeout: CHOICE_MS, ...options }, context)
+  const present = await presentOf(client)
+  const roles = await wantedRoles(client, present, options)
   const plan = await client.layoutPlan(roles)
-  if (options.expect !== undefined && plan.plan?.hash !== options.expect)
+  if (expect === plan.from.hash) return inForce(plan, options, context)
+  if (expect !== undefined && plan.plan?.hash !== expect)
     throw new CliFailure({
       code: 'DND_ERR_LAYOUT_CONFLICT',
-      message: `the plan is ${plan.plan?.hash ?? 'to change nothing'}, not ${options.expect}`,
+      message: `the plan is ${plan.plan?.hash ?? 'to change nothing'}, not ${printable(expect)}`,
     })
-  await choose(client, { plan, roles, cluster }, options, context)
+  await choose(client, { plan, roles, present }, options, context)
+}
+
+/** Somebody else was faster with the same plan, or this is asked again. */
+async function inForce(
+  { from }: LayoutPlanJson,
+  options: ServerOptions,
+  { out }: CliContext,
+): Promise<void> {
+  if (options.json === true) return out.json({ from, chosen: from.version })
+  await out.line(`Layout ${from.version} (${from.hash}) is in force already.`)
 }
 
 async function onRevert(
@@ -124,66 +141,111 @@ async function onRevert(
   options: ServerOptions,
   context: CliContext,
 ): Promise<void> {
-  const client = clientOf(options, context)
-  const [cluster, layout, { layouts }] = await Promise.all([
-    client.cluster(),
-    client.layout(),
-    client.layoutHistory(),
-  ])
-  const past = layouts.filter((each) => each.version < layout.version)
+  const client = clientOf({ timeout: CHOICE_MS, ...options }, context)
+  const [present, { layouts }] = await Promise.all([presentOf(client), client.layoutHistory()])
+  const past = layouts.filter((each) => each.version < present.version)
   const wanted =
     version === undefined ? past.at(-1) : past.find((each) => String(each.version) === version)
   if (wanted === undefined)
     throw usage(
-      `this node does not remember layout ${version ?? 'before the present one'}`,
+      `this node remembers no layout ${version === undefined ? 'before the present one' : printable(version)}`,
       'See "dnd layout history", or ask another node.',
     )
-  const up = new Set(cluster.members.filter(({ state }) => state !== 'left').map(({ id }) => id))
-  const roles = wanted.roles.filter(({ node }) => up.has(node))
+  const roles = wanted.roles.filter(({ node }) => mayHaveRole(node, present))
+  const out = wanted.roles.filter((role) => !roles.includes(role))
+  if (out.length > 0 && options.json !== true) {
+    const names = out.map(({ node }) => nameOf(node, present.cluster)).join(', ')
+    await context.err.line(`left out, since they are not up and have no role now: ${names}`)
+  }
   const plan = await client.layoutPlan(roles)
-  await choose(client, { plan, roles, cluster }, options, context)
+  await choose(client, { plan, roles, present }, options, context)
+}
+
+/** Who is gone and has no role any more is not waited for. */
+function mayHaveRole(node: string, { cluster, roles }: Present): boolean {
+  const state = cluster.members.find(({ id }) => id === node)?.state
+  const isUp = state === 'alive' || state === 'suspect'
+  return isUp || (state !== 'left' && roles.some((role) => role.node === node))
 }
 
 async function onHistory(options: ServerOptions, context: CliContext): Promise<void> {
   const client = clientOf(options, context)
   const [cluster, history] = await Promise.all([client.cluster(), client.layoutHistory()])
   if (options.json === true) return context.out.json(history)
-  const rows = history.layouts.map(({ version, hash, at, moves, roles }) => {
-    const nodes = roles.map(({ node }) => nameOf(node, cluster)).join(', ')
-    return [String(version), hash, at, String(moves), nodes]
+  const rows = history.layouts.map(({ version, hash, at, moves, roles }, i) => {
+    const changes = changesText(history.layouts[i - 1]?.roles ?? [], roles, cluster)
+    return [String(version), hash, at, String(moves), String(roles.length), changes]
   })
-  await context.out.line(table(['VERSION', 'HASH', 'ADOPTED', 'MOVES', 'NODES'], rows))
+  const heads = ['VERSION', 'HASH', 'ADOPTED', 'MOVES', 'NODES', 'CHANGED']
+  await context.out.line(table(heads, rows))
+}
+
+/** How things stand, to plan from. */
+interface Present {
+  readonly cluster: ClusterJson
+  readonly version: number
+  readonly roles: readonly RoleJson[]
+}
+
+async function presentOf(client: DndClient): Promise<Present> {
+  const [cluster, { version, roles }] = await Promise.all([client.cluster(), client.layout()])
+  return { cluster, version, roles }
 }
 
 interface Choice {
   readonly plan: LayoutPlanJson
   readonly roles: readonly RoleJson[] | undefined
-  readonly cluster: ClusterJson
+  readonly present: Present
 }
 
 async function choose(
   client: DndClient,
-  { plan, roles, cluster }: Choice,
+  { plan, roles, present }: Choice,
   options: ServerOptions,
   { out }: CliContext,
 ): Promise<void> {
   const isShown = options.json !== true
-  if (isShown) await out.line(planText(plan, cluster))
+  if (isShown) await out.line(planText(plan, { ...present, out }))
   if (plan.plan === undefined) return isShown ? undefined : out.json(plan)
-  const { version } = await client.applyLayout(plan.plan, roles)
+  const { version } = await chosen(client, plan.plan, roles)
   if (!isShown) return out.json({ ...plan, chosen: version })
   await out.line(`\nLayout ${version} is chosen. "dnd status" says how far the move is.`)
+}
+
+/** Without an answer it may have been chosen all the same. */
+async function chosen(
+  client: DndClient,
+  plan: NonNullable<LayoutPlanJson['plan']>,
+  roles: readonly RoleJson[] | undefined,
+): Promise<{ readonly version: number }> {
+  try {
+    return await client.applyLayout(plan, roles)
+  } catch (error) {
+    if (!(error instanceof DndClientError) || error.outcome !== 'unknown') throw error
+    const { message, outcome } = error
+    const code = 'DND_ERR_LAYOUT_UNAVAILABLE'
+    throw new DndClientError({ code, message, outcome, cause: error })
+  }
+}
+
+/** The options that give roles, as they are given again. */
+function rolesGiven({ weight = [], zone = [], without = [] }: PlanOptions): string[] {
+  const given = { '--weight': weight, '--zone': zone, '--without': without }
+  return Object.entries(given).flatMap(([option, values]) =>
+    values.map((value) => `${option} ${/^[\w=.:-]+$/.test(value) ? value : `'${value}'`}`),
+  )
 }
 
 /** undefined: as the members want them. */
 async function wantedRoles(
   client: DndClient,
-  cluster: ClusterJson,
-  { weight = [], zone = [], without = [] }: PlanOptions,
+  { cluster, roles: present }: Present,
+  options: PlanOptions,
 ): Promise<readonly RoleJson[] | undefined> {
-  if (weight.length + zone.length + without.length === 0) return undefined
+  if (rolesGiven(options).length === 0) return undefined
+  const { weight = [], zone = [], without = [] } = options
   const { plan } = await client.layoutPlan()
-  const base = plan?.roles ?? (await client.layout()).roles
+  const base = plan?.roles ?? present
   const roles = new Map(base.map((role) => [role.node, role]))
   const change = (name: string, more: Partial<RoleJson>): void => {
     const node = idOf(name, cluster, roles)
@@ -191,7 +253,8 @@ async function wantedRoles(
   }
   for (const each of weight) {
     const [name, value] = assignment(each, '--weight')
-    if (!/^\d{1,4}$/.test(value)) throw usage(`"${value}" is no weight`, 'A weight is 0 to 1000.')
+    if (!/^\d{1,4}$/.test(value) || Number(value) > WEIGHT_MAX)
+      throw usage(`"${printable(value)}" is no weight`, `A weight is 0 to ${WEIGHT_MAX}.`)
     change(name, { weight: Number(value) })
   }
   for (const each of zone) {
@@ -204,10 +267,10 @@ async function wantedRoles(
 
 function assignment(text: string, option: string): readonly [string, string] {
   const at = text.indexOf('=')
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+  if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)]
   throw usage(
-    `${option} ${text}: a node and a value are wanted`,
-    `For example ${option} node3=200.`,
+    `${option} ${printable(text)}: a node and a value are wanted`,
+    `For example ${option} node3=${option === '--zone' ? 'west' : '200'}.`,
   )
 }
 
@@ -221,58 +284,8 @@ function idOf(
   const [only] = named
   if (only !== undefined && named.length === 1) return only.id
   const reason =
-    named.length > 1 ? `${named.length} nodes are called` : 'no node with a role is called'
+    named.length > 1
+      ? `${named.length} nodes are called`
+      : 'no node that has a role, or is up and may have one, is called'
   throw usage(`${reason} ${printable(name)}`, 'Give the id of the node: see "dnd status".')
-}
-
-export function planText(json: LayoutPlanJson, cluster: ClusterJson): string {
-  const { from, plan, nodes = [], links = [], moves = 0, leastMoves = 0 } = json
-  if (plan === undefined)
-    return `Nothing to change: layout ${from.version} is what the members want.`
-  const roles = new Map(plan.roles.map((role) => [role.node, role]))
-  const rows = nodes.map(({ node, before, after }) => {
-    const role = roles.get(node)
-    const where = role === undefined ? ['goes', ''] : [shown(role.zone), String(role.weight)]
-    return [nameOf(node, cluster), ...where, String(before), String(after), signed(after - before)]
-  })
-  const linkRows = links.map(({ from: source, to, partitions }) => [
-    `${nameOf(source, cluster)} → ${nameOf(to, cluster)}`,
-    String(partitions),
-  ])
-  const holders = nodes.filter(({ after }) => after > 0)
-  const mean = holders.reduce((sum, { after }) => sum + after, 0) / Math.max(1, holders.length)
-  const most = Math.max(0, ...holders.map(({ after }) => after))
-  return [
-    `Layout ${plan.version} (${plan.hash}), from layout ${from.version}:\n`,
-    table(['NODE', 'ZONE', 'WEIGHT', 'REPLICAS', 'THEN', ''], rows),
-    '',
-    linkRows.length === 0 ? 'Nothing is copied.' : table(['COPIED', 'PARTITIONS'], linkRows),
-    '',
-    `${count(moves, 'replica')} to copy (${leastMoves} at least); the fullest node has ${(most / Math.max(1, mean)).toFixed(2)} times the mean`,
-    ...riskLines(json.nodeRisk, 'node'),
-    ...riskLines(json.zoneRisk, 'zone'),
-  ].join('\n')
-}
-
-function riskLines(risk: LayoutPlanJson['zoneRisk'], domain: string): string[] {
-  if (risk === undefined) return []
-  const { during, after } = risk
-  if (during + after === 0)
-    return [`every partition stands without any one ${domain}, all the time`]
-  const lost = (partitions: number): string =>
-    `${count(partitions, 'partition')} would lose the majority with some ${domain}`
-  if (during === after) return [lost(after)]
-  return [`${lost(during)} while data moves, ${after} afterwards`]
-}
-
-function signed(difference: number): string {
-  return difference > 0 ? `+${difference}` : difference === 0 ? '' : String(difference)
-}
-
-function shown(zone: string): string {
-  return zone === '' ? '-' : printable(zone)
-}
-
-export function nameOf(node: string, { members }: ClusterJson): string {
-  return printable(members.find(({ id }) => id === node)?.name ?? node)
 }

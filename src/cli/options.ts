@@ -46,7 +46,14 @@ export function clientOf(
   servers: readonly string[] = serversOf(options, context),
 ): DndClient {
   try {
-    return new DndClient({ server: servers })
+    const { timeout } = options
+    return new DndClient({
+      server: servers,
+      // A command ends: what it learned of the ring would serve nobody, and its user waits.
+      retries: 0,
+      routing: false,
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+    })
   } catch (error) {
     throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
   }

@@ -24,6 +24,7 @@ import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
 import { addVersion } from './version.ts'
+import { addWatch } from './watch.ts'
 
 export function createProgram(context: CliContext): Command {
   const program = new Command('dnd')
@@ -72,6 +73,7 @@ export function createProgram(context: CliContext): Command {
     addPut,
     addDelete,
     addList,
+    addWatch,
     addExplain,
     addBucket,
     addImport,
@@ -108,6 +110,8 @@ export async function run(args: readonly string[], context: CliContext): Promise
   } catch (error) {
     // Help that was asked for ends in an "error" without a fault.
     if (error instanceof CommanderError && error.exitCode === 0) return 0
+    // A command of commands without one of them: its help is told already.
+    if (error instanceof CommanderError && error.code === 'commander.help') return 2
     return tell(error, { program, args, context })
   }
 }

@@ -38,7 +38,7 @@ async function remove(name: string, options: RemoveOptions, context: CliContext)
   await context.out.line(
     options.wait === false
       ? `${printable(name)} will be removed; "dnd ring" shows what is copied.`
-      : `${printable(name)} is out of the layout. What it held is being copied: see "dnd status".`,
+      : `${printable(name)} is out of the layout. "dnd status" says how far the copying is of what it held.`,
   )
 }
 
@@ -51,10 +51,14 @@ async function said(
   try {
     return await client.removeNode(name)
   } catch (error) {
-    if (!(error instanceof DndClientError) || error.code !== 'DND_ERR_WOULD_LOSE_DATA') throw error
-    const partitions = Number(/ (\d+) partitions? /.exec(error.message)?.[1] ?? Number.NaN)
+    if (!(error instanceof DndClientError)) throw error
+    if (error.outcome === 'unknown') throw unanswered(error)
+    if (error.code !== 'DND_ERR_WOULD_LOSE_DATA') throw error
+    const partitions = Number(
+      /, (\d+) partitions? ha(?:s|ve) lost/.exec(error.message)?.[1] ?? Number.NaN,
+    )
     if (!Number.isSafeInteger(partitions)) throw error
-    const words = `lose ${partitions} partitions`
+    const words = partitions === 1 ? 'lose 1 partition' : `lose ${partitions} partitions`
     const given = options.confirm ?? (await askedFor(words, error.message, context))
     if (given === words) return client.removeNode(name, partitions)
     throw new CliFailure({
@@ -63,6 +67,13 @@ async function said(
       advice: `If you know that, say it: dnd remove ${name} --confirm "${words}".`,
     })
   }
+}
+
+function unanswered(error: DndClientError): CliFailure {
+  return new CliFailure({
+    ...{ code: error.code, message: error.message, cause: error, exit: 3 },
+    advice: 'It may be removed: "dnd layout show" tells. To say it again does no harm.',
+  })
 }
 
 /** Asks a person at a terminal; undefined when there is none. */

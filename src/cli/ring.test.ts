@@ -127,6 +127,34 @@ suite('the ring', () => {
     assert.match(settling, /the new owners have everything, and all confirm to know it; waits for/)
   })
 
+  test('says how far the node is that answers, while it pulls', () => {
+    const progress = {
+      ...{ partitions: 192, done: 9, read: { records: 9, bytes: 2_048 } },
+      ...{ expected: { records: 20, bytes: 4_096 }, secondsLeft: 70 },
+    }
+    const cluster = { ...clusterOf(4), self: idOf(4) }
+    const text = linesOf(ringText(growing(), cluster, screen(200), progress)).join('\n')
+    assert.match(
+      text,
+      /\npulling {3}node4, which answers: 2\.0 KiB of about 4\.0 KiB read from the old owners, about 1 m 10 s left\n/,
+    )
+    assert.doesNotMatch(ringText(growing(), cluster, screen(200)), /pulling/)
+  })
+
+  test('weighs those who stay against each other while others go', () => {
+    const [before, after] = [layoutOf(4), layoutOf(3)]
+    const { roles, table } = before
+    const moving = { ...growing().moving!, previous: { roles, table } }
+    const text = ringText({ ...after, moving }, clusterOf(4), screen(80))
+    assert.match(text, /the nodes hold 1\.000 to 1\.000 times/)
+  })
+
+  test('where nothing is copied says what a new layout still waits for', () => {
+    const moving = { ...growing().moving!, partitions: 0, changing: [] }
+    const text = linesOf(ringText({ ...growing(), moving }, clusterOf(4), screen(80))).join('\n')
+    assert.match(text, /nothing is copied, and all confirm to know it;\s+waits\s+for\s+node4\n/)
+  })
+
   test('lists nodes that leave until what they had has moved', () => {
     const [before, after] = [layoutOf(4), layoutOf(3)]
     const { roles, table } = before

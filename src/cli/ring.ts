@@ -1,9 +1,11 @@
 /** The ring drawn as text: how much each node holds, who owns which partition, and what moves. */
 import type { Command } from 'commander'
 import type { ClusterJson, LayoutJson } from '../../packages/client/src/api.ts'
+import type { TransferProgressJson } from '../../packages/client/src/transfer-api.ts'
 import type { CliContext } from './context.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
+import { progressText } from './progress-text.ts'
 import type { Column } from './table.ts'
 import { fittingTable, widthOf } from './table.ts'
 import type { Style, Terminal } from './terminal.ts'
@@ -31,9 +33,13 @@ export function addRing(program: Command, context: CliContext): void {
 
 async function ring(options: ServerOptions, context: CliContext): Promise<void> {
   const client = clientOf(options, context)
-  const [layout, cluster] = await Promise.all([client.layout(), client.cluster()])
+  const [layout, cluster, { transfers }] = await Promise.all([
+    client.layout(),
+    client.cluster(),
+    client.health(),
+  ])
   if (options.json === true) return context.out.json({ layout, shares: sharesOf(layout, cluster) })
-  await context.out.line(ringText(layout, cluster, context.out))
+  await context.out.line(ringText(layout, cluster, context.out, transfers.progress))
 }
 
 export interface Share {
@@ -75,7 +81,13 @@ export function sharesOf(layout: LayoutJson, cluster: ClusterJson): readonly Sha
   return shares.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
 }
 
-export function ringText(layout: LayoutJson, cluster: ClusterJson, out: Terminal): string {
+/** `progress`: of the node that answered, if it pulls. */
+export function ringText(
+  layout: LayoutJson,
+  cluster: ClusterJson,
+  out: Terminal,
+  progress?: TransferProgressJson,
+): string {
   const shares = sharesOf(layout, cluster)
   const names = new Map(shares.map(({ node, name }) => [node, printable(name)]))
   const owners = layout.table.map((set) => set[0])
@@ -85,6 +97,7 @@ export function ringText(layout: LayoutJson, cluster: ClusterJson, out: Terminal
     out.wrap(headText(layout)),
     ...balanceLines(layout, shares, out),
     ...movingLines(layout, names, out),
+    ...(progress === undefined ? [] : [out.wrap(pullingText(progress, cluster))]),
     '',
     shareTable(layout, shares, out),
     '',
@@ -103,7 +116,8 @@ function headText({ version, partitions, replicas, roles, moving }: LayoutJson):
 
 /** How far the fullest is above what its weight stands for; and whether the zones are used. */
 function balanceLines(layout: LayoutJson, shares: readonly Share[], out: Terminal): string[] {
-  const weights = shares.reduce((sum, { weight }) => sum + weight, 0)
+  // Those who are listed because they lose what they had count for nothing.
+  const weights = layout.roles.reduce((sum, { weight }) => sum + weight, 0)
   const all = shares.reduce((sum, { any }) => sum + any, 0)
   const filled = shares.filter(({ weight, any }) => weight > 0 && any > 0)
   if (all === 0 || filled.length < 2) return []
@@ -132,10 +146,17 @@ function movingLines(
   const who = moving.waiting.map((node) => names.get(node) ?? node).join(', ')
   const whom = who === '' ? '' : `; waits for ${who}`
   const what =
-    moving.phase === 'filling'
-      ? `${count(moving.partitions, 'partition')} filled on new owners, reads ask the old ones`
-      : 'the new owners have everything, and all confirm to know it'
+    moving.partitions === 0
+      ? 'nothing is copied, and all confirm to know it'
+      : moving.phase === 'filling'
+        ? `${count(moving.partitions, 'partition')} filled on new owners, reads ask the old ones`
+        : 'the new owners have everything, and all confirm to know it'
   return [out.wrap(`moving    from layout ${moving.from}: ${what}${whom}`)]
+}
+
+function pullingText(progress: TransferProgressJson, { self, members }: ClusterJson): string {
+  const name = printable(members.find(({ id }) => id === self)?.name ?? self)
+  return `pulling   ${name}, which answers: ${progressText(progress)}`
 }
 
 /** The bar takes what room the other columns leave. */

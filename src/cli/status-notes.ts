@@ -44,6 +44,11 @@ export function statusNotes(
     note(`${self} takes the place of ${names(replacing.lost)}: ${REPLACING[replacing.phase]}.`)
   else if (layout?.moving?.lost !== undefined) note(lostText(layout.moving, cluster, names))
   const present = cluster.members.filter(({ state }) => state === 'alive' || state === 'suspect')
+  const idle = layout === undefined ? [] : withoutShare(cluster, present, layout)
+  if (idle.length > 0)
+    note(
+      `Without a share of the data: ${listed(idle)}. With --manual-layout, "dnd layout plan" shows what ${idle.length === 1 ? 'it' : 'they'} would get.`,
+    )
   const degraded = listed(present.filter((member) => member.degraded === true))
   if (degraded !== undefined)
     note(
@@ -63,15 +68,30 @@ export function statusNotes(
   return notes
 }
 
+/** Of the one that answers it is known that it wants another share, or none. */
+function withoutShare(
+  { self, leaving, replacing }: ClusterJson,
+  present: readonly MemberJson[],
+  { roles }: LayoutJson,
+): MemberJson[] {
+  const isWaiting = (id: string): boolean =>
+    id !== self || (leaving === undefined && replacing === undefined)
+  return present.filter(({ id }) => isWaiting(id) && !roles.some(({ node }) => node === id))
+}
+
 function lostText(
-  { lost = [], waiting }: NonNullable<LayoutJson['moving']>,
+  { lost = [], waiting, previous }: NonNullable<LayoutJson['moving']>,
   { members }: ClusterJson,
   names: (id: string) => string,
 ): string {
   const filling = members.filter(({ id }) => waiting.includes(id))
   const where = filling.map(({ addresses }) => `--server http://${printable(addresses.http)}`)
   const look = where.length === 0 ? '' : ` To see how far: dnd status ${where[0]}.`
-  return `The data of ${lost.map(names).join(', ')} is gone; ${waiting.map(names).join(', ')} is filled in its place.${look}`
+  const gone = `The data of ${lost.map(names).join(', ')} is gone`
+  const isReplaced = waiting.some((node) => !previous.roles.some((role) => role.node === node))
+  const whom = waiting.map(names).join(', ')
+  if (isReplaced) return `${gone}; ${whom} is filled in its place.${look}`
+  return `${gone}; the others copy what it held from each other. Not done yet: ${whom}.${look}`
 }
 
 function cloneText(self: string, clonedBy: string): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { ClusterJson, MemberJson } from '../../packages/client/src/api.ts'
+import type { ClusterJson, HealthJson, MemberJson } from '../../packages/client/src/api.ts'
 import { FakeNode } from '../../test/support/fake-node.ts'
 import type { CliOptions } from '../../test/support/run-cli.ts'
 import { runCli } from '../../test/support/run-cli.ts'
@@ -41,6 +41,8 @@ beforeEach(() => {
       ...(n === 1 ? {} : { roundTripMs: 0.412 }),
     })),
   }
+  const roles = healthy.members.map(({ id }) => ({ node: id, zone: 'default', weight: 100 }))
+  node.layoutJson = { ...node.layoutJson, roles }
 })
 
 const SECOND = 1_000
@@ -287,7 +289,8 @@ describe('notes', () => {
     const { roles, table } = before
     const moving = {
       ...{ from: 2, phase: 'filling' as const, synced: [], acked: [], waiting: [healthy.self] },
-      ...{ partitions: 1, changing: [5], previous: { roles, table }, lost: [lost] },
+      ...{ partitions: 1, changing: [5], lost: [lost] },
+      previous: { roles: roles.slice(1), table },
     }
     node.layoutJson = { ...before, moving }
     const told = notesOf(await status(dead))
@@ -296,6 +299,24 @@ describe('notes', () => {
       told,
       'The data of node3 is gone; node1 is filled in its place. To see how far: dnd status --server http://127.0.0.1:6001.',
     )
+  })
+
+  test('of one that was removed it is told who still takes over what it held', async () => {
+    const before = node.layoutJson
+    const { roles, table } = before
+    const [one, two, lost] = healthy.members.map(({ id }) => id) as [string, string, string]
+    const moving = {
+      ...{ from: 2, phase: 'filling' as const, synced: [], acked: [], waiting: [one, two] },
+      ...{ partitions: 1, changing: [5], previous: { roles, table }, lost: [lost] },
+    }
+    node.layoutJson = { ...before, roles: roles.slice(0, 2), moving }
+    assert.match(
+      notesOf(await status(withMember(3, { state: 'dead' }))),
+      /^The data of node3 is gone; the others copy .* Not done yet: node1, node2\. To see how far/,
+    )
+    node.layoutJson = { ...node.layoutJson, moving: { ...moving, partitions: 0 } }
+    assert.match(await status(healthy), /\nlayout +version 3; not yet confirmed by 2 nodes\n/)
+    node.layoutJson = before
   })
 
   test('members that are badly connected, and those that come and go, are named', async () => {
@@ -309,6 +330,21 @@ describe('notes', () => {
     const [degraded, flapping] = notesOf(await status(both)).split('\n')
     assert.match(degraded!, /^Slow or badly connected: node2\. Others are asked first/)
     assert.match(flapping!, /^Coming and going: node3\. Others are asked first/)
+  })
+
+  test('who is there and has no share is named, and how it gets one by hand', async () => {
+    const { layoutJson } = node
+    const lists = (roles: typeof layoutJson.roles): void => {
+      node.layoutJson = { ...layoutJson, roles }
+    }
+    lists(layoutJson.roles.slice(0, 1))
+    assert.equal(
+      notesOf(await status(withMember(3, { state: 'dead' }))),
+      'Without a share of the data: node2. With --manual-layout, "dnd layout plan" shows what it would get.',
+    )
+    assert.match(notesOf(await status(healthy)), /: node2, node3\. .* what they would get\.$/)
+    lists(layoutJson.roles.slice(1))
+    assert.doesNotMatch(notesOf(await status({ ...healthy, leaving: 'telling' })), /share/)
   })
 
   test('while some are not upgraded it is told who holds the others back', async () => {
@@ -340,4 +376,50 @@ test('JSON is what the node says of the cluster, with health and layout', async 
   assert.deepEqual(rest, cluster)
   assert.deepEqual(health, node.healthJson)
   assert.deepEqual(layout, { version: 3, moving: null })
+})
+
+describe('the progress of a transfer', () => {
+  async function withHealth(change: Partial<HealthJson>): Promise<string> {
+    const before = node.healthJson
+    node.healthJson = { ...before, ...change }
+    try {
+      return await status(healthy)
+    } finally {
+      node.healthJson = before
+    }
+  }
+  const MIB = 1024 * 1024
+
+  test('is told in partitions, bytes, rate and time left', async () => {
+    const progress = {
+      ...{ partitions: 64, done: 6, read: { records: 900, bytes: 120 * MIB } },
+      ...{ expected: { records: 4_000, bytes: 480 * MIB }, bytesPerSecond: 24 * MIB },
+      secondsLeft: 15,
+    }
+    const out = await withHealth({ transfers: { pending: 58, records: 450, progress } })
+    assert.match(out, /\ntransfer {4}58 partitions of 64 to pull, 450 records pulled\n/)
+    assert.match(
+      out,
+      /\n {12}120\.0 MiB of about 480\.0 MiB read from the old owners, 24\.0 MiB\/s, about 15 s left\n/,
+    )
+  })
+
+  test('leaves out what is not known', async () => {
+    const progress = { partitions: 64, done: 0, read: { records: 1, bytes: 512 } }
+    const out = await withHealth({ transfers: { pending: 64, records: 0, progress } })
+    assert.match(out, /\n {12}512 B read from the old owners\n/)
+    const silent = await withHealth({ transfers: { pending: 64, records: 0 } })
+    assert.match(silent, /\ntransfer {4}64 partitions to pull, 0 records pulled\n/)
+    assert.doesNotMatch(silent, /old owners|data {4}/)
+  })
+
+  test('stands beside about how much the node holds', async () => {
+    const stored = { partitions: 8, records: 1_000, bytes: 3 * MIB }
+    assert.match(
+      await withHealth({ stored }),
+      /\ndata {8}about 1,000 records, 3\.0 MiB in 8 partitions of this node\n/,
+    )
+    const none = { partitions: 0, records: 0, bytes: 0 }
+    assert.match(await withHealth({ stored: none }), /\ndata {8}not counted yet on this node\n/)
+  })
 })

@@ -12,9 +12,11 @@ import { HEALTH_STYLE } from './health.ts'
 import { memberTable } from './member-table.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
+import { progressText } from './progress-text.ts'
 import { statusNotes } from './status-notes.ts'
 import type { Terminal } from './terminal.ts'
 import { count, printable } from './terminal.ts'
+import { bytesText } from './units.ts'
 
 interface StatusOptions extends ServerOptions {
   readonly wide?: boolean
@@ -97,13 +99,23 @@ function summary({ cluster, health, layout }: Status, out: Terminal): string[] {
     `partitions  ${withQuorum === total ? quorum : out.paint('red', quorum)}, ${allUp} have all replicas up`,
   ]
   lines.push(`encryption  ${encryptionText(cluster.encryption)}`)
-  const { pending, records } = health.transfers
-  if (pending > 0)
-    lines.push(
-      `transfer    ${count(pending, 'partition')} to pull, ${count(records, 'record')} pulled`,
-    )
+  if (health.stored !== undefined) lines.push(`data        ${storedText(health.stored)}`)
+  const { pending } = health.transfers
+  if (pending > 0) lines.push(...transferLines(health.transfers))
   if (!health.ready) lines.push(out.paint('yellow', 'this node is not ready to serve yet'))
   return lines
+}
+
+function storedText({ partitions, records, bytes }: NonNullable<HealthJson['stored']>): string {
+  if (partitions === 0) return 'not counted yet on this node'
+  return `about ${count(records, 'record')}, ${bytesText(bytes)} in ${count(partitions, 'partition')} of this node`
+}
+
+function transferLines({ pending, records, progress }: HealthJson['transfers']): string[] {
+  const first = `transfer    ${count(pending, 'partition')} to pull, ${count(records, 'record')} pulled`
+  if (progress === undefined) return [first]
+  const all = ` of ${progress.partitions} to pull`
+  return [first.replace(' to pull', all), `            ${progressText(progress)}`]
 }
 
 /** Who has left is not missed. */
@@ -121,5 +133,7 @@ function layoutText(layout: LayoutJson | undefined): string {
   if (layout === undefined) return 'none: this node has not been given a share yet'
   const moving = layout.moving
   if (moving === undefined) return `version ${layout.version}`
+  if (moving.partitions === 0)
+    return `version ${layout.version}; not yet confirmed by ${count(moving.waiting.length, 'node')}`
   return `version ${layout.version}; ${count(moving.partitions, 'partition')} moving to ${count(moving.waiting.length, 'node')}`
 }

@@ -69,6 +69,9 @@ test('every failure of a request has a code that is told over HTTP', () => {
     DND_ERR_LAYOUT_UNAVAILABLE: 503,
     DND_ERR_NODE_UNKNOWN: 404,
     DND_ERR_NODE_UP: 409,
+    DND_ERR_NODE_DOWN: 409,
+    DND_ERR_BAD_TOKEN: 400,
+    DND_ERR_WATCHER_GONE: 410,
     DND_ERR_WOULD_LOSE_DATA: 409,
   } as const satisfies Record<FailureCode, number> & Partial<Record<ErrorCode, number>>
   for (const [code, status] of Object.entries(failures))

@@ -457,6 +457,8 @@ test('each note has its level: what someone must look at, what changed, and what
     [{ type: 'refuted', incarnation: 1 }, 'info'],
     [{ type: 'ready' }, 'info'],
     [{ type: 'transferred', partition: 1, records: 2 }, 'debug'],
+    [{ type: 'transfer-differs', partition: 1, source: B, again: true }, 'info'],
+    [{ type: 'transfer-differs', partition: 1, source: B, again: false }, 'error'],
     [{ type: 'cloned-identity', address: HERE, generation: 6 }, 'error'],
     [{ type: 'unreadable', key }, 'error'],
     [{ type: 'amnesia', partition: 3 }, 'error'],

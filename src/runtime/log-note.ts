@@ -44,6 +44,12 @@ export function logNote(log: Log, note: Note): void {
       return log.info(`layout ${note.version} is ${note.phase}`)
     case 'transferred':
       return log.debug('partition received', { partition: note.partition, records: note.records })
+    case 'transfer-differs': {
+      const where = { partition: note.partition, source: note.source }
+      const what = 'a partition was not read out as its source holds it'
+      if (note.again) return log.info(`${what}: it is read once more`, where)
+      return log.error(`${what}, twice: it is compared with its replicas after the move`, where)
+    }
     case 'ready':
       return log.info('ready')
     case 'cluster-keys':

@@ -30,7 +30,13 @@ export interface Identity {
   readonly founds: boolean
   /** Whether the store is certainly the one that the last clean stop of this node left. */
   readonly resumed: boolean
+  /** The greatest version of a layout that the node has adopted in earlier lives; 0: none. */
+  readonly knownVersion: number
+  /** Whether the store was emptied just now, since the node had left and comes back. */
+  readonly emptied: boolean
   readonly storePath: string
+  /** The node has adopted a layout of that version: its later lives know that, whatever happens. */
+  adopted(version: number): void
   /** The node has left its cluster: it is not to be started again but by joining. */
   leave(): void
   /** Another process has this identity, in this generation: the next life begins above it. */
@@ -64,8 +70,10 @@ export async function openIdentity(
   const mode =
     cluster === undefined ? ({ mode: 'restart' } as const) : ({ mode: 'join', cluster } as const)
   const directory = await openDataDirectory(data, { cluster: mode, ...store })
-  // Founded, and stopped before the first layout was stored: it founds again.
-  const founds = config.mode === 'start'
+  // Founded, and stopped before the first layout was stored: it founds again. Who has known a later
+  // one and has none in its store has lost that: the others have the layout, and it must not begin
+  // another.
+  const founds = config.mode === 'start' && directory.knownVersion <= 1
   return { ...directory, founds }
 }
 
@@ -83,7 +91,10 @@ async function passingIdentity(
     fresh: true,
     founds: cluster === undefined,
     resumed: false,
+    knownVersion: 0,
+    emptied: false,
     storePath: '',
+    adopted: () => undefined,
     leave: () => undefined,
     outlive: () => undefined,
     close: async () => undefined,

@@ -9,6 +9,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
 import { HttpServer } from '../adapters/http/http-server.ts'
 import { KeyringFile } from '../adapters/keyring/keyring-file.ts'
 import { NodeLog } from '../adapters/log/log.ts'
@@ -17,6 +18,7 @@ import { TcpLinks } from '../adapters/tcp/tcp-links.ts'
 import { UdpDatagrams } from '../adapters/udp/udp-datagrams.ts'
 import { DndError } from '../core/errors.ts'
 import { LEAVE_PROOF_BYTES } from '../core/membership/leave-proof.ts'
+import { isStoreLost } from '../core/node/acceptor-memory.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
 import type { NodeOptions } from '../core/node/node.ts'
 import { Node } from '../core/node/node.ts'
@@ -101,6 +103,8 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
   const driver = new Driver({ log, observer: observerOf(metrics, identity, log), clocks })
   metrics.attach({ view: () => driver.view(), commits: () => driver.commits })
+  const dataDirectory = engine === 'memory' ? undefined : resolve(data)
+  if (dataDirectory !== undefined) metrics.attach({ disk: () => diskUsage(dataDirectory) })
   const store = await openStore(config.engine, identity.storePath, driver.storeListener)
   closing.push(() => store.close())
   const { host } = config
@@ -120,7 +124,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const http = await HttpServer.listen({
     ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
     ...{ log, metrics, version: VERSION },
-    ...{ dataDirectory: config.engine === 'memory' ? undefined : resolve(config.data), keyring },
+    ...{ dataDirectory, keyring },
   })
   closing.push(() => http.close(CLOSE_GRACE_MS))
   const self = {
@@ -131,6 +135,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     httpAddress: { host, port: http.port },
   }
   running.core = createNode(config, identity, self, store, keyring)
+  logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
@@ -143,6 +148,7 @@ function observerOf(metrics: Metrics, identity: Identity, log: Log): Observer {
     note: (note) => {
       metrics.note(note)
       if (note.type === 'cloned-identity') outlive(identity, note.generation, log)
+      if (note.type === 'layout') adopted(identity, note.version, log)
     },
     fault: (transport, cause) => metrics.fault(transport, cause),
   }
@@ -157,6 +163,15 @@ function outlive(identity: Identity, generation: number, log: Log): void {
   }
 }
 
+/** What cannot be kept would be missed only if the store were emptied before the next layout. */
+function adopted(identity: Identity, version: number, log: Log): void {
+  try {
+    identity.adopted(version)
+  } catch (error) {
+    log.error('how far this node has come could not be stored with its identity', { error })
+  }
+}
+
 function createNode(
   config: NodeServerConfig,
   identity: Identity,
@@ -164,7 +179,7 @@ function createNode(
   store: Store,
   keyring: KeyringFile,
 ): Node {
-  const { cluster, generation, founds, resumed } = identity
+  const { cluster, generation, founds, resumed, knownVersion } = identity
   const birth = founds ? { partitions: config.partitions, replicas: config.replicas } : undefined
   // The dice need no secrecy, only independence from every other node's.
   const rng = new Prng(randomInt(2 ** 32) ^ randomBytes(4).readUInt32BE())
@@ -175,7 +190,7 @@ function createNode(
   const keys = keyring.mode === 'required' ? keyring.state : undefined
   return new Node({
     ...{ self, cluster, generation, config, birth, store, checksum: crc32, rng },
-    ...{ resumed, replaces: config.replaces },
+    ...{ resumed, knownVersion, replaces: config.replaces },
     ...{ leaveSecret, digest, keyring: keys },
   })
 }
@@ -233,6 +248,15 @@ function logStart(log: Log, self: NodeOptions['self'], identity: Identity): void
     id: self.id,
     generation: identity.generation,
   })
+}
+
+function logLoss(log: Log, { knownVersion, emptied }: Identity, node: Node): void {
+  const stored = node.view().layout?.current.version ?? 0
+  if (emptied || !isStoreLost(stored, knownVersion)) return
+  log.error(
+    'the store has less than this node has known: was it emptied, or restored from a backup? It waits for what the others know; docs/guides/disaster.md says what is better',
+    { storedLayout: stored, knownLayout: knownVersion },
+  )
 }
 
 function logEncryption(log: Log, keyring: KeyringFile, configured: ClusterKey | undefined): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,24 +30,46 @@ async function refusal(fields: NodeFields): Promise<DndError> {
   return assert.fail('it started')
 }
 
-test('a port in use is told by its number, its use and the setting for another', async () => {
+/** A TCP port that is taken, and a UDP one whose TCP number is free: nodes take both. */
+async function taken(): Promise<{ tcp: Server; udp: Socket; ports: [tcp: number, udp: number] }> {
   const tcp = createServer().listen(0, HOST)
   await once(tcp, 'listening')
   const { port } = tcp.address() as AddressInfo
-  const udp = createSocket('udp4').bind(0, HOST)
-  await once(udp, 'listening')
+  for (let tries = 0; tries < 20; tries++) {
+    const udp = createSocket('udp4').bind(0, HOST)
+    await once(udp, 'listening')
+    const probe = createServer().listen(udp.address().port, HOST)
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (isFree) await once(probe.close(), 'close')
+    if (isFree && udp.address().port !== port) {
+      return { tcp, udp, ports: [port, udp.address().port] }
+    }
+    udp.close()
+  }
+  tcp.close()
+  return assert.fail('no number is free for TCP and taken for UDP')
+}
+
+test('a port in use is told by its number, its use and the setting for another', async (t) => {
+  const { tcp, udp, ports } = await taken()
+  t.after(() => {
+    tcp.close()
+    udp.close()
+  })
+  const [port, datagramPort] = ports
   const http = await refusal({ engine: 'memory', httpPort: port })
   assert.equal(http.code, 'DND_ERR_PORT_IN_USE')
   assert.match(http.message, new RegExp(`${HOST}:${port} \\(HTTP\\).*--server-port$`))
   const links = await refusal({ engine: 'memory', port })
   assert.equal(links.code, 'DND_ERR_PORT_IN_USE')
   assert.match(links.message, new RegExp(`${HOST}:${port} \\(TCP\\).*--port$`))
-  const datagrams = await refusal({ engine: 'memory', port: udp.address().port })
+  const datagrams = await refusal({ engine: 'memory', port: datagramPort })
   assert.equal(datagrams.code, 'DND_ERR_PORT_IN_USE')
-  assert.match(datagrams.message, new RegExp(`${HOST}:${udp.address().port} \\(UDP\\).*--port$`))
+  assert.match(datagrams.message, new RegExp(`${HOST}:${datagramPort} \\(UDP\\).*--port$`))
   assert.equal((datagrams.cause as NodeJS.ErrnoException).code, 'EADDRINUSE')
-  tcp.close()
-  udp.close()
 })
 
 test('an address that this machine does not have is told with the way out', async () => {

@@ -120,6 +120,7 @@ export class RealCluster {
   readonly folder: string
   /** What every node is started with besides. */
   flags: readonly string[]
+  #added = 0
 
   private constructor(flags: readonly string[]) {
     this.flags = flags
@@ -145,7 +146,18 @@ export class RealCluster {
 
   /** One more node: the first founds the cluster, the others join by the first that runs. */
   async add(): Promise<RealNode> {
-    const name = `node${this.nodes.length + 1}`
+    const [node] = await this.addAll(1)
+    return node!
+  }
+
+  /** So many more nodes, at the same time. */
+  async addAll(count: number): Promise<readonly RealNode[]> {
+    const numbers = Array.from({ length: count }, (_, i) => this.#added + i + 1)
+    this.#added += count
+    return Promise.all(numbers.map((number) => this.#start(`node${number}`)))
+  }
+
+  async #start(name: string): Promise<RealNode> {
     const node = new RealNode(name, join(this.folder, name))
     const seed = this.nodes.find(({ running }) => running)
     const command = seed === undefined ? ['start'] : ['join', seed.ready!.clusterAddress]

@@ -13,6 +13,8 @@ export interface CliOptions {
   readonly cwd?: string
   readonly input?: string | Uint8Array
   readonly tty?: boolean
+  /** Whether what is typed comes from a terminal. */
+  readonly inputTty?: boolean
   /** Of the terminal; 80 when left out. */
   readonly columns?: number
 }
@@ -60,7 +62,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   const context: CliContext = {
     out: new Terminal(out, env),
     err: new Terminal(err, env),
-    input: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),
+    input: Object.assign(
+      Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),
+      { isTTY: options.inputTty === true },
+    ),
     env,
     cwd: options.cwd ?? tmpdir(),
     onInterrupt(listener) {

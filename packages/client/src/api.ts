@@ -9,6 +9,7 @@
  * `X-Dnd-Meta-*` header its text is percent-encoded where it is not printable ASCII, in JSON it is
  * plain.
  */
+import type { StoredJson, TransfersJson } from './transfer-api.ts'
 
 export const CONTEXT_HEADER = 'x-dnd-context'
 export const METADATA_HEADER_PREFIX = 'x-dnd-meta-'
@@ -17,6 +18,8 @@ export const WARNING_HEADER = 'x-dnd-warning'
 export const TTL_HEADER = 'x-dnd-ttl'
 /** With a put or a get: until when, ISO 8601 in UTC. */
 export const EXPIRES_HEADER = 'x-dnd-expires-at'
+/** With every answer: the version of the layout in force; `7;moving` while its data moves. */
+export const LAYOUT_HEADER = 'x-dnd-layout'
 
 /** `rejected`: nothing was stored, try again freely. `unknown`: it may be stored. */
 export type Outcome = 'rejected' | 'unknown'
@@ -61,6 +64,14 @@ export interface SiblingJson extends ValueJson {
 export interface SiblingsJson {
   readonly context: string
   readonly siblings: readonly SiblingJson[]
+}
+
+/** `GET /watch/{bucket}`: the data of a `change` event, one key as it is now. */
+export interface ChangeJson extends KeyJson {
+  /** None: it is deleted. Several: they are concurrent. */
+  readonly values: readonly SiblingJson[]
+  /** To hand back with the next write. */
+  readonly context?: string
 }
 
 export interface KeyJson {
@@ -469,7 +480,9 @@ export interface HealthJson {
     readonly withQuorum: number
     readonly allUp: number
   }
-  readonly transfers: { readonly pending: number; readonly records: number }
+  readonly transfers: TransfersJson
+  /** About how much the answering node holds, in the partitions that it has counted. */
+  readonly stored?: StoredJson
   /** The answering node is slow or badly connected, as it finds itself; absent when not. */
   readonly degraded?: true
   /** As in `GET /cluster`. */

@@ -155,7 +155,7 @@ describe('the cluster', () => {
     assert.equal(set.properties.w, 1)
     assert.equal(set.configured, true)
     assert.ok((await client.buckets()).buckets.some((bucket) => bucket.name === 'sessions'))
-    assert.equal((await client.bucket('sessions')).properties.w, 1)
+    assert.equal((await client.bucketProperties('sessions')).properties.w, 1)
     assert.equal((await client.configureBucket('sessions', undefined)).configured, false)
   })
 

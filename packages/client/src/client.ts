@@ -16,7 +16,6 @@ import type {
   KeysPageJson,
   LayoutJson,
   LeaveJson,
-  ProblemJson,
   RoleJson,
   SiblingsJson,
 } from './api.ts'
@@ -28,12 +27,32 @@ import {
   TTL_HEADER,
   WARNING_HEADER,
 } from './api.ts'
+import type { Destination } from './attempt.ts'
+import type {
+  AnyBucketOptions,
+  Bucket,
+  CodecBucketOptions,
+  SchemaBucketOptions,
+  UntypedBucketOptions,
+} from './bucket.ts'
+import { openBucket } from './bucket.ts'
 import { ClusterKeys } from './cluster-keys.ts'
-import { encode, fromHeaderText, mustBeWellFormed, queryOf, toHeaderText } from './encoding.ts'
-import { DndClientError, fromProblem } from './error.ts'
+import { encode, mustBeWellFormed, queryOf, toHeaderText } from './encoding.ts'
+import { fromProblem } from './error.ts'
+import { fetchExchange } from './exchange.ts'
 import type { ExplainJson } from './explain.ts'
+import {
+  absent,
+  DEFAULT_BUCKET,
+  isDotSegment,
+  keyPath,
+  metadataOf,
+  only,
+  placeOf,
+} from './key-request.ts'
 import type {
   BatchOperation,
+  BatchOptions,
   BatchResult,
   GetOptions,
   GetResult,
@@ -51,13 +70,47 @@ import {
   stored,
   valueOf,
 } from './operations.ts'
+import type { DndClientOptions } from './options.ts'
 import { Repairs } from './repairs.ts'
 import type { TransportRequest, TransportResponse } from './transport.ts'
-import { Transport, parseJson } from './transport.ts'
+import { Transport, TRANSPORT_DEFAULTS, parseJson } from './transport.ts'
+import type { OpenPath, WatchEvent, WatchOptions } from './watch.ts'
+import { watchBucket } from './watch.ts'
 
+export type {
+  AbsentEntry,
+  Bucket,
+  BucketBatchOperation,
+  BucketBatchResult,
+  BucketOptions,
+  CodecBucketOptions,
+  Entry,
+  FoundEntry,
+  SchemaBucketOptions,
+  SettledEntry,
+  Sibling,
+  SiblingsEntry,
+  UntypedBucketOptions,
+  UpdateOptions,
+} from './bucket.ts'
+export type { Codec } from './codec.ts'
+export { bytesCodec, jsonCodec, textCodec } from './codec.ts'
+export { DndSchemaError, DndSiblingsError } from './bucket-errors.ts'
 export { DndClientError } from './error.ts'
 export type {
+  HttpExchange,
+  HttpRequest,
+  HttpResponse,
+  HttpStream,
+  ResponseHeaders,
+} from './exchange.ts'
+export type { HedgeOptions } from './hedge.ts'
+export type { DndClientOptions } from './options.ts'
+export type { AddressOf } from './ring.ts'
+export type { StandardSchemaV1 } from './standard-schema.ts'
+export type {
   BatchOperation,
+  BatchOptions,
   BatchResult,
   GetOptions,
   GetResult,
@@ -69,14 +122,7 @@ export type {
   WriteOptions,
   WriteResult,
 } from './operations.ts'
-
-export interface DndClientOptions {
-  /** Base URLs of nodes, such as `http://127.0.0.1:6001`. */
-  readonly server: string | readonly string[]
-  /** Patience with one request where it names none, milliseconds. Default 10,000. */
-  readonly timeoutMs?: number
-  readonly fetch?: typeof fetch
-}
+export type { WatchEvent, WatchOptions } from './watch.ts'
 
 /**
  * What a node's own timeout gets more from the client, so that the node's answer, which says more,
@@ -84,7 +130,6 @@ export interface DndClientOptions {
  */
 const GRACE_MS = 2_000
 const TIMEOUT_MS_DEFAULT = 10_000
-const DEFAULT_BUCKET = 'default'
 
 /**
  * The part of a client that is about the cluster as a whole rather than about one server: what an
@@ -100,6 +145,7 @@ export type DndClientApi = Pick<
   | 'batch'
   | 'buckets'
   | 'bucket'
+  | 'bucketProperties'
   | 'configureBucket'
   | 'cluster'
   | 'layout'
@@ -108,6 +154,7 @@ export type DndClientApi = Pick<
 export class DndClient {
   readonly #transport: Transport
   readonly #timeoutMs: number
+  readonly #closed = new AbortController()
   /** The keys that encrypt the traffic between nodes. */
   readonly keys: ClusterKeys = new ClusterKeys((request) =>
     this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
@@ -120,8 +167,23 @@ export class DndClient {
 
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
-    this.#transport = new Transport(servers, options.fetch ?? fetch)
+    const { hedge = false, exchange = fetchExchange(options.fetch ?? fetch) } = options
+    this.#transport = new Transport(servers, exchange, {
+      retries: options.retries ?? TRANSPORT_DEFAULTS.retries,
+      routing: options.routing ?? TRANSPORT_DEFAULTS.routing,
+      addressOf: options.addressOf,
+      hedge: hedge === true ? {} : hedge === false ? undefined : hedge,
+    })
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
+  }
+
+  /**
+   * Ends what is watched, closes idle connections, and learns nothing more; other requests that are
+   * under way end as they would.
+   */
+  close(): void {
+    this.#closed.abort()
+    this.#transport.close()
   }
 
   async put(
@@ -131,8 +193,8 @@ export class DndClient {
   ): Promise<WriteResult> {
     if (typeof value === 'string') mustBeWellFormed(value)
     if (isDotSegment(key)) {
-      const { timeoutMs, ...rest } = options
-      return only(await this.batch([{ ...rest, type: 'put', key, value }], { timeoutMs }))
+      const { timeoutMs, signal, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'put', key, value }], { timeoutMs, signal }))
     }
     const headers: Record<string, string> = {
       'content-type': options.contentType ?? defaultContentType(value),
@@ -148,7 +210,10 @@ export class DndClient {
       headers,
       body: value,
       write: true,
+      idempotent: options.idempotent,
+      to: placeOf(key, options),
       timeoutMs: this.#patience(options.timeoutMs),
+      signal: options.signal,
       expected: [200],
     })
     return stored(response.headers.get(CONTEXT_HEADER), response.headers.get(WARNING_HEADER))
@@ -156,14 +221,16 @@ export class DndClient {
 
   async get(key: string, options: GetOptions = {}): Promise<GetResult> {
     if (isDotSegment(key)) {
-      const { timeoutMs, ...rest } = options
-      return only(await this.batch([{ ...rest, type: 'get', key }], { timeoutMs }))
+      const { timeoutMs, signal, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'get', key }], { timeoutMs, signal }))
     }
     const response = await this.#send({
       method: 'GET',
       path: keyPath(key, options, { r: options.r }),
       write: false,
+      to: placeOf(key, options),
       timeoutMs: this.#patience(options.timeoutMs),
+      signal: options.signal,
       expected: [200, 300, 404],
     })
     const context = response.headers.get(CONTEXT_HEADER) ?? undefined
@@ -184,15 +251,18 @@ export class DndClient {
 
   async delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
     if (isDotSegment(key)) {
-      const { timeoutMs, ...rest } = options
-      return only(await this.batch([{ ...rest, type: 'delete', key }], { timeoutMs }))
+      const { timeoutMs, signal, ...rest } = options
+      return only(await this.batch([{ ...rest, type: 'delete', key }], { timeoutMs, signal }))
     }
     const response = await this.#send({
       method: 'DELETE',
       path: keyPath(key, options, { w: options.w }),
       ...(options.context === undefined ? {} : { headers: { [CONTEXT_HEADER]: options.context } }),
       write: true,
+      idempotent: options.idempotent,
+      to: placeOf(key, options),
       timeoutMs: this.#patience(options.timeoutMs),
+      signal: options.signal,
       expected: [200, 204],
     })
     return stored(response.headers.get(CONTEXT_HEADER), response.headers.get(WARNING_HEADER))
@@ -201,7 +271,7 @@ export class DndClient {
   /** What each replica holds of a key, and what is still to happen to it. */
   async explain(key: string, options: KeyOptions = {}): Promise<ExplainJson> {
     const path = keyPath(key, options, {}).replace('/kv/', '/explain/')
-    return (await this.#getJson(path, options.timeoutMs)) as ExplainJson
+    return (await this.#getJson(path, options)) as ExplainJson
   }
 
   /** One page of keys, in order. */
@@ -209,10 +279,7 @@ export class DndClient {
     const { bucket = DEFAULT_BUCKET, prefix, start, end, limit, timeoutMs } = options
     const reverse = options.reverse === true ? true : undefined
     const query = queryOf({ prefix, start, end, limit, reverse, timeout: timeoutMs })
-    return (await this.#getJson(
-      `/buckets/${encode(bucket)}/keys${query}`,
-      timeoutMs,
-    )) as KeysPageJson
+    return (await this.#getJson(`/buckets/${encode(bucket)}/keys${query}`, options)) as KeysPageJson
   }
 
   /** All keys, in order, page by page; `limit` is the size of a page. */
@@ -227,12 +294,27 @@ export class DndClient {
   }
 
   /**
+   * The changes of a bucket as they come, until `signal` or `close` ends it: each acknowledged
+   * write at least once, those of one key in causal order, whatever nodes die or join meanwhile.
+   * @throws DndClientError when it cannot be watched
+   */
+  watch(
+    bucket: string = DEFAULT_BUCKET,
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchEvent, void, undefined> {
+    const { signal } = options
+    const ends = signal === undefined ? [this.#closed.signal] : [this.#closed.signal, signal]
+    const open: OpenPath = (path, until) => this.#transport.open(path, until)
+    return watchBucket(open, bucket, { ...options, signal: AbortSignal.any(ends) })
+  }
+
+  /**
    * Several operations in one request, each with its own result, in the order given. It is not a
    * transaction, and it throws only when the request as a whole failed.
    */
   async batch(
     operations: readonly BatchOperation[],
-    options: { readonly timeoutMs?: number | undefined } = {},
+    options: BatchOptions = {},
   ): Promise<readonly BatchResult[]> {
     const body: BatchRequestJson = { operations: operations.map(operationJson) }
     const write = operations.some((operation) => operation.type !== 'get')
@@ -242,7 +324,10 @@ export class DndClient {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
       write,
+      idempotent: options.idempotent,
+      to: 'any',
       timeoutMs: this.#patience(options.timeoutMs),
+      signal: options.signal,
       expected: [200],
     })
     const { results } = parseJson(response) as BatchResponseJson
@@ -255,7 +340,15 @@ export class DndClient {
     return (await this.#getJson('/buckets')) as BucketsJson
   }
 
-  async bucket(name: string): Promise<BucketJson> {
+  /** A handle on the values of a bucket: text and bytes, or of a type with a schema or codec. */
+  bucket(name: string, options?: UntypedBucketOptions): Bucket<string | Uint8Array>
+  bucket<T, In = T>(name: string, options: SchemaBucketOptions<T, In>): Bucket<T, In>
+  bucket<T>(name: string, options: CodecBucketOptions<T>): Bucket<T>
+  bucket(name: string, options: AnyBucketOptions = {}): unknown {
+    return openBucket(this, name, options)
+  }
+
+  async bucketProperties(name: string): Promise<BucketJson> {
     return (await this.#getJson(`/buckets/${encode(name)}`)) as BucketJson
   }
 
@@ -274,6 +367,7 @@ export class DndClient {
         ? {}
         : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(properties) }),
       write: true,
+      to: 'any',
       timeoutMs: this.#patience(undefined),
       expected: [200],
     })
@@ -286,7 +380,7 @@ export class DndClient {
 
   /** Which writes the server keeps for nodes that are away; for a client of one server. */
   async hints(): Promise<HintsJson> {
-    return (await this.#getJson('/hints')) as HintsJson
+    return (await this.#getJson('/hints', {}, [200], 'given')) as HintsJson
   }
 
   async layout(): Promise<LayoutJson> {
@@ -322,7 +416,7 @@ export class DndClient {
 
   /** The layouts that the server has seen. */
   async layoutHistory(): Promise<LayoutHistoryJson> {
-    return (await this.#getJson('/layout/history')) as LayoutHistoryJson
+    return (await this.#getJson('/layout/history', {}, [200], 'given')) as LayoutHistoryJson
   }
 
   /**
@@ -344,27 +438,30 @@ export class DndClient {
 
   /** How far the server is on its way out of its cluster. */
   async leaveProgress(): Promise<LeaveJson> {
-    return (await this.#getJson('/leave')) as LeaveJson
+    return (await this.#getJson('/leave', {}, [200], 'given')) as LeaveJson
   }
 
   /**
    * Whether every key can be read, as one node sees it; `unavailable` is an answer and no failure.
    */
   async health(): Promise<HealthJson> {
-    return (await this.#getJson('/health', undefined, [200, 503])) as HealthJson
+    return (await this.#getJson('/health', {}, [200, 503], 'given')) as HealthJson
   }
 
   async #getJson(
     path: string,
-    timeoutMs?: number,
+    { timeoutMs, signal }: Pick<KeyOptions, 'timeoutMs' | 'signal'> = {},
     expected: readonly number[] = [200],
+    to: Destination = 'any',
   ): Promise<unknown> {
     return parseJson(
       await this.#send({
         method: 'GET',
         path,
         write: false,
+        to,
         timeoutMs: this.#patience(timeoutMs),
+        signal,
         expected,
       }),
     )
@@ -386,49 +483,4 @@ export class DndClient {
   #patience(timeoutMs: number | undefined): number {
     return timeoutMs === undefined ? this.#timeoutMs : timeoutMs + GRACE_MS
   }
-}
-
-/**
- * URLs drop the path segments `.` and `..`, percent-encoded or not: such keys go by way of a batch.
- */
-function isDotSegment(key: string): boolean {
-  return key === '.' || key === '..'
-}
-
-function only<T extends GetResult | WriteResult>(results: readonly BatchResult[]): T {
-  const result = results[0]!
-  if (result.status === 'failed') throw result.error
-  return result as T
-}
-
-function keyPath(
-  key: string,
-  options: KeyOptions,
-  quorum: Readonly<Record<string, number | undefined>>,
-): string {
-  const bucket = options.bucket ?? DEFAULT_BUCKET
-  const query = queryOf({ sort: options.sort, timeout: options.timeoutMs, ...quorum })
-  return `/kv/${encode(bucket)}/${encode(key)}${query}`
-}
-
-/** A 404 that speaks of the key, and not of a path that some other program does not know. */
-function absent(response: TransportResponse, context: string | undefined): GetResult {
-  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
-  const problem = isProblem === true ? (parseJson(response) as Partial<ProblemJson>) : {}
-  if (problem.code === 'DND_ERR_KEY_NOT_FOUND') return { status: 'absent', context }
-  throw new DndClientError({
-    code: 'DND_ERR_BAD_RESPONSE',
-    message: `${response.server} answered 404, and not as a node of dnd does`,
-    outcome: 'rejected',
-    status: 404,
-    server: response.server,
-  })
-}
-
-function metadataOf(headers: Headers): Record<string, string> {
-  const pairs: [string, string][] = []
-  for (const [name, value] of headers)
-    if (name.startsWith(METADATA_HEADER_PREFIX))
-      pairs.push([name.slice(METADATA_HEADER_PREFIX.length), fromHeaderText(value)])
-  return Object.fromEntries(pairs)
 }

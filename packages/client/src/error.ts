@@ -12,6 +12,8 @@ export type ClientCode =
   /** The connection broke before the answer was there. */
   | 'DND_ERR_CONNECTION_LOST'
   | 'DND_ERR_TIMEOUT'
+  /** The signal of the caller ended the request. */
+  | 'DND_ERR_ABORTED'
   /** Somebody answered, but not as a node of dnd does. */
   | 'DND_ERR_BAD_RESPONSE'
 
@@ -58,6 +60,7 @@ export class DndClientError extends Error {
    * is wrong.
    */
   get retryable(): boolean {
+    if (this.code === 'DND_ERR_ABORTED') return false
     if (this.status === undefined) return true
     // Somebody must merge them first: to write the same again adds one more.
     if (this.code === 'DND_ERR_TOO_MANY_SIBLINGS') return false

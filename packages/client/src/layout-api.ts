@@ -21,7 +21,23 @@ export interface LayoutPlanJson {
     readonly from: string
     readonly to: string
     readonly partitions: number
+    /** About as many; absent when nothing is known of how much there is. */
+    readonly bytes?: number
   }[]
+  /** About how much is copied; absent when nothing is known, and then the next three are too. */
+  readonly bytes?: number
+  /** Of how many partitions that move the node knows nothing: they are taken for the mean. */
+  readonly estimatedPartitions?: number
+  /** From how many of its owners each partition is read. */
+  readonly copies?: number
+  /**
+   * About how long that takes, by what the answering node has pulled or sent in this life of it;
+   * `allowance`: at least so long, by what background work may do there at present.
+   */
+  readonly time?: {
+    readonly seconds: number
+    readonly basis: 'pulled' | 'sent' | 'allowance'
+  }
   /** Replicas held by each node, and what it would hold by weight alone. */
   readonly nodes?: readonly {
     readonly node: string

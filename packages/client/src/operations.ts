@@ -12,6 +12,8 @@ export interface KeyOptions {
   readonly sort?: string | undefined
   /** How long the node may take, milliseconds. */
   readonly timeoutMs?: number | undefined
+  /** Ends the request: `DND_ERR_ABORTED`, or `DND_ERR_TIMEOUT` of an `AbortSignal.timeout`. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface WriteOptions extends KeyOptions {
@@ -19,6 +21,11 @@ export interface WriteOptions extends KeyOptions {
   readonly context?: string | undefined
   /** Replicas that must have stored it; as the bucket says by default. */
   readonly w?: number | undefined
+  /**
+   * To store this twice does no harm, even if somebody else wrote in between: then the write is
+   * sent again when its outcome is unknown. Default: false.
+   */
+  readonly idempotent?: boolean | undefined
 }
 
 export interface PutOptions extends WriteOptions, LifetimeOptions {
@@ -79,6 +86,15 @@ export interface ListOptions {
   readonly limit?: number | undefined
   readonly reverse?: boolean | undefined
   readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface BatchOptions {
+  /** How long the node may take, milliseconds. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** To do all of it twice does no harm: see `WriteOptions`. */
+  readonly idempotent?: boolean | undefined
 }
 
 interface BatchKey {

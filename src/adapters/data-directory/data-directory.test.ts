@@ -98,6 +98,27 @@ test('founding makes a directory with an identity that people can read', async (
   })
 })
 
+test('how far the node has come is kept with its identity, whatever becomes of its store', async () => {
+  await inFolder(async (path) => {
+    const born = await openDataDirectory(path, FOUND)
+    assert.equal(born.knownVersion, 0)
+    for (const version of [1, 3, 2]) born.adopted(version)
+    assert.equal(identityOf(path)['layout'], 3, 'kept at once: nobody says when a process ends')
+    await born.close(true)
+    rmSync(join(path, 'store'), { recursive: true, force: true })
+    const again = await openAndClose(path, RESTART)
+    assert.deepEqual([again.knownVersion, again.emptied], [3, false])
+    changeIdentity(path, { left: '2027-01-15T08:00:00.000Z' })
+    const back = await openAndClose(path, {
+      cluster: { mode: 'join', cluster: born.cluster },
+      engine: 'lmdb',
+    })
+    assert.deepEqual([back.knownVersion, back.emptied], [3, true], 'it empties the store itself')
+    changeIdentity(path, { layout: -1 })
+    await refused(openDataDirectory(path, RESTART), 'DND_ERR_DATA_CORRUPT', path)
+  })
+})
+
 test('every node and every cluster gets an identity of its own', async () => {
   await inFolder(async (folder) => {
     const [a, b, c] = await Promise.all(

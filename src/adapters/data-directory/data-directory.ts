@@ -52,7 +52,13 @@ export interface DataDirectory {
   readonly stoppedCleanly: boolean
   /** Whether the store is certainly the one that the last clean stop left (`clean-stop.ts`). */
   readonly resumed: boolean
+  /** The greatest version of a layout that the node has adopted in earlier lives; 0: none. */
+  readonly knownVersion: number
+  /** Whether the store was emptied just now, since the node had left and comes back. */
+  readonly emptied: boolean
   readonly storePath: string
+  /** The node has adopted a layout of that version: its later lives know that, whatever happens. */
+  adopted(version: number): void
   /**
    * The node has left its cluster: from now on the directory serves for nothing but to join again,
    * with an empty store.
@@ -145,7 +151,15 @@ function opened({ path, identity, before, lock, storeFile, resumed }: Opened): D
     fresh: before === undefined,
     stoppedCleanly: before?.stoppedCleanly ?? true,
     resumed: resumed && before?.left === undefined,
+    knownVersion: identity.layout ?? 0,
+    emptied: before?.left !== undefined,
     storePath: join(path, STORE),
+    adopted: (version) => {
+      if (version <= (present.layout ?? 0)) return
+      const next = { ...present, layout: version }
+      writeIdentity(path, next)
+      present = next
+    },
     leave: () => {
       present = { ...present, left: new Date().toISOString() }
       writeIdentity(path, present)

@@ -39,6 +39,11 @@ export interface Identity {
   readonly stoppedCleanly: boolean
   /** When the node left its cluster, ISO 8601; undefined: it belongs to it. */
   readonly left?: string
+  /**
+   * The greatest version of a layout that the node has adopted; undefined: it has not known any. A
+   * store that knows much less was emptied or replaced.
+   */
+  readonly layout?: number
 }
 
 /**
@@ -112,6 +117,7 @@ function parseIdentity(path: string, text: string): Identity {
     createdAt: textField(path, fields, 'createdAt'),
     stoppedCleanly: fields['stoppedCleanly'] === true,
     ...(fields['left'] === undefined ? {} : { left: textField(path, fields, 'left') }),
+    ...(fields['layout'] === undefined ? {} : { layout: positiveInteger(path, fields, 'layout') }),
   }
 }
 

@@ -128,12 +128,28 @@ export class Exchange {
   /** `headers`: names and values in turns; content-length is added here. */
   respond(status: number, headers: string[], body: Uint8Array): void {
     if (!this.#begin(status)) return
+    const layout = this.site.layoutTag.at(this.startedAt)
+    if (layout !== '') headers.push('x-dnd-layout', layout)
     if (this.site.closing) headers.push('connection', 'close')
     if (status !== 204 && status !== 304) headers.push('content-length', String(body.length))
     this.response.writeHead(status, headers)
     if (body.length === 0 || this.request.method === 'HEAD') this.response.end()
     else if (body.length > ONE_WRITE_BYTES_MAX) this.response.end(body)
     else this.response.end(latin1(body), 'latin1')
+  }
+
+  /**
+   * Begins an answer whose end is not known yet: the caller writes to the response. `end` is called
+   * when the server closes. False: it was answered already, or nobody is there any more.
+   */
+  stream(headers: string[], end: () => void): boolean {
+    if (!this.#begin(200) || this.response.closed) return false
+    this.response.writeHead(200, headers)
+    this.response.flushHeaders()
+    this.site.streams.add(end)
+    if (this.site.closing) setImmediate(end)
+    this.response.once('close', () => this.site.streams.delete(end))
+    return true
   }
 
   json(status: number, value: unknown, headers: string[] = []): void {

@@ -3,6 +3,8 @@
  * contexts, order of keys), a server in front of it, and a raw socket for what no HTTP client would
  * send.
  */
+import type { WatchAsk, WatchResult } from '../../core/node/watch-asks.ts'
+import { watchFailure } from '../../core/node/watch-asks.ts'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -101,8 +103,15 @@ export class FakeGateway implements Gateway {
   started: boolean = true
   layout: LayoutState | undefined = layoutState()
   readonly layoutAsks: LayoutAsk[] = []
+  /** While set, the answer to whatever is asked about layouts. */
+  layoutFailure: Failure | undefined
   partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
-  transfers: NodeView['transfers'] = { pending: 0, records: 0, sent: 0 }
+  transfers: NodeView['transfers'] = {
+    ...{ pending: 0, records: 0, sent: 0, progress: undefined, copies: 2 },
+    ...{ pulledPerSecond: undefined, sentPerSecond: undefined, broken: 0 },
+    proofs: { proven: 0, unknown: 0, differs: 0 },
+  }
+  sizes: NodeView['sizes'] = new Map()
   repairs: NodeView['antiEntropy']['repairs'] = []
   hints: NodeView['hints'] = {
     ...{ targets: [], bytes: 0, bytesMax: 1_000, isCounted: true, received: 0 },
@@ -157,6 +166,7 @@ export class FakeGateway implements Gateway {
       inFlight: 0,
       partitions: this.partitions,
       transfers: this.transfers,
+      sizes: this.sizes,
       reaping: { reaped: 0, waiting: 0 },
       hints: this.hints,
       writes: { begun: 12, over: 10 },
@@ -171,6 +181,12 @@ export class FakeGateway implements Gateway {
       conflicts: new Map(),
     }
   }
+
+  /** What watchers are told; one that is opened, and then nothing, unless a test says otherwise. */
+  watch: (ask: WatchAsk) => WatchResult = (ask) =>
+    ask.what === 'open'
+      ? { ok: true, what: 'opened', watcher: 1 }
+      : watchFailure('DND_ERR_WATCHER_GONE', 'the test has no more')
 
   #reply(request: ClientRequest): ClientReply {
     const result = this.failure ?? this.#refusal(request)
@@ -192,9 +208,11 @@ export class FakeGateway implements Gateway {
         return { type: 'cluster-keys', result: this.keys ?? keysResult(request.ask) }
       case 'layout':
         this.layoutAsks.push(request.ask)
-        return { type: 'layout', result: this.#layoutAnswer(request.ask) }
+        return { type: 'layout', result: this.layoutFailure ?? this.#layoutAnswer(request.ask) }
       case 'explain':
         return { type: 'explain', result: this.explanation }
+      case 'watch':
+        return { type: 'watch', result: this.watch(request.ask) }
     }
   }
 

@@ -9,6 +9,8 @@
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
+import type { TransfersView } from '../../core/node/transfers.ts'
+import { totalOf } from '../../core/repair/partition-size.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import type { Exchange } from './exchange.ts'
 import { getResult } from './reply.ts'
@@ -58,7 +60,7 @@ function probeKey(index: number): Uint8Array {
  * the quorum read failed, or this node refuses all writes.
  */
 function onProbed(exchange: Exchange, probe: GetResult): void {
-  const { partitions, ready, transfers, clonedBy, self } = exchange.site.gateway.view()
+  const { partitions, ready, transfers, clonedBy, self, sizes } = exchange.site.gateway.view()
   const reachable = partitions.total > 0 && partitions.withQuorum === partitions.total
   const served = probe.ok && reachable && clonedBy === undefined
   const isDegraded = self.degraded === true
@@ -77,8 +79,25 @@ function onProbed(exchange: Exchange, probe: GetResult): void {
           got: probe.got,
         },
     partitions,
-    transfers: { pending: transfers.pending, records: transfers.records },
+    transfers: transfersJson(transfers),
+    stored: { partitions: sizes.size, ...totalOf(sizes.values()) },
     ...(isDegraded ? { degraded: true } : {}),
     ...(clonedBy === undefined ? {} : { clonedBy: formatAddress(clonedBy) }),
   })
+}
+
+function transfersJson({ pending, records, progress }: TransfersView) {
+  if (progress === undefined) return { pending, records }
+  const { partitions, done, read, expected, bytesPerSecond: rate } = progress
+  const left = expected === undefined ? undefined : Math.max(0, expected.bytes - read.bytes)
+  const isKnown = left !== undefined && rate !== undefined && rate > 0
+  return {
+    ...{ pending, records },
+    progress: {
+      ...{ partitions, done, read },
+      ...(expected === undefined ? {} : { expected }),
+      ...(rate === undefined ? {} : { bytesPerSecond: Math.round(rate) }),
+      ...(isKnown ? { secondsLeft: Math.ceil(left / rate) } : {}),
+    },
+  }
 }

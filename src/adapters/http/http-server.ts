@@ -19,7 +19,9 @@ import { listenError } from '../../runtime/listen-error.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import { refusalOf } from './client-error.ts'
 import type { ParserError } from './client-error.ts'
+import { ConsoleFiles } from './console-files.ts'
 import { Exchange, Incoming } from './exchange.ts'
+import { LayoutTag } from './layout-tag.ts'
 import { endAnswered } from './linger.ts'
 import { openapiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
@@ -92,6 +94,7 @@ export class HttpServer {
    */
   async close(graceMs: number): Promise<void> {
     this.#site.closing = true
+    for (const end of [...this.#site.streams]) end()
     const server = this.#server
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve())
@@ -268,8 +271,11 @@ function siteOf(options: HttpServerOptions): Site {
     keyring: options.keyring ?? { mode: 'off', primary: undefined },
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     openapi: () => (openapi ??= Buffer.from(JSON.stringify(openapiDocument(ROUTES, version)))),
+    console: new ConsoleFiles(import.meta.dirname),
+    layoutTag: new LayoutTag(gateway),
     bodyBytes: 0,
     closing: false,
+    streams: new Set(),
     probes: 0,
   }
 }

@@ -45,6 +45,7 @@ const LAYOUT_APPLY: Route['methods'] = {
       'DND_ERR_NODE_UNKNOWN',
       'DND_ERR_LAYOUT_MOVING',
       'DND_ERR_LAYOUT_CONFLICT',
+      'DND_ERR_NODE_DOWN',
       'DND_ERR_LAYOUT_UNAVAILABLE',
     ],
     handle: onLayoutApply,

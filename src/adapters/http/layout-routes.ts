@@ -9,7 +9,10 @@ import type { LayoutAsk, LayoutHistoryEntry, LayoutResult } from '../../core/nod
 import type { NodeView } from '../../core/node/view.ts'
 import type { Layout, Role } from '../../core/placement/layout.ts'
 import type { PlanSummary } from '../../core/placement/plan-summary.ts'
+import { bytesBy, estimatedIn, timeOf } from '../../core/placement/plan-cost.ts'
+import type { KnownSizes, PlanTime } from '../../core/placement/plan-cost.ts'
 import { summarize } from '../../core/placement/plan-summary.ts'
+import { TRANSFER_CHUNK_BYTES_MAX } from '../../core/repair/messages.ts'
 import { DndError } from '../../core/errors.ts'
 import { assert } from '../../core/std/assert.ts'
 import { nodeId } from '../../core/std/ids.ts'
@@ -24,6 +27,14 @@ export interface RoleJson {
 }
 
 export interface LayoutPlanJson extends Partial<PlanSummary> {
+  /** About how much is copied; absent when nothing is known of how much there is. */
+  readonly bytes?: number
+  /** Of how many partitions that move this node knows nothing: they are taken for the mean. */
+  readonly estimatedPartitions?: number
+  /** From how many owners each is read. */
+  readonly copies?: number
+  /** About how long that takes. */
+  readonly time?: PlanTime
   /** The layout in force. */
   readonly from: { readonly version: number; readonly hash: string }
   /** Absent when there is nothing to change. */
@@ -130,18 +141,45 @@ function layoutResult(reply: ClientReply): LayoutResult {
 
 function answerPlan(exchange: Exchange, result: Answer): void {
   assert(result.what === 'plan', result.what)
-  exchange.json(200, planJson(result.before, result.after))
+  const { transfers, sizes, background } = exchange.site.gateway.view()
+  const { copies, pulledPerSecond, sentPerSecond } = transfers
+  const known = {
+    ...{ sizes, copies, pulledPerSecond, sentPerSecond },
+    ...{ unitsPerSecond: background.unitsPerSecond, unitBytes: TRANSFER_CHUNK_BYTES_MAX },
+  }
+  exchange.json(200, planJson(result.before, result.after, known))
 }
 
-export function planJson(before: Layout, after: Layout | undefined): LayoutPlanJson {
+export function planJson(
+  before: Layout,
+  after: Layout | undefined,
+  known: KnownSizes,
+): LayoutPlanJson {
   const from = { version: before.version, hash: hashText(before.hash) }
   if (after === undefined) return { from }
   const { version, hash, roles, lost } = after
   const plan = { version, hash: hashText(hash), roles: roles.map(roleJson) }
+  const bytesOf = bytesBy(known)
+  const summary = summarize(before, after, bytesOf)
   return {
     from,
     plan: lost === undefined ? plan : { ...plan, lost },
-    ...summarize(before, after),
+    ...summary,
+    ...(bytesOf === undefined ? {} : costJson(summary, estimatedIn(before, after, known), known)),
+  }
+}
+
+function costJson(
+  summary: PlanSummary,
+  estimatedPartitions: number,
+  known: KnownSizes,
+): Pick<LayoutPlanJson, 'bytes' | 'estimatedPartitions' | 'copies' | 'time'> {
+  const bytes = summary.links.reduce((sum, link) => sum + (link.bytes ?? 0), 0)
+  const time = timeOf(summary, known)
+  const seconds = time === undefined ? 0 : Math.max(1, Math.round(time.seconds))
+  return {
+    ...{ bytes, estimatedPartitions, copies: known.copies },
+    ...(time === undefined ? {} : { time: { ...time, seconds } }),
   }
 }
 

@@ -242,6 +242,7 @@ const MEMBER = object(
   },
 )
 
+const AMOUNT = object({ records: COUNT, bytes: COUNT })
 const ROLE = object({ node: NODE_ID, zone: STRING, weight: COUNT })
 
 const REPAIR_RUN = object(
@@ -381,7 +382,22 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
       ),
       moves: { ...COUNT, description: 'Replicas to be copied.' },
       leastMoves: { ...COUNT, description: 'Fewer are not possible.' },
-      links: list(object({ from: NODE_ID, to: NODE_ID, partitions: COUNT })),
+      links: list(
+        object(
+          { from: NODE_ID, to: NODE_ID, partitions: COUNT },
+          { bytes: { ...COUNT, description: 'About as many; absent when nothing is known.' } },
+        ),
+      ),
+      bytes: { ...COUNT, description: 'About so many are copied.' },
+      estimatedPartitions: {
+        ...COUNT,
+        description: 'Partitions that move and are taken for the mean of those that are known.',
+      },
+      copies: { ...COUNT, description: 'From how many owners each partition is read.' },
+      time: {
+        ...object({ seconds: COUNT, basis: { enum: ['pulled', 'sent', 'allowance'] } }),
+        description: 'About how long that takes, and what that stands on.',
+      },
       nodes: list(
         object({ node: NODE_ID, before: COUNT, after: COUNT, share: { type: 'number' } }),
       ),
@@ -461,7 +477,19 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
         { answers: COUNT, code: STRING, detail: STRING, needed: COUNT, got: COUNT },
       ),
       partitions: object({ total: COUNT, withQuorum: COUNT, allUp: COUNT }),
-      transfers: object({ pending: COUNT, records: COUNT }),
+      transfers: object(
+        { pending: COUNT, records: COUNT },
+        {
+          progress: object(
+            { partitions: COUNT, done: COUNT, read: AMOUNT },
+            { expected: AMOUNT, bytesPerSecond: COUNT, secondsLeft: COUNT },
+          ),
+        },
+      ),
+      stored: {
+        ...object({ partitions: COUNT, records: COUNT, bytes: COUNT }),
+        description: 'About how much this node holds, in the partitions that it has counted.',
+      },
     },
     { degraded: DEGRADED_SELF, clonedBy: CLONED_BY },
   ),

@@ -39,6 +39,7 @@ const REQUEST_HEADERS: Readonly<Record<RequestHeaderName, string>> = {
   'X-Dnd-Expires-At': 'Until when it lives, in UTC: 2030-01-31T12:00:00Z.',
   'Content-Type': 'Kept and given back; application/octet-stream when left out.',
   'If-None-Match': 'An ETag: 304 when it is still what is stored.',
+  'Last-Event-ID': 'The id of the last event that was seen, as browsers send it by themselves.',
 }
 
 const RESPONSE_HEADERS: Readonly<Record<ResponseHeaderName, string>> = {
@@ -48,13 +49,16 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeaderName, string>> = {
   'X-Dnd-Meta-{name}': 'User metadata, as stored.',
   'X-Dnd-Expires-At': 'When the value reads as absent, in UTC; left out when it never does.',
   'X-Dnd-Warning': 'For people: what will go wrong if nobody does anything about it.',
+  'X-Dnd-Layout':
+    'With every answer of a node that knows it: the version of the layout in force, and ";moving" while its data moves.',
   ETag: 'Changes with the value.',
 }
 
-const MEDIA_TYPES: Readonly<Record<'bytes' | 'text' | 'html', readonly string[]>> = {
+const MEDIA_TYPES: Readonly<Record<'bytes' | 'text' | 'html' | 'events', readonly string[]>> = {
   bytes: ['*/*'],
   text: ['text/plain'],
   html: ['text/plain', 'text/html'],
+  events: ['text/event-stream'],
 }
 
 export function openapiDocument(routes: readonly Route[], version: string): JsonSchema {
@@ -170,19 +174,19 @@ function problemResponse(codes: readonly ErrorCode[]): JsonSchema {
 
 function response(spec: ResponseSpec): JsonSchema {
   const object: Record<string, unknown> = { description: spec.description }
+  const headers = [...(spec.headers ?? []), 'X-Dnd-Layout'] as const
   if (spec.content !== undefined) object['content'] = content(spec.content)
-  if (spec.headers !== undefined)
-    object['headers'] = Object.fromEntries(
-      spec.headers.map((name) => [
-        name,
-        { description: RESPONSE_HEADERS[name], schema: { type: 'string' } },
-      ]),
-    )
+  object['headers'] = Object.fromEntries(
+    headers.map((name) => [
+      name,
+      { description: RESPONSE_HEADERS[name], schema: { type: 'string' } },
+    ]),
+  )
   return object
 }
 
 function content(kind: Content): JsonSchema {
-  if (kind === 'bytes' || kind === 'text' || kind === 'html')
+  if (kind === 'bytes' || kind === 'text' || kind === 'html' || kind === 'events')
     return Object.fromEntries(MEDIA_TYPES[kind].map((type) => [type, {}]))
   return { 'application/json': { schema: { $ref: `#/components/schemas/${kind}` } } }
 }

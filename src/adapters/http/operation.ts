@@ -16,6 +16,7 @@ export type RequestHeaderName =
   | 'X-Dnd-Expires-At'
   | 'Content-Type'
   | 'If-None-Match'
+  | 'Last-Event-ID'
 
 export type ResponseHeaderName =
   | 'X-Dnd-Context'
@@ -24,10 +25,11 @@ export type ResponseHeaderName =
   | 'X-Dnd-Meta-{name}'
   | 'X-Dnd-Expires-At'
   | 'X-Dnd-Warning'
+  | 'X-Dnd-Layout'
   | 'ETag'
 
 /** What a body holds: bytes of any type, text, or JSON of a schema. */
-export type Content = 'bytes' | 'text' | 'html' | SchemaName
+export type Content = 'bytes' | 'text' | 'html' | 'events' | SchemaName
 
 export interface ResponseSpec {
   readonly description: string

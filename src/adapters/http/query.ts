@@ -19,6 +19,7 @@ export type ParameterName =
   | 'limit'
   | 'reverse'
   | 'force'
+  | 'since'
 
 export type ParameterKind =
   | { readonly kind: 'text' }
@@ -78,6 +79,10 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     value: { kind: 'boolean' },
     description: 'Also where a member may be left behind by it.',
   },
+  since: {
+    value: { kind: 'text' },
+    description: 'The id of an event, to go on behind it; the header Last-Event-ID comes first.',
+  },
 }
 
 /** What a request asked for; what it did not name is undefined. */
@@ -93,6 +98,7 @@ export interface Query {
   limit: number | undefined
   reverse: boolean | undefined
   force: boolean | undefined
+  since: Uint8Array | undefined
 }
 
 /** Of a request without a query, which most are: shared, never written to. */
@@ -111,6 +117,7 @@ function emptyQuery(): Query {
     limit: undefined,
     reverse: undefined,
     force: undefined,
+    since: undefined,
   }
 }
 

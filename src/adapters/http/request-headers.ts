@@ -25,6 +25,7 @@ export class RequestHeaders {
   ifMatch: string | undefined = undefined
   ifNoneMatch: string | undefined = undefined
   accept = ''
+  lastEventId: string | undefined = undefined
   /** Whether the body is held back until it is asked for. */
   expectsContinue = false
   /**
@@ -77,6 +78,9 @@ export class RequestHeaders {
         return
       case 'if-none-match':
         this.ifNoneMatch = value
+        return
+      case 'last-event-id':
+        this.lastEventId = value
         return
       case 'expect':
         return this.#onExpect(value)

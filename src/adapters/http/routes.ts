@@ -4,6 +4,7 @@
 import { onBatch } from './batch.ts'
 import { onBucket, onBuckets, onConfigureBucket, onResetBucket } from './bucket-routes.ts'
 import { onCluster, onLayout } from './cluster-routes.ts'
+import { CONSOLE_ROUTES } from './console-routes.ts'
 import { onExplain } from './explain-routes.ts'
 import { onHealth, onLive, onReady } from './health-routes.ts'
 import { onMetrics, onOpenapi, onWelcome } from './info-routes.ts'
@@ -12,9 +13,11 @@ import { onDelete, onGet, onPut } from './kv.ts'
 import { LAYOUT_ROUTES } from './layout-operations.ts'
 import { onLeave, onLeaveProgress } from './leave-routes.ts'
 import { onList } from './listing.ts'
+import { WATCH_ROUTES } from './watch-routes.ts'
 import type { Operation, Route } from './operation.ts'
 import { reading } from './operation.ts'
 import { onHints } from './hints-routes.ts'
+import { RELAY_ROUTES } from './relay.ts'
 import { onRepair, onRepairProgress } from './repair-routes.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 
@@ -410,11 +413,14 @@ export const ROUTES: readonly Route[] = [
       onOpenapi,
     ),
   },
+  ...WATCH_ROUTES,
+  ...RELAY_ROUTES,
+  ...CONSOLE_ROUTES,
   {
     path: '/',
     methods: reading(
       'getWelcome',
-      'A page for people: text, or HTML for a browser',
+      'A page for people: text, or the console for a browser',
       { 200: { description: 'What this is and where to go.', content: 'html' } },
       onWelcome,
     ),

@@ -5,6 +5,8 @@
 import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
+import type { ConsoleFiles } from './console-files.ts'
+import type { LayoutTag } from './layout-tag.ts'
 
 /** Where counts go; kept by the metrics adapter. */
 export interface HttpMetrics {
@@ -71,10 +73,15 @@ export interface Site {
   readonly keyring: Pick<Keyring, 'mode' | 'primary'>
   /** The OpenAPI document as bytes. */
   readonly openapi: () => Uint8Array
+  readonly console: ConsoleFiles
   /** Bytes of bodies in memory now. Bounded by: `bodyBytesInFlightMax`. */
   bodyBytes: number
   /** Whether the server is draining: answers are the last on their connection. */
   closing: boolean
+  /** What answers say of the layout. */
+  readonly layoutTag: LayoutTag
+  /** How to end answers whose end is not known. Bounded by: `connections`. */
+  readonly streams: Set<() => void>
   /** Health probes made, to spread them over the partitions. */
   probes: number
 }

@@ -8,7 +8,7 @@ import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { Note } from '../../core/node/events.ts'
 import { noSwimCounts } from '../../core/membership/swim-counts.ts'
 import type { MemberStanding, NodeView } from '../../core/node/view.ts'
-import type { NodeId } from '../../core/std/ids.ts'
+import type { NodeId, PartitionId } from '../../core/std/ids.ts'
 import { duration } from '../../core/std/instant.ts'
 import { Metrics } from './metrics.ts'
 
@@ -98,7 +98,19 @@ const VIEW: NodeView = {
   clonedBy: undefined,
   inFlight: 5,
   partitions: { total: 10, withQuorum: 9, allUp: 6 },
-  transfers: { pending: 4, records: 1, sent: 6 },
+  transfers: {
+    ...{ pending: 4, records: 1, sent: 6, copies: 2, broken: 1 },
+    proofs: { proven: 7, unknown: 3, differs: 2 },
+    progress: {
+      ...{ partitions: 9, done: 5, bytesPerSecond: 4096 },
+      ...{ read: { records: 50, bytes: 5_000 }, expected: { records: 90, bytes: 9_000 } },
+    },
+    ...{ pulledPerSecond: 4096, sentPerSecond: undefined },
+  },
+  sizes: new Map([
+    [0 as PartitionId, { records: 10, bytes: 1_000 }],
+    [3 as PartitionId, { records: 11, bytes: 1_200 }],
+  ]),
   reaping: { reaped: 8, waiting: 6 },
   hints: {
     targets: [{ target: nodeId(3), count: 7, bytes: 700, oldestMs: 1, first: 64, last: 640 }],
@@ -122,6 +134,8 @@ const VIEW: NodeView = {
     ['carts', { reads: Float64Array.of(7, 2, 0, 0, 0, 1, 0, 0, 0), valuesRead: 31, writes: 4 }],
   ]),
 }
+
+const DISK = { dataBytes: 4096, freeBytes: 700, totalBytes: 1000 }
 
 function metrics(): Metrics {
   return new Metrics({ version: '1.2.3', process: false })
@@ -149,7 +163,7 @@ test('the reference lists every metric of ours with its type and labels, and no 
   for (const note of NOTES) counted.note(note)
   counted.request('http', 'get', 200, 0.001)
   counted.fault('http', 'bad-key')
-  counted.attach({ view: () => VIEW })
+  counted.attach({ view: () => VIEW, disk: () => Promise.resolve(DISK) })
   const text = await counted.render()
   const types = [...text.matchAll(/^# TYPE (dnd_\w+) (\w+)$/gm)].map((match) => {
     const [, name, type] = match
@@ -293,6 +307,25 @@ test('gauges are read from the node when somebody scrapes', async () => {
   assert.equal(read('dnd_build_info{version="1.2.3"}'), 1)
 })
 
+test('what is held, and how far a pull is, are read from the node', async () => {
+  const counted = metrics()
+  assert.equal((await scrape(counted)).get('dnd_transfer_bytes{of="read"}'), 0)
+  counted.attach({ view: () => VIEW })
+  const values = await scrape(counted)
+  const names = ['stored_records', 'stored_bytes', 'counted_partitions']
+  assert.deepEqual(
+    names.map((name) => values.get(`dnd_${name}`)),
+    [21, 2_200, 2],
+  )
+  const progress = ['records{of="read"}', 'records{of="expected"}', 'bytes{of="read"}']
+  assert.deepEqual(
+    [...progress, 'bytes{of="expected"}'].map((name) => values.get(`dnd_transfer_${name}`)),
+    [50, 90, 5_000, 9_000],
+  )
+  assert.equal(values.get('dnd_transfer_bytes_per_second'), 4096)
+  assert.equal(values.get('dnd_transfer_streams_total{proof="proven"}'), 7)
+})
+
 test('how much background work goes, and what requests wait for, are read from the node', async () => {
   const counted = metrics()
   counted.attach({ view: () => VIEW })
@@ -367,4 +400,16 @@ test('the process tells of itself when asked to', async () => {
     assert.match(text, new RegExp(`^${name} `, 'm'))
   assert.doesNotMatch(await metrics().render(), /process_cpu/)
   assert.match(counted.contentType, /^text\/plain; version=0\.0\.4/)
+})
+
+test('the disk is looked at when somebody scrapes, and told of only where there is one', async () => {
+  const counted = metrics()
+  assert.equal((await scrape(counted)).get('dnd_disk_bytes{of="data"}'), undefined)
+  let disk: typeof DISK | undefined = DISK
+  counted.attach({ disk: () => Promise.resolve(disk) })
+  const seen = await scrape(counted)
+  const values = ['data', 'free', 'total'].map((of) => seen.get(`dnd_disk_bytes{of="${of}"}`))
+  assert.deepEqual(values, [4096, 700, 1000])
+  disk = undefined
+  assert.equal((await scrape(counted)).get('dnd_disk_bytes{of="free"}'), undefined)
 })

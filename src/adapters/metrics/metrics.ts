@@ -12,12 +12,15 @@ import type { Note } from '../../core/node/events.ts'
 import type { NodeView } from '../../core/node/view.ts'
 import { addBackgroundMetrics } from './background-metrics.ts'
 import { addConflictMetrics } from './conflict-metrics.ts'
+import { addDiskMetrics } from './disk-metrics.ts'
+import type { ReadDisk } from './disk-metrics.ts'
 import { Counts } from './counts.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
 import { addMembershipMetrics } from './membership-metrics.ts'
 import { noteCounters } from './note-counts.ts'
 import type { NoteCounters } from './note-counts.ts'
 import { addHintMetrics } from './hint-metrics.ts'
+import { addTransferMetrics } from './transfer-metrics.ts'
 import { addRepairMetrics } from './repair-metrics.ts'
 import { RequestCounts } from './request-counts.ts'
 
@@ -41,6 +44,7 @@ export interface MetricsSources {
   readonly view?: () => NodeView
   /** Batches committed by the store so far. */
   readonly commits?: () => number
+  readonly disk?: ReadDisk
 }
 
 export class Metrics {
@@ -63,8 +67,10 @@ export class Metrics {
     addMembershipMetrics(this.#registry, () => this.#view())
     addConflictMetrics(this.#registry, () => this.#view())
     addRepairMetrics(this.#registry, () => this.#view())
+    addTransferMetrics(this.#registry, () => this.#view())
     addHintMetrics(this.#registry, () => this.#view())
     addBackgroundMetrics(this.#registry, () => this.#view())
+    addDiskMetrics(this.#registry, async () => this.#sources.disk?.())
     if (options.process)
       collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 })
   }
@@ -187,25 +193,10 @@ export class Metrics {
       () => view()?.layout?.current.version ?? 0,
     )
     this.#gauge(
-      'dnd_transfers_pending',
-      'Partitions that this node has still to pull.',
-      () => view()?.transfers.pending ?? 0,
-    )
-    this.#gauge(
       'dnd_reap_waiting_records',
       'Records with a delete or an expired value that may not go yet.',
       () => view()?.reaping.waiting ?? 0,
     )
-    const sent = (): number => view()?.transfers.sent ?? 0
-    new Counter({
-      name: 'dnd_transfer_records_sent_total',
-      help: 'Records that this node has sent to new owners that pull.',
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        this.inc(sent())
-      },
-    })
     const commits = (): number => this.#sources.commits?.() ?? 0
     new Counter({
       name: 'dnd_store_commits_total',

@@ -118,6 +118,7 @@ export class NoteCounters {
         return
       // The rest is read from the node when somebody scrapes.
       case 'ready':
+      case 'transfer-differs':
       case 'stalled':
       case 'degraded':
       case 'leaving':

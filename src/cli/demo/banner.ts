@@ -50,6 +50,8 @@ export function bannerText(nodes: readonly RunningNode[], caller: Caller, out: T
     '',
     table(['  NODE', 'HTTP', 'CLUSTER', 'PID', 'DATA'], rows),
     '',
+    `${title('The console')}, on every node: ${url(0)}/`,
+    '',
     title('Store, read, list, delete: any node serves any key'),
     `  curl -X PUT -d 'hello, world' ${url(0)}/kv/greeting`,
     `  curl ${url(1)}/kv/greeting`,

@@ -86,7 +86,7 @@ class ImportRun {
     const clients = this.#servers.map((_, i) => this.#client(i))
     // Both ask whether anybody is there before a single record is read.
     const { cluster } = await clients[0]!.cluster()
-    await clients[0]!.bucket(this.#options.bucket)
+    await clients[0]!.bucketProperties(this.#options.bucket)
     this.#prepare(cluster)
     if (this.#resumedAt > 0)
       await this.#context.err.line(

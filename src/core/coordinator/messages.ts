@@ -173,6 +173,9 @@ export type FailureCode =
   | 'DND_ERR_LAYOUT_UNAVAILABLE'
   | 'DND_ERR_NODE_UNKNOWN'
   | 'DND_ERR_NODE_UP'
+  | 'DND_ERR_NODE_DOWN'
+  | 'DND_ERR_BAD_TOKEN'
+  | 'DND_ERR_WATCHER_GONE'
   | 'DND_ERR_WOULD_LOSE_DATA'
 
 export interface WriteSuccess {

@@ -91,6 +91,20 @@ test('answers count on when the layout changes, refusals do not', () => {
   assert.equal(tally.verdict(), 'met')
 })
 
+test('who was in no set for a while has dropped what it had, and answers again', () => {
+  const tally = tallyOf(TWO_OF_THREE, [A, B])
+  tally.retarget([{ nodes: [B, C, D], needed: 2 }])
+  tally.retarget(TWO_OF_THREE)
+  assert.ok(!tally.hasSucceeded(A) && tally.hasSucceeded(B))
+  assert.equal(tally.verdict(), 'pending')
+})
+
+test('who may have been in no set for a while answers again, but for the one who would know', () => {
+  const tally = tallyOf(TWO_OF_THREE, [A, B])
+  tally.retarget(TWO_OF_THREE, A)
+  assert.deepEqual([tally.hasSucceeded(A), tally.hasSucceeded(B)], [true, false])
+})
+
 test('a bucket takes the first n of a set, and a small cluster caps the quorum', () => {
   assert.deepEqual(quorumSets([[A, B, C]], 2, 2), [{ nodes: [A, B], needed: 2 }])
   assert.deepEqual(quorumSets([[A]], 3, 2), [{ nodes: [A], needed: 1 }])

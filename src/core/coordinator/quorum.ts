@@ -27,7 +27,7 @@ export type Verdict = 'pending' | 'met' | 'impossible'
 export class QuorumTally {
   #sets: readonly QuorumSet[]
   // Both bounded by: the nodes of the sets ever given, a few dozen; a stranger is not noted.
-  readonly #succeeded: NodeId[] = []
+  #succeeded: NodeId[] = []
   readonly #failed: NodeId[] = []
 
   constructor(sets: readonly QuorumSet[]) {
@@ -35,10 +35,18 @@ export class QuorumTally {
     this.#sets = sets
   }
 
-  /** The layout changed: the answers so far count towards other sets. */
-  retarget(sets: readonly QuorumSet[]): void {
+  /**
+   * The layout changed: the answers so far count towards other sets. Not those of nodes that are in
+   * none of them, which drop what they have: should they come back into one, they are asked again.
+   * `only`: whose answer alone counts on, when this node was not told of layouts in between, in
+   * whose sets the others may not have been.
+   */
+  retarget(sets: readonly QuorumSet[], only?: NodeId): void {
     assert(sets.length > 0, 'a quorum over no set')
     this.#sets = sets
+    this.#succeeded = this.#succeeded.filter(
+      (node) => this.#knows(node) && (only === undefined || node === only),
+    )
     // Who refused or could not be reached under the old layout may well answer under the new one.
     this.#failed.length = 0
   }

@@ -250,6 +250,28 @@ test('a new layout in the middle asks the new owners, with its version, and need
   assert.ok(bench.results()[0]!.ok)
 })
 
+test('a coordinator that was in no set for a while has the write kept for itself, and does not count', () => {
+  const bench = new Bench()
+  bench.fallbacks = [D]
+  const request = bench.start()
+  bench.stored(request)
+  for (const [version, set] of [
+    [4, [B, C, D]],
+    [5, [SELF, B, C]],
+  ] as const)
+    bench.writes.step(
+      { type: 'replan', placementOf: () => placed(version, [...set]) },
+      bench.effects,
+    )
+  assert.deepEqual(bench.hints(), [`d for ${SELF[0]}`])
+  bench.reply(B, request)
+  assert.deepEqual(bench.results(), [], 'its own answer was from before')
+  bench.reply(C, request)
+  assert.ok(bench.results()[0]!.ok)
+  bench.hintReply(D, request, SELF)
+  assert.equal(bench.writes.progress.over, request)
+})
+
 test('a new layout before the local store waits for it', () => {
   const bench = new Bench()
   const request = bench.start()

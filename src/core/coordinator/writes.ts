@@ -241,8 +241,9 @@ export class Writes<O> {
     const { partition } = placement
     const { record, base } = kept
     for (const node of unionOf(write.sets)) {
-      if (node === this.#self || write.tally.hasSucceeded(node)) continue
-      if (!this.#isUp(node)) {
+      if (write.tally.hasSucceeded(node)) continue
+      // What this node stored is gone if it was in no set for a while: it comes back as a hint.
+      if (node === this.#self || !this.#isUp(node)) {
         this.#lose(request, write, node, effects)
         continue
       }
@@ -350,9 +351,10 @@ export class Writes<O> {
     for (const [request, write] of this.#writes) {
       const { placement, n, w } = write.start
       const { layoutVersion, writeSets } = placementOf(placement.partition)
+      const isTold = layoutVersion <= write.layoutVersion + 1
       write.layoutVersion = layoutVersion
       write.sets = quorumSets(writeSets, n, w)
-      write.tally.retarget(write.sets)
+      write.tally.retarget(write.sets, isTold ? undefined : this.#self)
       if (!write.stored) continue
       this.#replicate(request, write, effects)
       this.#settle(request, write, effects)

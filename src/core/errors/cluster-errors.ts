@@ -23,6 +23,10 @@ export type ClusterErrorCode =
   | 'DND_ERR_LAYOUT_UNAVAILABLE'
   | 'DND_ERR_NODE_UNKNOWN'
   | 'DND_ERR_NODE_UP'
+  | 'DND_ERR_NODE_DOWN'
+  | 'DND_ERR_NODE_SILENT'
+  | 'DND_ERR_BAD_TOKEN'
+  | 'DND_ERR_WATCHER_GONE'
   | 'DND_ERR_WOULD_LOSE_DATA'
   | 'DND_ERR_LOCAL_ONLY'
   | 'DND_ERR_STORE_FAILED'
@@ -140,6 +144,30 @@ export const CLUSTER_ERRORS: Readonly<Record<ClusterErrorCode, ErrorInfo>> = {
     1,
     'The node is up, so that it need not be removed',
     'Let it leave: "dnd leave" with its --server. If it is gone, wait until the others have noticed.',
+  ),
+  DND_ERR_NODE_DOWN: row(
+    409,
+    1,
+    'A node that would have to take over data is not up',
+    'Bring it back first; or, if it will not come back, "dnd remove" it.',
+  ),
+  DND_ERR_NODE_SILENT: row(
+    502,
+    1,
+    'The node that was asked about does not answer the one that you asked',
+    'It may be down, or its HTTP address out of reach from there: see /cluster for both, and ask it directly.',
+  ),
+  DND_ERR_BAD_TOKEN: row(
+    400,
+    2,
+    'The resume token is none that a node has given',
+    'Use the id of the last event as it came, or watch without one: from now on.',
+  ),
+  DND_ERR_WATCHER_GONE: row(
+    410,
+    1,
+    'The node does not know this watcher any more',
+    'Watch again with the last token; a client that resumes does so by itself.',
   ),
   DND_ERR_WOULD_LOSE_DATA: row(
     409,

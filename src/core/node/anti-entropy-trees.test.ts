@@ -130,6 +130,47 @@ test('a tree is written down when its partition is quiet, and is there after a r
   assert(again.isRight(3))
 })
 
+test('about how much a partition holds is known, after a restart as well', () => {
+  const bench = started()
+  for (let i = 0; i < 5; i++) bench.put(3, `k${i}`)
+  assert.equal(bench.trees.sizeOf(partition(3))!.records, 5)
+  assert.deepEqual(bench.trees.sizeOf(partition(4)), { records: 0, bytes: 0 })
+  assert.equal(bench.trees.sizeOf(partition(9)), undefined, 'it is not held')
+  let stored = 0
+  bench.settle()
+  for (const { key, value } of bench.store.entries)
+    if (parseRecordKey(key)?.partition === 3) stored += key.length + value.length
+  const { bytes: counted } = bench.trees.sizeOf(partition(3))!
+  assert.ok(Math.abs(counted - stored) < stored / 4, `${counted} counted, ${stored} stored`)
+  for (let i = 0; i < 20; i++) bench.tick(1_000)
+  const again = started(bench.store)
+  assert.deepEqual([...again.trees.sizes()], [...bench.trees.sizes()])
+  // Without a tree on the disk, the walk that makes one counts.
+  bench.put(3, 'k0')
+  bench.settle()
+  const walked = started(bench.store)
+  assert.equal(walked.trees.view.checked, 5)
+  assert.deepEqual(walked.trees.sizeOf(partition(3)), bench.trees.sizeOf(partition(3)))
+})
+
+test('a root is given as settled once a barrier has passed behind the last change', () => {
+  const bench = started()
+  const roots = (): unknown[] =>
+    [true, false].map((settled) => bench.trees.rootOf(partition(3), settled))
+  const [empty] = roots()
+  assert.deepEqual(roots(), [empty, empty])
+  bench.put(3, 'a')
+  const [young, root] = roots()
+  assert.equal(young, undefined)
+  assert.notDeepEqual(root, empty)
+  bench.stalled = true
+  bench.tick(1_000)
+  assert.equal(roots()[0], undefined, 'the barrier is under way')
+  bench.stalled = false
+  bench.settle()
+  assert.deepEqual(roots(), [root, root])
+})
+
 test('before the first change of a record its tree is wiped, so that none is stored beside a newer record', () => {
   const bench = started()
   for (let i = 0; i < 20; i++) bench.tick(1_000)

@@ -33,6 +33,7 @@ import type { StoreEntry, StoreOperation, StoreReader } from '../ports.ts'
 import { HashTree, leavesOf } from '../repair/hash-tree.ts'
 import { Scrub } from '../repair/scrub.ts'
 import type { ScrubEffect, ScrubEvent } from '../repair/scrub.ts'
+import type { PartitionSize } from '../repair/partition-size.ts'
 import type { Version } from '../versions/version.ts'
 import type { Host } from './host.ts'
 import type { LocalHoldings } from './holdings.ts'
@@ -127,6 +128,29 @@ export class Trees {
   /** undefined: it is being made. */
   of(partition: PartitionId): HashTree | undefined {
     return this.#entry(partition)?.tree
+  }
+
+  /** About how much is held of a partition; undefined: nobody has counted yet. */
+  sizeOf(partition: PartitionId): PartitionSize | undefined {
+    return this.#entries.get(partition)?.tree.size
+  }
+
+  /** As {@link sizeOf}, of all partitions of which it is known. */
+  sizes(): ReadonlyMap<PartitionId, PartitionSize> {
+    const sizes = new Map<PartitionId, PartitionSize>()
+    for (const [partition, { tree }] of this.#entries)
+      if (tree.size !== undefined) sizes.set(partition, tree.size)
+    return sizes
+  }
+
+  /**
+   * The root of its tree; `settled`: only if all that the tree tells of is known to be durable.
+   * undefined: there is none.
+   */
+  rootOf(partition: PartitionId, settled: boolean): Uint8Array | undefined {
+    const isYoung = this.#young.has(partition) || this.#settling.has(partition)
+    if (settled && isYoung) return undefined
+    return this.#entries.get(partition)?.tree.root()
   }
 
   /** The layout may have given or taken partitions. */
@@ -353,7 +377,7 @@ export class Trees {
         this.#missing.delete(partition)
         this.#entries.set(partition, entry)
         if (kept !== undefined) this.#parts.dropped(partition)
-      }
+      } else kept.tree.resize(tree)
     }
     if (isCheck) this.#note(partition)
     this.#go()

@@ -27,6 +27,8 @@ class Side {
   readonly trees: Trees
   readonly antiEntropy: AntiEntropy
   readonly vnode: VnodeId
+  /** Whether the end of an exchange does not become durable. */
+  isDiskStuck = false
   counter = 0
 
   constructor(self: NodeId, nodes: readonly NodeId[], store: FakeStore = new FakeStore()) {
@@ -164,11 +166,13 @@ class Cluster {
 
   #advance(side: Side): boolean {
     const { host, store, trees, antiEntropy } = side
-    const [batch] = host.batches.splice(0, 1)
+    const isStuck = side.isDiskStuck && host.batches[0]?.owner === 'floors'
+    const [batch] = isStuck ? [] : host.batches.splice(0, 1)
     if (batch !== undefined) {
       store.apply(batch.operations)
       if (batch.owner === 'trees') trees.stored(batch.token)
       if (batch.owner === 'anti-entropy') antiEntropy.exchanging.stored(batch.token)
+      if (batch.owner === 'floors') antiEntropy.stored(batch.token)
       return true
     }
     const [scan] = host.scans.splice(0, 1)
@@ -237,6 +241,21 @@ test('a complete exchange closes the holes of the clock, on both sides', () => {
   assert(cluster.of(B).antiEntropy.horizonOf(P) > 0)
 })
 
+test('how far others are counts when what they had is durable here, and not before', () => {
+  const cluster = new Cluster([A, B])
+  const [a, b] = [cluster.of(A), cluster.of(B)]
+  b.isDiskStuck = true
+  a.put('k', 'v')
+  // What is superseded is nobody's record any more: only the other's clock tells of it.
+  a.put('k', 'w')
+  cluster.run(2 * INTERVAL)
+  assert.equal(b.holdings.clockOf(P).covers({ vnode: a.vnode, counter: 1 }), true)
+  assert.deepEqual(b.antiEntropy.floorOf(P), [])
+  b.isDiskStuck = false
+  cluster.settle()
+  assert.deepEqual(b.antiEntropy.floorOf(P), [{ vnode: a.vnode, counter: 2 }])
+})
+
 test('what a repair finds is counted once, and the next one finds nothing', () => {
   const cluster = new Cluster([A, B, C])
   for (let i = 0; i < 10; i++) cluster.of(A).put(`k${i}`, 'v')
@@ -285,6 +304,21 @@ test('a replica that is back is compared with at once', () => {
   cluster.join(B)
   cluster.run(1_000)
   assert.equal(cluster.of(B).get('k'), 'missed')
+})
+
+test('a partition of which a transfer may lack something is compared before its turn', () => {
+  const cluster = new Cluster([A, B, C])
+  const { antiEntropy } = cluster.of(A)
+  const compared = (): number =>
+    [...antiEntropy.comparisons(P)].filter(({ atMs }) => atMs > 0).length
+  cluster.tick(100)
+  assert.equal(compared(), 0)
+  antiEntropy.compareSoon(P)
+  cluster.tick(100)
+  assert.equal(compared(), 0, 'not before the next plan')
+  antiEntropy.replan()
+  cluster.run(300)
+  assert.equal(compared(), 2)
 })
 
 test('a repair names who is not up, and ends', () => {

@@ -89,6 +89,15 @@ export interface AntiEntropyCounts {
   readonly sent: number
 }
 
+/** How far a peer is, and whom it knows to be how far. */
+interface Told extends Floor {
+  readonly token: number
+  readonly partition: PartitionId
+  readonly peer: NodeId
+  readonly base: VersionVector
+  readonly wallMs: number
+}
+
 export class AntiEntropy {
   readonly #host: Host
   readonly #parts: AntiEntropyParts
@@ -107,6 +116,12 @@ export class AntiEntropy {
   // Lost, and not compared with since, each with the pair that is tried until it is back. Bounded
   // by: the replicas of what is held here.
   readonly #lost = new Map<NodeId, Pair | undefined>()
+  // What exchanges have told of how far others are, until their clocks are durable here, by pair.
+  // Bounded by: the partitions of the ring, and the replicas of one.
+  readonly #told = new Map<string, Told>()
+  #tokens = 0
+  // Those of which a transfer may not have brought all. Bounded by: the partitions of the ring.
+  readonly #soon = new Set<PartitionId>()
   #isArmed = false
   readonly #counts = { completed: 0, failed: 0, found: 0, received: 0, sent: 0 }
 
@@ -161,6 +176,10 @@ export class AntiEntropy {
     this.#forgetChanged(others)
     this.#others = others
     this.#schedule.replan(wanted, this.#host.now)
+    for (const partition of this.#soon) {
+      if (wanted.has(partition)) this.#hurry(partition)
+      if (wanted.has(partition) || !others.has(partition)) this.#soon.delete(partition)
+    }
     this.#runs.retain((pair) => this.#isKnown(pair), this.#host.wallMs)
     trees.replan()
     for (const [partition, peers] of others)
@@ -213,15 +232,22 @@ export class AntiEntropy {
     else this.#hurry(partition)
   }
 
+  /** To be compared before others, as soon as this node is one of those that are read from. */
+  compareSoon(partition: PartitionId): void {
+    this.#soon.add(partition)
+  }
+
   /** Batches of anybody's on this node were lost. */
   batchLost(): void {
     this.#parts.trees.batchLost()
     this.exchanging.batchLost()
+    this.#told.clear()
   }
 
   peerLost(peer: NodeId): void {
     if (this.#isPeer(peer) && !this.#lost.has(peer)) this.#lost.set(peer, undefined)
     this.#floors.peerLost(peer)
+    for (const [pair, told] of this.#told) if (told.peer === peer) this.#told.delete(pair)
     this.exchanging.peerLost(peer)
   }
 
@@ -350,11 +376,35 @@ export class AntiEntropy {
     const clock = holdings.clockOf(partition)
     const isNews = isSound && clock.merge(theirClock)
     const isCleared = this.#clear(partition, peer)
-    if (isNews || isCleared)
-      this.#host.store('anti-entropy', 0, [holdings.clockChange(partition).operation])
-    if (isSound)
-      this.#floors.learn(partition, peer, { base: theirClock.base, wallMs: theirs.wallMs })
-    this.#floors.join(partition, { floor, horizonMs: theirs.horizonMs })
+    const changes = isNews || isCleared ? [holdings.clockChange(partition).operation] : []
+    if (!isSound) {
+      if (isCleared) this.#host.store('floors', 0, changes)
+      return
+    }
+    const token = ++this.#tokens
+    const { wallMs, horizonMs } = theirs
+    const told: Told = { token, partition, peer, base: theirClock.base, wallMs, floor, horizonMs }
+    this.#told.set(`${partition} ${peer}`, told)
+    const isShown = holdings.shownClock(partition)?.includes(theirClock) === true
+    if (changes.length > 0 || !isShown) this.#host.store('floors', token, changes)
+    else this.#believe(told)
+  }
+
+  /** The clocks of all that was told up to `token` are durable here. */
+  stored(token: number): void {
+    for (const told of this.#told.values()) if (told.token <= token) this.#believe(told)
+  }
+
+  /**
+   * A floor says that certain replicas know of a winner; it is safe to reap by because all that
+   * these wrote before they did is known here. So it is passed on with a clock that covers theirs,
+   * which is the durable one, and not before.
+   */
+  #believe({ partition, peer, base, wallMs, floor, horizonMs }: Told): void {
+    this.#told.delete(`${partition} ${peer}`)
+    if (this.#others.get(partition)?.includes(peer) !== true) return
+    this.#floors.learn(partition, peer, { base, wallMs })
+    this.#floors.join(partition, { floor, horizonMs })
     this.#parts.raised(partition)
   }
 
@@ -388,6 +438,8 @@ export class AntiEntropy {
       const after = others.get(partition)
       if (after !== undefined && after.join() === before.join()) continue
       this.#floors.forget(partition)
+      for (const [pair, told] of this.#told)
+        if (told.partition === partition) this.#told.delete(pair)
       this.#cleared.delete(partition)
       if (after === undefined) this.#doubts.delete(partition)
     }

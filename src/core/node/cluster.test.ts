@@ -299,7 +299,7 @@ test('what another member passes on is planned here when it is our turn', () => 
   const bench = NodeBench.serving([A, B, C])
   bench.meet(D)
   bench.message(B, { type: 'join-request', role: { node: D, zone: 'z', weight: 100 } })
-  bench.run(300)
+  bench.run(900)
   bench.agree()
   const { layout } = bench.node.view()
   assert.equal(layout?.current.version, 2)

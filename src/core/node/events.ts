@@ -16,6 +16,7 @@ import type { KeysAsk, KeysResult } from './key-asks.ts'
 import type { LayoutAsk, LayoutResult } from './layout-asks.ts'
 import type { LeavePhase, LeaveResult } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
+import type { WatchAsk, WatchResult } from './watch-asks.ts'
 import type { RepairRunView, RepairScope } from './repair-runs.ts'
 
 /** Told to the node. */
@@ -103,6 +104,7 @@ export type ClientRequest =
   | { readonly type: 'repair'; readonly scope: RepairScope }
   | { readonly type: 'cluster-keys'; readonly ask: KeysAsk }
   | { readonly type: 'layout'; readonly ask: LayoutAsk }
+  | { readonly type: 'watch'; readonly ask: WatchAsk }
   | ExplainKeyRequest
 
 interface KeyRequest {
@@ -166,6 +168,7 @@ export type ClientReply =
   | { readonly type: 'cluster-keys'; readonly result: KeysResult }
   | { readonly type: 'layout'; readonly result: LayoutResult }
   | { readonly type: 'explain'; readonly result: ExplainResult }
+  | { readonly type: 'watch'; readonly result: WatchResult }
 
 export interface GetSuccess {
   readonly ok: true
@@ -223,6 +226,16 @@ export type Note =
   | { readonly type: 'degraded'; readonly isDegraded: boolean }
   | { readonly type: 'layout'; readonly version: number; readonly phase: 'moving' | 'complete' }
   | { readonly type: 'transferred'; readonly partition: number; readonly records: number }
+  /**
+   * What was read out of a partition is not what its source says to hold. `again`: it is read once
+   * more.
+   */
+  | {
+      readonly type: 'transfer-differs'
+      readonly partition: number
+      readonly source: NodeId
+      readonly again: boolean
+    }
   | { readonly type: 'ready' }
   /** On its way out of the cluster. */
   | { readonly type: 'leaving'; readonly phase: LeavePhase }

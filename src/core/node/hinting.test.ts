@@ -290,6 +290,19 @@ test('what was kept for a node that no layout knows goes to those who hold the p
   bench.answer(bench.host.sentOf('hint-handoff').at(-1)!.to)
 })
 
+test('what was kept for this node itself is stored here, and sent to nobody', () => {
+  const bench = new Bench()
+  const hint = bench.hint(A, 'k')
+  bench.hinting.keep(hint)
+  bench.settle()
+  bench.look()
+  bench.look()
+  assert.notEqual(bench.store.get(hint.key), undefined)
+  assert.deepEqual(bench.host.sentOf('hint-handoff'), [])
+  assert.equal(bench.kept, 0)
+  assert.deepEqual(bench.hinting.view.targets, [])
+})
+
 test('numbers tell that all hints of before are delivered, whatever was kept since', () => {
   const bench = new Bench()
   bench.hinting.asked(C, bench.hint(B, 'before'))

@@ -114,7 +114,8 @@ export class Hinting {
       nextRequest: () => host.nextRequest(),
       layoutVersion: () => parts.layout.version,
       parse: (entry) => this.#parse(entry),
-      holds: (node, partition) => this.#holders(partition).includes(node),
+      // Our own, from when we were in no set for a while: nothing is sent for them.
+      holds: (node, partition) => node !== host.self && this.#holders(partition).includes(node),
     })
   }
 
@@ -336,6 +337,8 @@ export class Hinting {
     const moved: { readonly target: NodeId; readonly bytes: number }[] = []
     for (const hint of rerouted)
       for (const holder of this.#holders(hint.partition)) {
+        // The others have it, or hints of their own.
+        if (target === this.#host.self && holder !== target) continue
         if (holder === this.#host.self) operations.push(...this.#mergeOwn(hint))
         else {
           const value = encodeHintRecord(hint, this.#parts.checksum)

@@ -3,7 +3,7 @@
  * share. The machines of the other layers never see it; the node maps their effects into it.
  */
 import type { ExchangeTimer } from '../repair/exchange.ts'
-import type { TransferTimer } from '../repair/transfer-receiver.ts'
+import type { TransferTimer } from '../repair/transfer-events.ts'
 import type { ReadTimer } from '../coordinator/reads.ts'
 import type { SwimTimer } from '../membership/swim.ts'
 import type { ScanRange, StoreOperation } from '../ports.ts'
@@ -28,6 +28,7 @@ export type StoreOwner =
   | 'reaping'
   | 'trees'
   | 'anti-entropy'
+  | 'floors'
   | 'hints'
   | 'hint-intake'
   | 'registers'
@@ -55,6 +56,7 @@ export type NodeTimer =
   | { readonly owner: 'hints'; readonly request: number | undefined }
   | { readonly owner: 'keys'; readonly ask: number }
   | { readonly owner: 'explaining'; readonly ask: number }
+  | { readonly owner: 'watching'; readonly what: 'feeds' | 'watchers' }
   | { readonly owner: 'registers'; readonly request: number; readonly turn: number }
   | {
       readonly owner: 'node'

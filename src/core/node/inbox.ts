@@ -13,9 +13,11 @@ import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { Machines } from './machines.ts'
+import type { ExplainReply, ExplainRequest } from './explanation.ts'
 import type { JoinRequest, LeaveRequest, ReplaceRequest } from './messages.ts'
 import type { Origin } from './requests.ts'
 import { isRecordKey } from './storage-keys.ts'
+import type { WatchMessage } from './watch-messages.ts'
 
 /** Where the effects go of the machines that are stepped here. */
 export interface InboxEffects {
@@ -79,9 +81,8 @@ export class Inbox {
       case 'keys-reply':
         return keys.replied(from, message)
       case 'explain-request':
-        return this.#machines.explaining.requested(from, message)
       case 'explain-reply':
-        return this.#machines.explaining.replied(from, message)
+        return this.#onExplainMessage(from, message)
       case 'list-request':
         return this.#onListRequest(from, message)
       case 'list-reply':
@@ -102,6 +103,9 @@ export class Inbox {
       case 'register-promise':
       case 'register-accepted':
         return this.#onRegisterMessage(from, message)
+      case 'watch-poll':
+      case 'watch-page':
+        return this.#onWatchMessage(from, message)
       case 'transfer-request':
         return transfers.requested(from, message)
       case 'transfer-chunk':
@@ -120,6 +124,18 @@ export class Inbox {
     if (message.type === 'register-prepare' || message.type === 'register-accept')
       registers.asked(from, message)
     else registers.answered(from, message)
+  }
+
+  #onExplainMessage(from: NodeId, message: ExplainRequest | ExplainReply): void {
+    const { explaining } = this.#machines
+    if (message.type === 'explain-request') explaining.requested(from, message)
+    else explaining.replied(from, message)
+  }
+
+  #onWatchMessage(from: NodeId, message: WatchMessage): void {
+    const { feeds, watching } = this.#machines
+    if (message.type === 'watch-poll') feeds.asked(from, message)
+    else watching.answered(from, message)
   }
 
   #onLayoutRequest(message: JoinRequest | LeaveRequest | ReplaceRequest): void {

@@ -2,16 +2,17 @@
  * What an operator wants of the layout: to see what would follow, to have it, to have done with a
  * node that will not come back, and to see what was.
  *
- * A plan depends on the layout and the roles alone, so it is not kept: it is shown with its version
- * and hash, and applied by naming both. If anything has changed meanwhile, the plan made again is
- * another one, and the operator is told to look again. Whoever is asked proposes; that the version
- * is chosen once is for the register to see to (`layout-register.ts`).
+ * A plan depends on the layout, the one before it and the roles alone, so it is not kept: it is
+ * shown with its version and hash, and applied by naming both. If anything has changed meanwhile,
+ * the plan made again is another one, and the operator is told to look again. Whoever is asked
+ * proposes; that the version is chosen once is for the register to see to (`layout-register.ts`).
  *
  * Removing a node that is up is refused: it can leave by itself, and takes its data along. When
  * partitions would lose their last replica, the operator must have said of how many.
  */
 import type { MemberRecord } from '../membership/member.ts'
 import type { Layout, LayoutState, Role } from '../placement/layout.ts'
+import { formerOf } from '../placement/layout-state.ts'
 import { checkRoles } from '../placement/layout-structure.ts'
 import { planWithout } from '../placement/plan-removal.ts'
 import type { NodeId } from '../std/ids.ts'
@@ -65,10 +66,11 @@ export class LayoutChanges {
       return layoutFailure('DND_ERR_BAD_LAYOUT', `no member has the id ${stranger.node}`)
     const { current: before, lost } = state
     const { partitions, replicas } = before
+    const former = formerOf(state)
     const isSame = lost.length === 0 && sameRoles(before.roles, roles)
     const after = isSame
       ? undefined
-      : planWithout({ previous: before, roles, partitions, replicas }, lost)
+      : planWithout({ previous: before, roles, partitions, replicas, former }, lost)
     return { ok: true, what: 'plan', before, after }
   }
 
@@ -86,6 +88,21 @@ export class LayoutChanges {
       const message = `the plan was ${nameOf(ask)}, and now ${now}: look at the plan again`
       return this.#reply(client, layoutFailure('DND_ERR_LAYOUT_CONFLICT', message))
     }
+    const [down] = layout.downGainers(after)
+    if (down !== undefined) {
+      const message = `${this.#named(down)} is not up and would have to take over data: the move would wait for it. Bring it back first, or have done with it by "dnd remove"`
+      return this.#reply(client, layoutFailure('DND_ERR_NODE_DOWN', message))
+    }
+    const { hindrance } = layout.register
+    if (hindrance === 'proposing') {
+      const message = 'a layout is being chosen just now: look at the plan again in a moment'
+      return this.#reply(client, layoutFailure('DND_ERR_LAYOUT_CONFLICT', message))
+    }
+    if (hindrance === 'protocol') {
+      const message =
+        'some members that are up run a version that does not choose layouts: "dnd status" names them; upgrade them first'
+      return this.#reply(client, layoutFailure('DND_ERR_LAYOUT_UNAVAILABLE', message))
+    }
     layout.propose(after, (chosen) => this.#reply(client, this.#outcome(after, chosen)))
   }
 
@@ -96,7 +113,7 @@ export class LayoutChanges {
     }
     if (chosen === 'failed') {
       const message =
-        'no majority of the nodes of the layout took part: "dnd status" says who is not up'
+        'no majority of the nodes of the layout took part: "dnd status" says who is not up; nor does one that has lost its store'
       return layoutFailure('DND_ERR_LAYOUT_UNAVAILABLE', message)
     }
     if (chosen.hash === wanted.hash) return { ok: true, what: 'applied', version: wanted.version }
@@ -110,7 +127,7 @@ export class LayoutChanges {
       return layoutFailure('DND_ERR_NODE_UNKNOWN', message)
     }
     if (node === this.#host.self || this.#host.isUp(node)) {
-      const message = `${node} is up: let it leave ("dnd leave --server" of that node), so that its data goes with it`
+      const message = `${this.#named(node)} is up: when it leaves by itself, its data goes with it`
       return layoutFailure('DND_ERR_NODE_UP', message)
     }
     if (!leavesHolders(state, node)) {
@@ -119,7 +136,8 @@ export class LayoutChanges {
     }
     const orphans = orphansOf(state, node)
     if (orphans > partitions) {
-      const message = `without ${node}, ${orphans} partitions have lost their last replica, and all that they held: say so if you know that it will not come back`
+      const lose = orphans === 1 ? 'partition has lost its' : 'partitions have lost their'
+      const message = `without ${this.#named(node)}, ${orphans} ${lose} last replica, and all that was in it: say so if you know that it will not come back`
       return layoutFailure('DND_ERR_WOULD_LOSE_DATA', message)
     }
     const adoption = this.#parts.layout.lose(node)
@@ -137,6 +155,12 @@ export class LayoutChanges {
       if (isUp && state !== 'left') roles.set(node, { node, zone, weight })
     }
     return [...roles.values()].sort((a, b) => (a.node < b.node ? -1 : 1))
+  }
+
+  /** As people call it, and as it is. */
+  #named(node: NodeId): string {
+    const name = this.#parts.members().find(({ info }) => info.id === node)?.info.name
+    return name === undefined ? node : `${name} (${node})`
   }
 
   #isKnown(state: LayoutState, node: NodeId): boolean {

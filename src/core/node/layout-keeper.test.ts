@@ -6,8 +6,15 @@ import { duration, later } from '../std/instant.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import { Prng } from '../std/prng.ts'
 import { encodeLayout, encodeLayoutState, hashLayout } from '../placement/layout-codec.ts'
-import { beginTransition, gainedBy, markSynced } from '../placement/layout-state.ts'
+import {
+  beginTransition,
+  gainedBy,
+  markAcked,
+  markSynced,
+  nodesOf,
+} from '../placement/layout-state.ts'
 import type { Layout, LayoutState } from '../placement/layout.ts'
+import { planLayout } from '../placement/plan-layout.ts'
 import { A, B, C, D, FakeHost, FakeStore, layoutOf, role } from './fake-host.test.ts'
 import { FakeRegisters } from './fake-registers.test.ts'
 import type { Adoption } from './layout-keeper.ts'
@@ -28,6 +35,7 @@ class Bench {
   readonly keeper: LayoutKeeper
   readonly registers = new FakeRegisters()
   adoption: Adoption | undefined
+  readonly left = new Set<NodeId>()
   #settled = 0
 
   constructor(state?: LayoutState, self: NodeId = A, zone = 'z', weight = 100) {
@@ -57,6 +65,7 @@ class Bench {
       leastR: () => 2,
       registers: this.registers,
       adopted: (adoption) => (this.adoption = adoption),
+      hasLeft: (node) => this.left.has(node),
       self,
       rng: new Prng(1),
       store: this.store,
@@ -228,7 +237,7 @@ test('the planner gathers those who join together and plans them at once', () =>
   bench.keeper.onJoinRequest(role(C), bench.host.now)
   bench.keeper.onJoinRequest(role(B), bench.host.now)
   bench.keeper.onJoinRequest(role(B), bench.host.now)
-  assert.deepEqual(bench.host.timers, [{ timer: { owner: 'node', what: 'plan' }, at: 200 }])
+  assert.deepEqual(bench.host.timers, [{ timer: { owner: 'node', what: 'plan' }, at: 800 }])
   const adoption = bench.plan()
   assert.equal(adoption?.after.current.version, 2)
   assert.deepEqual(bench.nodes(), [A, B, C])
@@ -370,6 +379,26 @@ test('nobody is let go while one who must take over data is down, and who joins 
   }
 })
 
+test('nobody gets another weight while one who must take over data is down, and who joins then is planned alone', () => {
+  const roles = [A, B, C, D].map((node) => role(node))
+  const state = complete(planLayout({ previous: undefined, roles, partitions: 16, replicas: 2 }))
+  const lighter = role(D, 'z', 50)
+  const bench = new Bench(state)
+  bench.keeper.onJoinRequest(lighter, bench.host.now)
+  const next = bench.plan()!.after
+  const gainer = nodesOf(next.current).find((node) => gainedBy(next, node).length > 0)!
+  const blocked = new Bench(state, gainer === A ? B : A)
+  blocked.host.down.add(gainer)
+  blocked.keeper.onJoinRequest(lighter, blocked.host.now)
+  assert.equal(blocked.plan(), undefined)
+  assert.deepEqual(blocked.keeper.state, state)
+  const E = 'e'.repeat(16) as NodeId
+  blocked.keeper.onJoinRequest(lighter, blocked.host.now)
+  blocked.keeper.onJoinRequest(role(E, 'z', 1), blocked.host.now)
+  const { current } = blocked.plan()!.after
+  assert.deepEqual(current.roles, [...state.current.roles, role(E, 'z', 1)])
+})
+
 test('when all want to leave, who asked last stays', () => {
   const bench = new Bench(complete(layoutOf([A, B, C])))
   for (const node of [C, A, B]) bench.keeper.onLeaveRequest(node, bench.host.now)
@@ -490,6 +519,25 @@ test('who is lost is planned away when nothing moves, though nobody asks for its
   assert.ok(!bench.keeper.isLost(C))
 })
 
+test('who joins and leaves again leaves no trace: the table is the one before', () => {
+  const roles = [A, B, C].map((node) => role(node))
+  const before = planLayout({ previous: undefined, roles, partitions: 64, replicas: 3 })
+  const bench = new Bench(complete(before))
+  bench.keeper.onJoinRequest(role(D), bench.host.now)
+  bench.plan()
+  for (const node of [D, A, B, C]) {
+    const { state } = bench.keeper
+    bench.keeper.merge(markAcked(markSynced(state!, node), node))
+  }
+  assert.ok(!bench.keeper.moving)
+  assert.notDeepEqual(bench.keeper.state!.current.table, before.table)
+  bench.settle()
+  assert.deepEqual(bench.again().state?.former, before, 'it is known after a restart')
+  bench.keeper.onLeaveRequest(D, bench.host.now)
+  bench.plan()
+  assert.deepEqual(bench.keeper.state!.current.table, before.table)
+})
+
 test('while a layout is being chosen nobody plans another', () => {
   const bench = new Bench(complete(layoutOf([A])))
   bench.registers.isSlow = true
@@ -551,4 +599,15 @@ test('a replacement is passed on to the planner, and waits until a move is over'
   moving.keeper.onReplaceRequest(role(D), C, moving.host.now)
   assert.deepEqual(moving.plan()?.after.lost, [C], 'it is said that nobody waits for it')
   assert.deepEqual(moving.nodes(), [A, B, C])
+})
+
+test('who was to take data over, and has left instead, is waited for no more', () => {
+  const first = layoutOf([A, B])
+  const bench = new Bench(beginTransition(complete(first), layoutOf([A, B, C], first)))
+  bench.left.add(B)
+  bench.keeper.onJoinTimer(bench.host.now)
+  assert.deepEqual(bench.keeper.state!.lost, [], 'B has data, so it has not left without a word')
+  bench.left.add(C)
+  bench.keeper.onJoinTimer(bench.host.now)
+  assert.deepEqual(bench.adoption!.after.lost, [C])
 })

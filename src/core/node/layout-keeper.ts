@@ -17,29 +17,32 @@
  * plans alone, then. It may be lost while data moves, to it or from it: then the plan goes on
  * instead of that move.
  *
- * Nobody is let go while one who would have to take over data is not up: the move would wait for
- * that one, and meanwhile writes would need a quorum of replica sets in which it stands. Who joins
- * at that time is planned without those who want to leave.
+ * Nothing is planned by which one who is not up would have to take over data: the move would wait
+ * for that one, and meanwhile writes would need a quorum of replica sets in which it stands. So
+ * nobody is let go then whom it would have to stand in for, nor given another weight at its cost;
+ * who joins is planned without them, as it takes and gives nothing.
  */
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
-import { ByteReader, ByteWriter } from '../std/bytes.ts'
+import { ByteWriter } from '../std/bytes.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import { NODES_MAX } from '../std/limits.ts'
 import type { Prng } from '../std/prng.ts'
 import type { MemberInfo } from '../membership/member.ts'
 import type { Layout, LayoutState, Placement, Role } from '../placement/layout.ts'
-import { decodeLayoutState, encodeLayoutState } from '../placement/layout-codec.ts'
+import { encodeLayoutState } from '../placement/layout-codec.ts'
 import {
   beginTransition,
+  formerOf,
   gainedBy,
+  gainerGone,
+  gainersOf,
   isFilled,
   isMoving,
   markAcked,
   markLost,
   markSynced,
   mergeLayoutStates,
-  nodesOf,
   PlacementTable,
   readVersionOf,
   settle,
@@ -50,6 +53,7 @@ import { planLayout } from '../placement/plan-layout.ts'
 import { planWithout } from '../placement/plan-removal.ts'
 import { planReplacement } from '../placement/plan-replacement.ts'
 import type { StoreReader } from '../ports.ts'
+import { AcceptorMemory } from './acceptor-memory.ts'
 import type { Host } from './host.ts'
 import type { LayoutHistoryEntry } from './layout-asks.ts'
 import { LayoutHistory } from './layout-history.ts'
@@ -57,11 +61,16 @@ import type { Chosen, LayoutRegisters } from './layout-register.ts'
 import { LayoutRegister, layoutRegisterKey } from './layout-register.ts'
 import { ReplaceRequests } from './replace-requests.ts'
 import { stateKey } from './storage-keys.ts'
+import { storedLayout } from './stored-layout.ts'
 
 /** How often a node without a share asks for one, and a node that leaves to be let go. */
 const JOIN_INTERVAL = duration(500)
-/** How long the planner gathers those who join together. */
-const PLAN_DELAY = duration(200)
+/**
+ * How long the planner gathers those who join together. Shorter: processes that are started at the
+ * same moment are planned one by one, and each plan moves some of what the one before has moved.
+ * Longer: who comes alone waits for nobody.
+ */
+const PLAN_DELAY = duration(800)
 
 /** Tokens are twice as great. */
 const VERSION_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 2)
@@ -87,6 +96,10 @@ export interface LayoutKeeperOptions {
   readonly mayPropose?: () => boolean
   /** Whether those who join wait until an operator applies a plan. */
   readonly isManual?: boolean
+  /** Whether a node is known to have left the cluster. */
+  readonly hasLeft?: (node: NodeId) => boolean
+  /** See `NodeOptions`. */
+  readonly knownVersion?: number | undefined
 }
 
 export class LayoutKeeper {
@@ -105,8 +118,10 @@ export class LayoutKeeper {
   readonly #replacing: ReplaceRequests
   readonly #registers: LayoutRegisters
   readonly #register: LayoutRegister
+  readonly #memory: AcceptorMemory
   readonly #adopted: (adoption: Adoption) => void
   readonly #leastR: () => number
+  readonly #hasLeft: (node: NodeId) => boolean
   readonly #isManual: boolean
   #planArmed = false
   /** Whether this node wants no share, for good. */
@@ -125,21 +140,21 @@ export class LayoutKeeper {
     this.#rng = options.rng
     this.#registers = options.registers
     this.#history = new LayoutHistory(options.store)
+    const stored = storedLayout(options.store)
+    const version = stored?.current.version ?? 0
+    this.#memory = new AcceptorMemory(options.store, version, options.knownVersion ?? 0)
     this.#register = new LayoutRegister(host, {
       ...{ registers: options.registers, rng: options.rng.fork(), state: () => this.#state },
       chosen: (layout) => this.#chosen(layout),
+      hasForgotten: (each) => this.#memory.bars(each),
       mayPropose: options.mayPropose ?? (() => true),
     })
     this.#adopted = options.adopted
     this.#leastR = options.leastR
+    this.#hasLeft = options.hasLeft ?? (() => false)
     this.#isManual = options.isManual ?? false
-    const stored = options.store.get(stateKey('layout'))
-    if (stored === undefined || stored === 'unreadable') return
-    const reader = new ByteReader(stored)
-    const state = decodeLayoutState(reader)
-    // An unreadable layout is learned again from the others, as by a node that joins.
-    if (!reader.finished) return
-    this.#install(state)
+    if (stored === undefined) return
+    this.#install(stored)
     this.#durable = this.#readVersion
   }
 
@@ -261,6 +276,8 @@ export class LayoutKeeper {
     if (acked !== undefined) this.#adopted(acked)
     const { self } = this.#host
     if (this.#state === undefined) return
+    const gone = gainerGone(this.#state, this.#hasLeft)
+    if (gone !== undefined) this.#adopted(this.lose(gone)!)
     if (this.#mustPlanAway(this.#state)) this.#armPlan(now)
     if (this.#isLeaving ? !this.#isMember(self) : this.#hasRole(this.#role())) return
     const lost = this.#isLeaving || this.#isMember(self) ? undefined : this.#replaces()
@@ -343,7 +360,7 @@ export class LayoutKeeper {
     const layout =
       replacements.length > 0
         ? planReplacement(state.current, replacements)
-        : (this.#layoutWithout(state, wanted, leaving) ?? nextLayout(state, wanted))
+        : this.#possible(state, wanted, leaving)
     if (layout !== undefined) this.#register.propose(layout, lost)
     return undefined
   }
@@ -363,18 +380,31 @@ export class LayoutKeeper {
     return lost.length > 0 && this.#planner(lost) === this.#host.self
   }
 
-  /** A layout without those who leave, if all who must take over data for it are up. */
-  #layoutWithout(
+  /** The first of what is asked for, all of it or some, for which all are up who take over data. */
+  #possible(
     state: LayoutState,
     wanted: readonly Role[],
     leaving: readonly NodeId[],
   ): Layout | undefined {
-    if (leaving.length === 0) return undefined
-    const layout = nextLayout(state, wanted, leaving)
-    if (layout === undefined) return undefined
-    const next = beginTransition(state, layout)
-    const gainers = nodesOf(layout).filter((node) => gainedBy(next, node).length > 0)
-    return gainers.every((node) => this.#host.isUp(node)) ? layout : undefined
+    const joining = wanted.filter(({ node }) => !this.#isMember(node))
+    const choices = [
+      { roles: wanted, without: leaving },
+      { roles: wanted, without: [] },
+      { roles: joining, without: [] },
+      { roles: [], without: [] },
+    ]
+    for (const { roles, without } of choices) {
+      const layout = nextLayout(state, roles, without)
+      if (layout !== undefined && this.downGainers(layout).length === 0) return layout
+    }
+    return undefined
+  }
+
+  /** Who would have to take over data if `next` followed the layout in force, and is not up. */
+  downGainers(next: Layout): readonly NodeId[] {
+    const { current } = this.#state ?? {}
+    const gainers = current === undefined ? [] : gainersOf(current, next)
+    return gainers.filter((node) => !this.#host.isUp(node))
   }
 
   #armPlan(now: Instant): void {
@@ -416,6 +446,7 @@ export class LayoutKeeper {
     this.#host.store('cluster', this.#readVersion, [
       { type: 'put', key: stateKey('layout'), value: writer.take() },
       ...this.#registers.forget(layoutRegisterKey(current.version)),
+      ...this.#memory.operations(current.version),
       ...this.#history.adopted(current, before, this.#host.wallMs),
     ])
   }
@@ -441,10 +472,11 @@ export class LayoutKeeper {
  * then. undefined when there is none to be planned.
  */
 function nextLayout(
-  { current: previous, lost }: LayoutState,
+  state: LayoutState,
   wanted: readonly Role[],
   leaving: readonly NodeId[] = [],
 ): Layout | undefined {
+  const { current: previous, lost } = state
   const gone = new Set(leaving)
   const others = previous.roles.filter(
     ({ node }) => !lost.includes(node) && !wanted.some((role) => role.node === node),
@@ -461,5 +493,6 @@ function nextLayout(
   if (admitted.length + gone.size + lost.length === 0) return undefined
   if (checkRoles(roles) !== undefined || previous.version >= VERSION_MAX) return undefined
   const { partitions, replicas } = previous
-  return planWithout({ previous, roles, partitions, replicas }, lost)
+  const former = formerOf(state)
+  return planWithout({ previous, roles, partitions, replicas, former }, lost)
 }

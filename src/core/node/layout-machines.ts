@@ -51,7 +51,9 @@ export function buildLayout(
     replaces: () => replacing.wanted(),
     mayPropose: () => spokenByAll(swim) >= LAYOUT_REGISTERS_SINCE,
     leastR: () => buckets.leastR(),
+    hasLeft: (node) => swim.record(node)?.state === 'left',
     isManual: options.config.manualLayout,
+    knownVersion: options.knownVersion,
   })
   const replacing = new Replacing(outlet, {
     ...{ wish: options.replaces, giveUp },

@@ -17,6 +17,8 @@
  * ```
  * A register may be forgotten: whoever asks for v + 1 needs a majority that has not adopted it, and
  * that has a node in common with the majority that chose, one that still knows what it accepted.
+ * A node that does not know it any more, since its store is gone, takes no part
+ * (`acceptor-memory.ts`).
  *
  * Who has accepted a layout and does not hear what became of it asks, after a while: its proposer
  * may be dead, and nobody else may ever want another layout.
@@ -38,7 +40,7 @@ import { checkSuccessor } from '../placement/layout-check.ts'
 import { decodeLayout, encodeLayout } from '../placement/layout-codec.ts'
 import { nodesOf } from '../placement/layout-state.ts'
 import type { Host } from './host.ts'
-import type { Registers } from './registers.ts'
+import type { Registers, Standing } from './registers.ts'
 
 /**
  * How long an accepted layout may lie about before somebody asks what became of it; twice at most.
@@ -60,6 +62,8 @@ export interface LayoutRegisterParts {
   readonly chosen: (layout: Layout) => void
   /** Whether all who are up understand how layouts are chosen. */
   readonly mayPropose: () => boolean
+  /** Whether the acceptor here may have taken part in choosing that version and lost all of it. */
+  readonly hasForgotten: (version: number) => boolean
 }
 
 export class LayoutRegister {
@@ -79,13 +83,19 @@ export class LayoutRegister {
     return this.#isProposing
   }
 
+  /** Why a proposal would fail at once; undefined: it would not. */
+  get hindrance(): 'proposing' | 'protocol' | undefined {
+    if (this.#isProposing) return 'proposing'
+    return this.#parts.mayPropose() ? undefined : 'protocol'
+  }
+
   /**
    * `lost`: who has no say, because the operator says so. `done` hears which layout was chosen,
    * after it was adopted.
    */
   propose(layout: Layout, lost: readonly NodeId[], done: Chosen = () => undefined): void {
     const state = this.#parts.state()
-    if (state === undefined || this.#isProposing || !this.#parts.mayPropose()) return done('failed')
+    if (state === undefined || this.hindrance !== undefined) return done('failed')
     const writer = new ByteWriter(1024)
     encodeLayout(writer, layout)
     const mine = writer.take()
@@ -113,11 +123,12 @@ export class LayoutRegister {
   }
 
   /** Whether the acceptor here may take part in choosing the register's value. */
-  serves(key: string): 'ok' | 'behind' | 'ahead' {
+  serves(key: string): Standing {
     const version = layoutVersionOf(key)
     const own = this.#parts.state()?.current.version
     if (own === undefined || version === undefined || version > own + 1) return 'behind'
-    return version <= own ? 'ahead' : 'ok'
+    if (version <= own) return 'ahead'
+    return this.#parts.hasForgotten(version) ? 'refused' : 'ok'
   }
 
   /** Whether the acceptor here may accept `value`. */
@@ -142,13 +153,19 @@ export class LayoutRegister {
       sets: acceptorsOf(state.current, lost),
       done: (result) => {
         this.#isProposing = false
-        if (result.outcome !== 'chosen') return done(result.outcome)
+        if (result.outcome !== 'chosen') return done(this.#adopted(version + 1) ?? result.outcome)
         const layout = layoutIn(result.value)
         if (layout === undefined) return done('failed')
         this.#parts.chosen(layout)
         done(layout)
       },
     })
+  }
+
+  /** What came of `version` when this node has heard of it by gossip, before the register told. */
+  #adopted(version: number): Layout | undefined {
+    const { current, previous, former } = this.#parts.state() ?? {}
+    return [current, previous, former].find((layout) => layout?.version === version)
   }
 
   #accepted({ current }: LayoutState): Layout | undefined {

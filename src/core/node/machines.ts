@@ -56,6 +56,9 @@ import type { Replacing } from './replacing.ts'
 import { Requests } from './requests.ts'
 import { stateKey } from './storage-keys.ts'
 import { Transfers } from './transfers.ts'
+import type { WatchMachines } from './watch-machines.ts'
+import { buildWatch } from './watch-machines.ts'
+import type { TransfersParts } from './transfers.ts'
 
 /** Where the machines' effects go, and what they may ask of the node. */
 export interface Wiring {
@@ -66,7 +69,7 @@ export interface Wiring {
   readonly isLinked: (peer: NodeId) => boolean
 }
 
-export interface Machines extends RepairMachines {
+export interface Machines extends RepairMachines, WatchMachines {
   readonly outlet: Outlet
   readonly background: Background
   readonly swim: Swim
@@ -96,7 +99,7 @@ export interface Machines extends RepairMachines {
 }
 
 export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
-  const { config, store, checksum, rng, birth } = options
+  const { config, rng, birth } = options
   const { requestTimeoutMs: timeoutMs } = config
   const { writeEffects, readEffects, swimEffects } = wiring
   const unreadable = (key: Uint8Array): void => broken.found(key)
@@ -108,14 +111,12 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     adopted: (adoption) => cluster.adopted(adoption),
     contact: (peer) => cluster.contact(peer),
   })
-  const { outlet, background, swim, clock, holdings, actors, buckets, layout } = base
+  const { outlet, swim, clock, holdings, actors, buckets, layout } = base
   const coordinators = buildCoordinators(options, base, { ...wiring, unreadable })
   const { writes, reads, forwards, listings } = coordinators
   const complete = (): void => cluster.adopted(layout.synced())
-  const transfers = new Transfers(outlet, {
-    ...{ layout, buckets, holdings, store, checksum, rng: rng.fork(), unreadable, complete },
-    admit: (go) => background.admit('transfer', go),
-  })
+  const compareSoon = (partition: PartitionId): void => antiEntropy.compareSoon(partition)
+  const transfers = buildTransfers(options, base, { tracked, unreadable, complete, compareSoon })
   const changes = new BucketChanges(outlet, {
     registry: buckets,
     clock,
@@ -132,6 +133,7 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     listings.replan()
     transfers.begin()
     antiEntropy.replan()
+    watch.watching.replan()
   }
   const keys = buildKeys(options, base, () => cluster)
   const cluster: Cluster = new Cluster(outlet, {
@@ -144,11 +146,11 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     doubted: (partition) => antiEntropy.doubted(partition),
   })
   const conflicts = new Conflicts(outlet, (bucket) => buckets.isConfigured(bucket))
+  const facts = { isReady: () => cluster.ready, latestMs: () => latestMs(options, base) }
   const requests = new Requests(outlet, {
     ...{ config, clock, actors, holdings, buckets, layout, writes, reads, forwards },
     ...{ listings, broken, conflicts, writeEffects, readEffects },
-    ...{ isReady: () => cluster.ready, leaseClock: wiring.leaseClock },
-    latestMs: () => latestMs(options, base),
+    ...{ ...facts, leaseClock: wiring.leaseClock },
     preferenceList: preferring(layout),
   })
   const leaving = buildLeaving(options, base, wiring, { cluster: () => cluster, transfers })
@@ -162,8 +164,24 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     waitOf: (partition, key) => reaping.waitOf(partition, key),
   })
   const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
-  const asked = { explaining, layoutChanges: buildLayoutChanges(base, cluster) }
+  const watch = buildWatch(options, base, facts)
+  const asked = { ...watch, explaining, layoutChanges: buildLayoutChanges(base, cluster) }
   return { ...base, ...coordinators, ...repair, ...rooms, ...asked }
+}
+
+function buildTransfers(
+  { store, checksum, rng }: NodeOptions,
+  { outlet, background, layout, buckets, holdings }: Base,
+  wiring: Pick<TransfersParts, 'unreadable' | 'complete' | 'compareSoon'> & {
+    readonly tracked: Tracked
+  },
+): Transfers {
+  const { tracked, unreadable, complete, compareSoon } = wiring
+  return new Transfers(outlet, {
+    ...{ layout, buckets, holdings, store, checksum, rng: rng.fork(), unreadable, complete },
+    ...{ compareSoon, trees: () => tracked.trees },
+    admit: (go) => background.admit('transfer', go),
+  })
 }
 
 function buildLayoutChanges({ outlet, layout, swim }: Base, cluster: Cluster): LayoutChanges {

@@ -53,8 +53,7 @@ export class Node {
   constructor(options: NodeOptions) {
     this.#options = options
     this.#machines = buildMachines(options, {
-      swimEffects: this.#swimEffects,
-      writeEffects: this.#writeEffects,
+      ...{ swimEffects: this.#swimEffects, writeEffects: this.#writeEffects },
       readEffects: this.#readEffects,
       leaseClock: () => this.#leaseClock(),
       isLinked: (peer) => this.#linked.has(peer),
@@ -65,15 +64,7 @@ export class Node {
       reads: this.#readEffects,
       replica: this.#replicaEffects,
     })
-    const { swim, clock, holdings, actors, writes, reads, replica, forwards } = this.#machines
-    const { listings, ownListings, requests, transfers, cluster, broken } = this.#machines
-    const { changes, keys, leaving, explaining, reaping, trees, antiEntropy } = this.#machines
-    const { hinting, hintIntake, background, registers } = this.#machines
-    this.#checked = [
-      ...[swim, clock, holdings, actors, writes, reads, replica, forwards, broken, changes, keys],
-      ...[listings, ownListings, requests, transfers, cluster, leaving, explaining, reaping],
-      ...[trees, antiEntropy, background, hinting, hintIntake, registers],
-    ]
+    this.#checked = Object.values(this.#machines).filter(isChecked)
   }
 
   /** The only input. Total: whatever a peer, a client or a disk may do, it does not throw. */
@@ -167,6 +158,8 @@ export class Node {
         return this.#machines.layoutChanges.ask(client, request.ask)
       case 'explain':
         return this.#machines.explaining.ask(client, request)
+      case 'watch':
+        return this.#machines.watching.ask(client, request.ask)
     }
   }
 
@@ -194,6 +187,7 @@ export class Node {
     this.#machines.antiEntropy.peerLost(peer)
     this.#machines.hinting.peerLost(peer)
     this.#machines.explaining.peerLost(peer)
+    this.#machines.watching.peerLost(peer)
   }
 
   /** It may answer yet, but nobody waits for that: others are asked as well. */
@@ -207,7 +201,8 @@ export class Node {
     const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
     const ticket = outlet.takeBatch(batch)
     if (ticket === undefined) return
-    const { owner, token } = ticket
+    const { owner, token, operations } = ticket
+    if (operations !== undefined) this.#machines.feeds.stored(owner, operations)
     switch (owner) {
       case 'writes':
         return writes.step({ type: 'stored', token }, this.#writeEffects)
@@ -234,6 +229,8 @@ export class Node {
         return this.#machines.trees.stored(token)
       case 'anti-entropy':
         return this.#machines.antiEntropy.exchanging.stored(token)
+      case 'floors':
+        return this.#machines.antiEntropy.stored(token)
       case 'hints':
         return this.#machines.hinting.stored(token)
       case 'hint-intake':
@@ -247,8 +244,7 @@ export class Node {
   }
 
   #onStoreFailed(batch: number, reason: string): void {
-    const { outlet, writes, replica, transfers, actors, cluster, clock } = this.#machines
-    const { holdings } = this.#machines
+    const { outlet, writes, replica, transfers, actors, cluster, clock, holdings } = this.#machines
     const ticket = outlet.takeBatch(batch)
     if (ticket === undefined) return
     const { owner, token } = ticket
@@ -289,13 +285,12 @@ export class Node {
         return this.#machines.hintIntake.storeFailed(token)
       case 'registers':
         return this.#machines.registers.storeFailed(token)
-      // What had changed is looked at again, because a batch was lost.
+      // What had changed is looked at again, what was told is told again, a doubt is kept with the
+      // next change of the clock; and what should have gone takes space and does no harm.
       case 'trees':
-      // The doubt is kept again with the next change of the partition's clock.
+      case 'floors':
       case 'holdings':
       case 'cursors':
-      // What should have been dropped takes space and does no harm: were the partition to come
-      // back, it is merged with.
       case 'drop':
     }
   }
@@ -362,6 +357,8 @@ export class Node {
         return this.#machines.antiEntropy.exchanging.onTimer(timer.timer)
       case 'explaining':
         return this.#machines.explaining.onDeadline(timer.ask)
+      case 'watching':
+        return this.#machines.watching.onTimer(timer.what)
       case 'registers':
         return this.#machines.registers.onTimer(timer.request, timer.turn)
       case 'leases':
@@ -488,12 +485,14 @@ export class Node {
         return outlet.note(effect)
       case 'clock-skew':
         return outlet.note(effect)
-      case 'malformed':
-        return outlet.note({
-          type: 'peer-misbehaved',
-          peer: effect.from,
-          what: 'a record that does not decode',
-        })
+      case 'malformed': {
+        const what = 'a record that does not decode'
+        return outlet.note({ type: 'peer-misbehaved', peer: effect.from, what })
+      }
     }
   }
+}
+
+function isChecked(machine: object): machine is { check(): void } {
+  return 'check' in machine
 }

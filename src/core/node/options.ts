@@ -25,6 +25,11 @@ export interface NodeOptions {
    */
   readonly resumed: boolean
   /**
+   * The greatest version of a layout that this node is known to have adopted, kept outside its
+   * store: a store that knows less is not the one that it had (`acceptor-memory.ts`).
+   */
+  readonly knownVersion?: number | undefined
+  /**
    * Name or id of a node of the cluster whose data is gone, and whose places this one is to have.
    */
   readonly replaces?: string | undefined

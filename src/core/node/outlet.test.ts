@@ -100,10 +100,21 @@ test('a batch comes back to who handed it over, once', () => {
   const bench = new Bench()
   bench.outlet.store('writes', 7, [])
   bench.outlet.store('clock', 7, [])
-  assert.deepEqual(bench.outlet.takeBatch(2), { owner: 'clock', token: 7, at: 5 })
-  assert.deepEqual(bench.outlet.takeBatch(1), { owner: 'writes', token: 7, at: 5 })
+  const ticket = { token: 7, at: 5, operations: undefined }
+  assert.deepEqual(bench.outlet.takeBatch(2), { ...ticket, owner: 'clock' })
+  assert.deepEqual(bench.outlet.takeBatch(1), { ...ticket, owner: 'writes' })
   assert.equal(bench.outlet.takeBatch(1), undefined)
   assert.equal(bench.outlet.takeBatch(99), undefined)
+})
+
+test('while somebody watches, what became durable is told with the batch', () => {
+  const bench = new Bench()
+  const operations = [{ type: 'delete', key: Uint8Array.of(1) }] as const
+  bench.outlet.store('writes', 1, operations)
+  bench.outlet.isWatched = () => true
+  bench.outlet.store('writes', 2, operations)
+  assert.equal(bench.outlet.takeBatch(1)?.operations, undefined)
+  assert.equal(bench.outlet.takeBatch(2)?.operations, operations)
 })
 
 test('a scan comes back to who asked, once', () => {

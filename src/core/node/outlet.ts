@@ -28,6 +28,8 @@ interface Ticket<Owner> {
 interface BatchTicket extends Ticket<StoreOwner> {
   /** When it was handed over. */
   readonly at: Instant
+  /** What is in it, while somebody watches. */
+  readonly operations: readonly StoreOperation[] | undefined
 }
 
 const NOWHERE: Effects<NodeEffect> = { push: () => 0 }
@@ -47,6 +49,8 @@ export class Outlet implements Host {
   now: Instant = instant(0)
   wallMs = 0
   clonedBy: Address | undefined
+  /** Whether somebody wants to know what becomes durable. */
+  isWatched: () => boolean = () => false
   readonly timers: TimerQueue<NodeTimer> = new TimerQueue()
   #effects: Effects<NodeEffect> = NOWHERE
   // Bounded by: BATCHES_BUSY, by whoever asks `storeBusy` before a write, and the few batches of
@@ -145,11 +149,12 @@ export class Outlet implements Host {
 
   store(owner: StoreOwner, token: number, operations: readonly StoreOperation[]): void {
     const batch = ++this.#batch
-    this.#batches.set(batch, { owner, token, at: this.now })
+    const kept = this.isWatched() ? operations : undefined
+    this.#batches.set(batch, { owner, token, at: this.now, operations: kept })
     this.#effects.push({ type: 'store', batch, operations })
   }
 
-  takeBatch(batch: number): Ticket<StoreOwner> | undefined {
+  takeBatch(batch: number): BatchTicket | undefined {
     const ticket = take(this.#batches, batch)
     if (ticket !== undefined) this.#settled(ticket.owner, ticket.at)
     return ticket

@@ -101,6 +101,18 @@ test('whoever knows another layout is told, and its question changes nothing', (
   assert.deepEqual(bench.host.batches, [])
 })
 
+test('who knows by now what it still asks about tells nobody, itself least of all', () => {
+  const bench = new Bench()
+  bench.standing = 'ahead'
+  const results: ProposalResult[] = []
+  bench.registers.propose({
+    ...{ key: KEY, layoutVersion: 1, sets: [[A]], change: () => V },
+    done: (result) => void results.push(result),
+  })
+  assert.deepEqual(bench.differing, [])
+  assert.deepEqual(bench.host.batches, [])
+})
+
 test('a value that may not be is refused, and nobody takes part in a clone or over its limits', () => {
   const bench = new Bench()
   bench.isWelcome = false

@@ -34,12 +34,18 @@ export const PROPOSALS_MAX = 64
 /** Answers of the acceptor that wait for the disk. */
 const WAITING_MAX = 1024
 
+/**
+ * Whether the acceptor takes part in a register, or knows an older or a newer layout than the one
+ * who asks needs, or has forgotten what it answered before.
+ */
+export type Standing = 'ok' | 'behind' | 'ahead' | 'refused'
+
 export interface RegistersParts {
   readonly store: StoreReader
   readonly checksum: Checksum
   readonly rng: Prng
   /** Whether the acceptor here takes part in that register. */
-  readonly serves: (key: string) => 'ok' | 'behind' | 'ahead'
+  readonly serves: (key: string) => Standing
   /** Whether it may accept that value for it. */
   readonly mayAccept: (key: string, value: Uint8Array) => boolean
   /** `peer` asked about a register, and one of us knows an older layout than the other. */
@@ -121,7 +127,7 @@ export class Registers {
     const { key } = question
     const standing = serves(key)
     if (standing !== 'ok') {
-      differs(from, standing)
+      if (from !== this.#host.self && standing !== 'refused') differs(from, standing)
       return this.#answer(from, answerTo(question, standing))
     }
     const isClosed = this.#host.clonedBy !== undefined || this.#host.storeBusy

@@ -152,6 +152,12 @@ export function clockKey(partition: PartitionId): Uint8Array {
   return Uint8Array.of(CLOCK, partition >> 8, partition & 0xff)
 }
 
+/** Whose clock a key names; undefined for bytes that are no such key. */
+export function clockPartitionOf(bytes: Uint8Array): PartitionId | undefined {
+  if (bytes.length !== 3 || bytes[0] !== CLOCK) return undefined
+  return ((bytes[1]! << 8) | bytes[2]!) as PartitionId
+}
+
 export function treeKey(partition: PartitionId): Uint8Array {
   return Uint8Array.of(TREE, partition >> 8, partition & 0xff)
 }
@@ -229,6 +235,7 @@ export function hintsRange(): KeyRange {
 export type StateName =
   | 'layout'
   | 'layout-history'
+  | 'register-bar'
   | 'members'
   | 'buckets'
   | 'clock'

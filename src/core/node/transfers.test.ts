@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from '../std/crc32.ts'
-import type { NodeId } from '../std/ids.ts'
+import type { NodeId, PartitionId } from '../std/ids.ts'
 import { instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
 import { beginTransition } from '../placement/layout-state.ts'
@@ -29,6 +29,7 @@ import type { LocalHoldings } from './holdings.ts'
 import { LayoutKeeper } from './layout-keeper.ts'
 import { cursorsRange } from './storage-keys.ts'
 import { Transfers } from './transfers.ts'
+import type { TransfersParts } from './transfers.ts'
 
 const complete = (current: Layout): LayoutState => ({
   current,
@@ -49,6 +50,8 @@ class Bench {
   readonly transfers: Transfers
   readonly holdings: LocalHoldings
   readonly unreadable: Uint8Array[] = []
+  readonly soon: PartitionId[] = []
+  trees: ReturnType<TransfersParts['trees']>
   completed = 0
   leaves = 0
   #chunked = 0
@@ -91,6 +94,8 @@ class Bench {
         rng: new Prng(2),
       },
       unreadable: (key) => void this.unreadable.push(key),
+      trees: () => this.trees,
+      compareSoon: (place) => void this.soon.push(place),
       admit: (go) => {
         this.leaves++
         go()
@@ -213,7 +218,7 @@ test('records that are new are merged and stored, and counted', () => {
   const held = bench.holdings.held(place, keyIn(place, 'a'))
   assert.ok(held !== 'unreadable')
   assert.deepEqual(held.container, written(1, 1))
-  assert.equal(bench.transfers.records, 1)
+  assert.equal(bench.transfers.view.records, 1)
 })
 
 test('a batch that was lost meanwhile makes the pull begin once more, after a while', () => {
@@ -416,4 +421,59 @@ test('leave is asked for chunks of many records or bytes, and for no others', ()
   const [key] = records(1)[0]!
   bench.chunk([[key, new Uint8Array(64 * 1024 + 1)]])
   assert.equal(bench.leaves, 2)
+})
+
+test('a source says about how much it has of a partition, and the root of its tree', () => {
+  const bench = new Bench(A, complete(FIRST))
+  const root = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  const size = { records: 3, bytes: 300 }
+  const first = (): TransferChunk => {
+    bench.transfers.requested(D, {
+      ...{ type: 'transfer-request', request: 1, layoutVersion: 1 },
+      ...{ partition: partition(0), after: new Uint8Array(0) },
+    })
+    bench.transfers.scanned(bench.host.scans.at(-1)!.token, [])
+    return bench.host.sentOf('transfer-chunk').at(-1)!.message
+  }
+  assert.deepEqual([first().size, first().root], [undefined, undefined], 'nobody has counted')
+  bench.trees = { rootOf: () => root, sizeOf: () => size }
+  assert.deepEqual([first().size, first().root], [size, root])
+})
+
+test('a broken record of the source is told of here, so that it is mended', () => {
+  const bench = new Bench(A, complete(FIRST))
+  const key = keyIn(0, 'a')
+  bench.store.put(key, recordOf(written(1, 1)))
+  bench.store.damage(key)
+  bench.transfers.requested(D, {
+    ...{ type: 'transfer-request', request: 1, layoutVersion: 1 },
+    ...{ partition: partition(0), after: new Uint8Array(0) },
+  })
+  const scan = bench.host.scans.at(-1)!
+  bench.transfers.scanned(scan.token, bench.store.scan(scan.ranges[0]!))
+  assert.deepEqual(bench.unreadable, [key])
+})
+
+test('a stream that is not what its source holds is noted and counted', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const { to, message } = bench.requests()[0]!
+  const { request, partition: place } = message
+  const words = { base: NO_BASE, clock: NO_BASE, done: true, root: new Uint8Array(8).fill(1) }
+  const chunk = { type: 'transfer-chunk', request, outcome: 'ok', entries: [], ...words } as const
+  bench.transfers.received(to, chunk)
+  const note = { type: 'transfer-differs', partition: place, source: to, again: true }
+  assert.deepEqual(bench.host.notes, [note])
+  assert.equal(bench.transfers.view.proofs.differs, 1)
+  assert.deepEqual(bench.soon, [place])
+})
+
+test('the progress of a pull is in the view while there is one', () => {
+  const bench = new Bench(D, MOVING)
+  bench.begin()
+  const { copies, progress } = bench.transfers.view
+  assert.equal(copies, 2)
+  assert.equal(progress!.partitions, bench.layout.gained().length)
+  bench.pullNothing()
+  assert.equal(bench.transfers.view.progress, undefined)
 })

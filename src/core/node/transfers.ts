@@ -29,15 +29,20 @@ import { decodePartitionClock, encodeBase, NO_BASE } from '../versions/partition
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
 import { decodeTransferCursor, encodeTransferCursor } from '../repair/transfer-cursor.ts'
 import type { MovingLayout, TransferCursor } from '../repair/transfer-cursor.ts'
-import { TransferReceiver } from '../repair/transfer-receiver.ts'
 import type {
   TransferReceiverEffect,
   TransferReceiverEvent,
   TransferTimer,
-} from '../repair/transfer-receiver.ts'
+} from '../repair/transfer-events.ts'
+import { Throughput } from '../repair/throughput.ts'
+import type { TransferProgress } from '../repair/transfer-progress.ts'
+import type { Proof } from '../repair/transfer-proof.ts'
+import { TransferReceiver } from '../repair/transfer-receiver.ts'
 import { TransferSource } from '../repair/transfer-source.ts'
 import type { TransferSourceEffect } from '../repair/transfer-source.ts'
 import type { PartitionTransfer } from '../repair/transfer-work.ts'
+import { decodeRecord, isIntact } from '../versions/record.ts'
+import type { Trees } from './anti-entropy-trees.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { LocalHoldings } from './holdings.ts'
 import type { Host } from './host.ts'
@@ -60,10 +65,33 @@ export interface TransfersParts {
   readonly checksum: Checksum
   readonly rng: Prng
   readonly unreadable: (key: Uint8Array) => void
+  /** What came of the partition may not be all: to be compared once this node is read from. */
+  readonly compareSoon: (partition: PartitionId) => void
+  /** What follows the changes of records; undefined: not built yet. */
+  readonly trees: () => Pick<Trees, 'rootOf' | 'sizeOf'> | undefined
   /** Calls back when the foreground leaves room for one unit of work. */
   readonly admit: (go: () => void) => void
   /** All that the present layout gave this node is here. */
   readonly complete: () => void
+}
+
+export interface TransfersView {
+  /** Partitions that this node still has to pull. */
+  readonly pending: number
+  /** Records that were new here since the layout changed. */
+  readonly records: number
+  /** Records read out to others that pull, in this life. */
+  readonly sent: number
+  /** undefined: nothing is pulled. Worked out when it is read. */
+  readonly progress: TransferProgress | undefined
+  /** Of how many old owners a partition that moves is read, when all of them are there. */
+  readonly copies: number
+  /** Bytes a second while this node pulled, and while it was read from; undefined: not known. */
+  readonly pulledPerSecond: number | undefined
+  readonly sentPerSecond: number | undefined
+  /** Of what was pulled in this life: records that came broken, and streams that have ended. */
+  readonly broken: number
+  readonly proofs: Readonly<Record<Proof, number>>
 }
 
 export class Transfers {
@@ -86,16 +114,28 @@ export class Transfers {
   #barrier = 0
   #barriers = 0
   #served = 0
+  readonly #sent = new Throughput()
 
   constructor(host: Host, parts: TransfersParts) {
     this.#host = host
     this.#parts = parts
-    this.#source = new TransferSource({ rangeOf: partitionRange })
+    this.#source = new TransferSource({
+      rangeOf: partitionRange,
+      isIntact: (record) => isIntact(record, parts.checksum),
+      sizeOf: (partition) => parts.trees()?.sizeOf(partition),
+      rootOf: (partition, settled) => parts.trees()?.rootOf(partition, settled),
+    })
     this.#receiver = new TransferReceiver({
       store: parts.store,
       merge: (partition, key, record, base) => {
         const merged = parts.holdings.mergeChange(partition, key, record, base)
-        return merged === 'malformed' ? undefined : merged.operations
+        if (merged !== 'malformed') return merged.operations
+        parts.compareSoon(partition)
+        return merged
+      },
+      versionsIn: (record) => {
+        const container = decodeRecord(record, parts.checksum)
+        return typeof container === 'string' ? undefined : container.versions
       },
       seal: (partition) => parts.holdings.clockChange(partition).operation,
       cursorOf: (partition, source) => this.#cursorOf(partition, source),
@@ -112,8 +152,24 @@ export class Transfers {
     return this.#receiver.pending
   }
 
-  get records(): number {
-    return this.#receiver.records
+  get view(): TransfersView {
+    const receiver = this.#receiver
+    return {
+      ...{ pending: receiver.pending, records: receiver.records, sent: this.#served },
+      get progress() {
+        return receiver.progress
+      },
+      copies: this.#copies,
+      pulledPerSecond: receiver.perSecond,
+      sentPerSecond: this.#sent.perSecond,
+      ...{ broken: receiver.brokenRecords, proofs: receiver.proofs },
+    }
+  }
+
+  get #copies(): number {
+    const { layout, buckets } = this.#parts
+    const owners = layout.state?.current.replicas ?? 0
+    return owners - Math.min(buckets.leastW(), owners) + 1
   }
 
   /** Records sent to others that pull, in this life. */
@@ -302,6 +358,9 @@ export class Transfers {
         return this.#host.arm({ owner: 'receiver', timer: effect.timer }, effect.at)
       case 'transferred':
         return this.#host.note(effect)
+      case 'transfer-differs':
+        this.#parts.compareSoon(effect.partition)
+        return this.#host.note(effect)
       case 'absorb':
         return this.#absorb(effect.partition, effect.clock)
       case 'unreadable':
@@ -321,8 +380,11 @@ export class Transfers {
   }
 
   #onSource(effect: TransferSourceEffect): void {
+    if (effect.type === 'unreadable') return this.#parts.unreadable(effect.key)
     if (effect.type === 'send') {
-      this.#served += effect.message.entries.length
+      const { entries } = effect.message
+      this.#served += entries.length
+      if (entries.length > 0) this.#sent.add(bytesIn(entries), this.#host.now)
       return this.#host.send(effect.to, effect.message)
     }
     this.#parts.admit(() => this.#host.scan('source', effect.token, [effect.range]))
@@ -334,6 +396,12 @@ function isSmall({ entries }: TransferChunk): boolean {
   let bytes = 0
   for (const { record } of entries) bytes += record.length
   return bytes <= SMALL_CHUNK_BYTES
+}
+
+function bytesIn(entries: TransferChunk['entries']): number {
+  let bytes = 0
+  for (const { key, record } of entries) bytes += key.length + record.length
+  return bytes
 }
 
 function bytesOf(node: NodeId): Uint8Array {

@@ -37,10 +37,11 @@ export function viewOf(machines: Machines, id: ClusterId): NodeView {
         DEFAULT_PROPERTIES.r,
       )
     },
-    transfers: {
-      pending: transfers.pending,
-      records: transfers.records,
-      sent: transfers.served,
+    get transfers() {
+      return transfers.view
+    },
+    get sizes() {
+      return machines.trees.sizes()
     },
     reaping: reaping.view,
     get hints() {

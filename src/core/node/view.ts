@@ -11,6 +11,7 @@ import type { SwimCounts } from '../membership/swim-counts.ts'
 import type { Instant } from '../std/instant.ts'
 import { since } from '../std/instant.ts'
 import type { LayoutState, Placement } from '../placement/layout.ts'
+import type { PartitionSize } from '../repair/partition-size.ts'
 import type { BucketConflicts } from './conflicts.ts'
 import type { AntiEntropyView } from './anti-entropy.ts'
 import type { BackgroundView } from './background.ts'
@@ -19,6 +20,7 @@ import type { LeavingView } from './leaving.ts'
 import type { BucketProperties } from './messages.ts'
 import type { ReapingView } from './reaping.ts'
 import type { ReplacingView } from './replacing.ts'
+import type { TransfersView } from './transfers.ts'
 
 export interface NodeView {
   readonly cluster: ClusterId
@@ -45,15 +47,12 @@ export interface NodeView {
    * Counted when it is read, since it goes through all of them.
    */
   readonly partitions: PartitionCounts
+  readonly transfers: TransfersView
   /**
-   * Partitions that this node still has to pull, the records pulled since the layout changed, and
-   * those read out to others that pull, in this life.
+   * About how much this node holds of its partitions, of those of which it knows; gathered when it
+   * is read.
    */
-  readonly transfers: {
-    readonly pending: number
-    readonly records: number
-    readonly sent: number
-  }
+  readonly sizes: ReadonlyMap<PartitionId, PartitionSize>
   readonly reaping: ReapingView
   /** Kept here for others, and taken here from others in this life; counted when it is read. */
   readonly hints: HintsView & { readonly received: number }

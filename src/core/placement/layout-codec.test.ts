@@ -13,7 +13,7 @@ import {
   encodeLayoutState,
   hashLayout,
 } from './layout-codec.ts'
-import { beginTransition, markAcked, markSynced } from './layout-state.ts'
+import { beginTransition, markAcked, markSynced, settle } from './layout-state.ts'
 import { planLayout } from './plan-layout.ts'
 
 const node = (n: number): NodeId => n.toString(16).padStart(16, '0') as NodeId
@@ -72,7 +72,7 @@ const anyState: fc.Arbitrary<LayoutState> = fc
     const first = beginTransition(undefined, previous)
     const nodes = next.roles.slice(0, synced).map((role) => role.node)
     const state = nodes.reduce(markSynced, beginTransition(first, next))
-    return nodes.slice(1).reduce(markAcked, state)
+    return settle(nodes.slice(1).reduce(markAcked, state), 2)
   })
 
 const bytesOf = (hex: string): Uint8Array => fromHex(hex)!
@@ -137,6 +137,16 @@ test('the bytes of a layout state stay what they were: formats 1 and 2', () => {
   assert.deepEqual(decodedState(bytesOf(`01${after}01${before}${synced}`)), moving)
   const acked = { ...moving, acked: [GOLDEN_ROLES[0]!.node] }
   assert.equal(toHex(encodedState(acked)), `02${after}01${before}00${synced}0100000000000000aa`)
+  const rested: LayoutState = {
+    current: next,
+    previous: undefined,
+    former: previous,
+    synced: [],
+    acked: [],
+    lost: [GOLDEN_ROLES[0]!.node],
+  }
+  assert.equal(toHex(encodedState(rested)), `02${after}02${before}0100000000000000aa`)
+  assert.deepEqual(decodedState(encodedState(rested)), rested)
 })
 
 test('a layout comes back as it went', () => {

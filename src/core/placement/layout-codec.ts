@@ -12,7 +12,8 @@
  *
  * state   = 02 · layout (current) · 00 · lost
  *         | 02 · layout (current) · 01 · layout (previous) · lost · synced · acked
- *         | 01 …                                          the same, without those lost and acked
+ *         | 02 · layout (current) · 02 · layout (former) · lost
+ *         | 01 …                                the same, without the former, those lost and acked
  * synced, acked = as lost
  * ```
  * The hash is the CRC-32 of the content, and of the lost. A layout has one encoding only, so equal
@@ -39,6 +40,10 @@ const FORMAT_WITH_LOST = 2
 const STATE_FORMAT = 2
 /** Its writers ended a transition when all were synced. */
 const STATE_FORMAT_WITHOUT_ACKED = 1
+/** Whether data moves to the current layout, or has moved, or nothing is known of one before. */
+const RESTING = 0
+const MOVING = 1
+const RESTED = 2
 const NODE_ID_BYTES = 8
 const PARTITION_BITS_MAX = 12
 /** Shortest role: id, empty zone, weight. */
@@ -89,7 +94,7 @@ export function hashLayout(content: LayoutContent): number {
 
 export type LayoutStateFormat = 1 | 2
 
-/** Format 1 leaves out who has acknowledged and who is lost. */
+/** Format 1 leaves out the former layout, who has acknowledged and who is lost. */
 export function encodeLayoutState(
   writer: ByteWriter,
   state: LayoutState,
@@ -97,8 +102,10 @@ export function encodeLayoutState(
 ): void {
   writer.u8(format)
   encodeLayout(writer, state.current)
-  writer.u8(state.previous === undefined ? 0 : 1)
-  if (state.previous !== undefined) encodeLayout(writer, state.previous)
+  const former = format === STATE_FORMAT ? state.former : undefined
+  const before = state.previous ?? former
+  writer.u8(before === undefined ? RESTING : state.previous === undefined ? RESTED : MOVING)
+  if (before !== undefined) encodeLayout(writer, before)
   if (format === STATE_FORMAT) writeNodes(writer, state.lost)
   if (state.previous === undefined) return
   writeNodes(writer, state.synced)
@@ -114,23 +121,20 @@ export function decodeLayoutState(reader: ByteReader): LayoutState {
   if (format !== STATE_FORMAT && format !== STATE_FORMAT_WITHOUT_ACKED)
     return reject(reader, NO_STATE)
   const current = decodeLayout(reader)
-  const moving = reader.u8()
-  if (moving > 1) return reject(reader, NO_STATE)
-  const previous = moving === 1 ? decodeLayout(reader) : undefined
+  const step = reader.u8()
+  if (step > (format === STATE_FORMAT ? RESTED : MOVING)) return reject(reader, NO_STATE)
+  const before = step === RESTING ? undefined : decodeLayout(reader)
   const lost = format === STATE_FORMAT ? readNodes(reader) : []
-  if (!areNodesOf(previous === undefined ? [current] : [current, previous], lost))
+  if (!areNodesOf(before === undefined ? [current] : [current, before], lost))
     return reject(reader, NO_STATE)
-  if (previous === undefined) return reader.ok ? { ...NO_STATE, current, lost } : NO_STATE
+  if (before === undefined) return reader.ok ? { ...NO_STATE, current, lost } : NO_STATE
+  if (!reader.ok || checkSuccession(before, current) !== undefined) return reject(reader, NO_STATE)
+  if (step === RESTED) return { ...NO_STATE, current, former: before, lost }
   const synced = readNodes(reader)
   const acked = format === STATE_FORMAT ? readNodes(reader) : []
-  if (
-    !reader.ok ||
-    checkSuccession(previous, current) !== undefined ||
-    !areNodesOf([current], synced) ||
-    !areNodesOf([current, previous], acked)
-  )
-    return reject(reader, NO_STATE)
-  return { current, previous, synced, acked, lost }
+  const areNodes = areNodesOf([current], synced) && areNodesOf([current, before], acked)
+  if (!reader.ok || !areNodes) return reject(reader, NO_STATE)
+  return { current, previous: before, synced, acked, lost }
 }
 
 function writeContent(writer: ByteWriter, layout: LayoutContent): void {

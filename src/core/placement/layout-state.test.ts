@@ -8,6 +8,7 @@ import { hashLayout } from './layout-codec.ts'
 import {
   awaited,
   beginTransition,
+  formerOf,
   gainedBy,
   isFilled,
   isMoving,
@@ -148,10 +149,20 @@ test('the transition ends when every node that could read by an old set is acked
   assert.deepEqual(all, {
     current: state.current,
     previous: undefined,
+    former: state.previous,
     synced: [],
     acked: [],
     lost: [],
   })
+})
+
+test('who has not heard of the layout before the last learns it from who has', () => {
+  const state = moving('AB AB', 'AC AD')
+  const over = settle([C, D, A, B].reduce(markAcked, [C, D].reduce(markSynced, state)), 1)
+  assert.deepEqual(formerOf(over), state.previous)
+  const { former: _, ...ignorant } = over
+  for (const merged of [merge(ignorant, over), merge(over, ignorant), merge(state, ignorant)])
+    assert.deepEqual(merged, over)
 })
 
 test('nobody acks what is not filled, nor who holds nothing', () => {

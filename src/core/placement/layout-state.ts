@@ -48,19 +48,22 @@ export function mergeLayoutStates(mine: LayoutState | undefined, theirs: LayoutS
   const isOver = mine.previous === undefined || theirs.previous === undefined
   const synced = isOver ? [] : union(mine.synced, theirs.synced)
   const acked = isOver ? [] : union(mine.acked, theirs.acked)
-  if (isOver && mine.previous === undefined && lost === mine.lost) return mine
-  if (isOver) return retired(mine.current, lost)
+  if (isOver) {
+    const former = formerOf(mine) ?? formerOf(theirs)
+    const addsNothing = former === mine.former && lost === mine.lost
+    return mine.previous === undefined && addsNothing ? mine : retired(mine.current, former, lost)
+  }
   if (synced === mine.synced && acked === mine.acked && lost === mine.lost) return mine
   return { ...mine, synced, acked, lost }
 }
 
 /** Adopts `next`. One transition at a time: the one before must be over. */
 export function beginTransition(state: LayoutState | undefined, next: Layout): LayoutState {
-  if (state === undefined) return retired(next)
+  if (state === undefined) return retired(next, undefined)
   assert(state.previous === undefined, () => `layout ${state.current.version} is still moving`)
   const problem = checkSuccessor(state.current, next)
   assert(problem === undefined, () => `cannot adopt layout ${next.version}: ${problem}`)
-  if (hasSameSets(state.current, next)) return retired(next)
+  if (hasSameSets(state.current, next)) return retired(next, state.current)
   return { current: next, previous: state.current, synced: [], acked: [], lost: [] }
 }
 
@@ -88,6 +91,19 @@ export function markLost(state: LayoutState, node: NodeId): LayoutState {
   return { ...state, lost: [...state.lost, node].sort() }
 }
 
+/**
+ * A node that was to take data over and has left the cluster instead: its wish to join was still on
+ * its way when it changed its mind. Nobody but itself was to be asked, so nothing is lost with it.
+ */
+export function gainerGone(
+  { current, previous, lost }: LayoutState,
+  hasLeft: (node: NodeId) => boolean,
+): NodeId | undefined {
+  if (previous === undefined) return undefined
+  const before = new Set(nodesOf(previous))
+  return nodesOf(current).find((node) => !before.has(node) && !lost.includes(node) && hasLeft(node))
+}
+
 /** Whether all is where it should be, so that reads ask the new sets; false when nothing moves. */
 export function isFilled(state: LayoutState): boolean {
   return state.previous !== undefined && pulling(state).length === 0
@@ -109,7 +125,13 @@ export function awaited(state: LayoutState, leastR: number = 1): NodeId[] {
  */
 export function settle(state: LayoutState, leastR: number): LayoutState {
   if (state.previous === undefined || awaited(state, leastR).length > 0) return state
-  return retired(state.current, state.lost)
+  return retired(state.current, state.previous, state.lost)
+}
+
+/** Whom a change to `next` would wait for to take data over, in order of id. */
+export function gainersOf(current: Layout, next: Layout): NodeId[] {
+  const state = { current: next, previous: current, synced: [], acked: [], lost: [] }
+  return hasSameSets(current, next) ? [] : pulling(state)
 }
 
 /** Every node with a role, in order of id; those of weight 0 too. */
@@ -190,8 +212,18 @@ export class PlacementTable {
   }
 }
 
-function retired(current: Layout, lost: readonly NodeId[] = []): LayoutState {
-  return { current, previous: undefined, synced: [], acked: [], lost }
+/** What the current layout was planned from, whether data still moves or not. */
+export function formerOf({ previous, former }: LayoutState): Layout | undefined {
+  return previous ?? former
+}
+
+function retired(
+  current: Layout,
+  former: Layout | undefined,
+  lost: readonly NodeId[] = [],
+): LayoutState {
+  const state = { current, previous: undefined, synced: [], acked: [], lost }
+  return former === undefined ? state : { ...state, former }
 }
 
 /** Whether either layout has the node. */

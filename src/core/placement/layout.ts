@@ -50,6 +50,11 @@ export interface LayoutState {
    */
   readonly previous: Layout | undefined
   /**
+   * The layout that `current` was planned from, when the data has moved: with it a change is undone
+   * as it was done. Missing where this node has never heard of it, and while `previous` is there.
+   */
+  readonly former?: Layout
+  /**
    * Nodes of `current` that have pulled all they newly own. Meaningless when `previous` is
    * undefined.
    */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { utf8Encode } from '../std/bytes.ts'
+import { ByteWriter, utf8Encode } from '../std/bytes.ts'
 import { crc32 } from '../std/crc32.ts'
 import { HASH_BYTES } from '../std/hash64.ts'
 import type { VnodeId } from '../std/ids.ts'
@@ -144,7 +144,7 @@ suite('a hash tree', () => {
           const tree = new HashTree(leaves)
           for (const n of numbers) tree.change(key(n), [], versions([7, n + 1]))
           const bytes = tree.encode(crc32)
-          assert.ok(bytes.length <= 12 + numbers.length * 10)
+          assert.ok(bytes.length <= 20 + numbers.length * 10)
           const read = HashTree.decode(bytes, leaves, crc32)
           read?.check()
           assert.ok(read?.equals(tree))
@@ -152,6 +152,40 @@ suite('a hash tree', () => {
       ),
       { seed: 1 },
     )
+  })
+
+  test('knows about how much its records are, whichever way they came about', () => {
+    const value = { bytes: new Uint8Array(100), contentType: 'a/b', metadata: [], expiresAtMs: 0 }
+    const [small] = versions([7, 1])
+    const large = [{ ...versions([7, 2])[0]!, value }]
+    const tree = new HashTree(LEAVES)
+    assert.deepEqual(tree.size, { records: 0, bytes: 0 })
+    tree.change(key(1), [], [small!])
+    const one = tree.size!
+    assert.equal(one.records, 1)
+    tree.change(key(1), [small!], large)
+    tree.change(key(2), [], large)
+    assert.equal(tree.size!.records, 2)
+    const grown = tree.size!.bytes
+    assert.ok(grown > 200 + one.bytes && grown < 400, `${grown} bytes`)
+    const read = HashTree.decode(tree.encode(crc32), LEAVES, crc32)!
+    assert.deepEqual(read.size, tree.size)
+    tree.change(key(1), large, [])
+    tree.change(key(2), large, [])
+    assert.deepEqual(tree.size, { records: 0, bytes: 0 })
+  })
+
+  test('that an older version has written down does not know it, until it is walked', () => {
+    const writer = new ByteWriter()
+    // Format 1, the checksum, 16 leaves, none of which has an entry.
+    for (const byte of [1, 0, 0, 0, 0, 16, 0]) writer.u8(byte)
+    writer.patchU32(1, crc32(writer.view().subarray(5)))
+    const old = HashTree.decode(writer.take(), 16, crc32)!
+    assert.equal(old.size, undefined)
+    const again = HashTree.decode(old.encode(crc32), 16, crc32)!
+    assert.equal(again.size, undefined)
+    again.resize(new HashTree(16))
+    assert.deepEqual(again.size, { records: 0, bytes: 0 })
   })
 
   test('that broke in the store, or has another size, is none', () => {

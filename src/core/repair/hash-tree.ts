@@ -25,8 +25,11 @@
  *
  * ```
  *   stored tree = format:u8 crc:u32 leaves:varint count:varint (gap:varint hash:u64)*
+ *                 [records:varint bytes:varint]
  *                 leaves that are not 0, ascending; gap: how many lie between
+ *                 format 2 says how much the partition holds, format 1 does not
  * ```
+ * How much that is goes along (`partition-size.ts`): it changes with the same changes.
  */
 import { assert } from '../std/assert.ts'
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
@@ -34,13 +37,16 @@ import type { Checksum } from '../std/crc32.ts'
 import type { Hash64 } from '../std/hash64.ts'
 import { HASH_BYTES, Hasher64 } from '../std/hash64.ts'
 import type { Version } from '../versions/version.ts'
+import type { PartitionSize } from './partition-size.ts'
+import { recordBytes } from './partition-size.ts'
 
 /** Over all partitions of a ring. */
 export const LEAVES_TOTAL: number = 2 ** 20
 export const CHILDREN = 16
 
 const CHILD_BITS = 4
-const FORMAT = 1
+const UNSIZED_FORMAT = 1
+const FORMAT = 2
 const CRC_OFFSET = 1
 const HEADER_BYTES = 5
 const ENTRY_BYTES_MIN = 9
@@ -93,6 +99,10 @@ export class HashTree {
   readonly #starts: readonly number[]
   // Two halves a node. Bounded by: 16/15 of LEAVES_TOTAL nodes.
   readonly #nodes: Int32Array
+  // About how much the records are. Plain numbers, for they change with each write.
+  #isSized = true
+  #records = 0
+  #bytes = 0
 
   constructor(leaves: number) {
     const isPower = leaves >= 1 && leaves <= LEAVES_TOTAL && (leaves & (leaves - 1)) === 0
@@ -112,6 +122,18 @@ export class HashTree {
     this.#nodes = new Int32Array(nodes * 2)
   }
 
+  /** About how much the records are; undefined: an older version has written the tree down. */
+  get size(): PartitionSize | undefined {
+    return this.#isSized ? { records: this.#records, bytes: this.#bytes } : undefined
+  }
+
+  /** As another tree over the same records has counted. */
+  resize({ size }: HashTree): void {
+    this.#isSized = size !== undefined
+    this.#records = size?.records ?? 0
+    this.#bytes = size?.bytes ?? 0
+  }
+
   /** The record at `key` had these versions and has those. */
   change(key: Uint8Array, before: readonly Version[], after: readonly Version[]): void {
     if (before === after) return
@@ -122,6 +144,8 @@ export class HashTree {
     high ^= is.high
     low ^= is.low
     if (high !== 0 || low !== 0) this.#toggle(leafOf(hash, this.leaves), high, low)
+    this.#records += Math.sign(after.length) - Math.sign(before.length)
+    this.#bytes += recordBytes(key, after) - recordBytes(key, before)
   }
 
   /** Of all entries, HASH_BYTES. */
@@ -185,7 +209,7 @@ export class HashTree {
     const filled: number[] = []
     this.#collect(0, 0, filled)
     const writer = new ByteWriter(32 + filled.length * (HASH_BYTES + 1))
-    writer.u8(FORMAT)
+    writer.u8(this.#isSized ? FORMAT : UNSIZED_FORMAT)
     writer.u32(0)
     writer.varint(this.leaves)
     writer.varint(filled.length)
@@ -197,6 +221,10 @@ export class HashTree {
       writer.u32(this.#nodes[at + 1]! >>> 0)
       next = leaf + 1
     }
+    if (this.#isSized) {
+      writer.varint(Math.max(0, this.#records))
+      writer.varint(Math.max(0, this.#bytes))
+    }
     writer.patchU32(CRC_OFFSET, checksum(writer.view().subarray(HEADER_BYTES)))
     return writer.take()
   }
@@ -204,7 +232,8 @@ export class HashTree {
   /** undefined: not what was written, or a tree with another number of leaves. */
   static decode(bytes: Uint8Array, leaves: number, checksum: Checksum): HashTree | undefined {
     const reader = new ByteReader(bytes)
-    if (reader.u8() !== FORMAT) return undefined
+    const format = reader.u8()
+    if (format !== FORMAT && format !== UNSIZED_FORMAT) return undefined
     const crc = reader.u32()
     if (!reader.ok || crc !== checksum(bytes.subarray(HEADER_BYTES))) return undefined
     if (reader.varint() !== leaves) return undefined
@@ -219,6 +248,9 @@ export class HashTree {
       tree.#toggle(leaf, high, low)
       next = leaf + 1
     }
+    tree.#isSized = format === FORMAT
+    tree.#records = tree.#isSized ? reader.varint() : 0
+    tree.#bytes = tree.#isSized ? reader.varint() : 0
     return reader.finished ? tree : undefined
   }
 

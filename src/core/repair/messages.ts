@@ -9,6 +9,7 @@
  * Again and again until `done`, and so from enough old owners.
  */
 import type { PartitionId } from '../std/ids.ts'
+import type { PartitionSize } from './partition-size.ts'
 
 export interface TransferRequest {
   readonly type: 'transfer-request'
@@ -37,6 +38,13 @@ export interface TransferChunk {
    */
   readonly clock: Uint8Array
   readonly done: boolean
+  /** In a chunk that begins a partition: about how much that is, if the source knows. */
+  readonly size?: PartitionSize
+  /**
+   * In a chunk that begins or ends a partition: the root of its hash tree, if there is one that
+   * says something of the stream (`transfer-proof.ts`). HASH_BYTES.
+   */
+  readonly root?: Uint8Array
 }
 
 export const TRANSFER_CHUNK_RECORDS_MAX: number = 1024

@@ -3,19 +3,23 @@
  */
 import assert from 'node:assert/strict'
 import { bytesToBinary } from '../std/bytes.ts'
-import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { NodeId, PartitionId, VnodeId } from '../std/ids.ts'
 import type { Instant } from '../std/instant.ts'
 import { Prng } from '../std/prng.ts'
 import type { StoreOperation, StoreRead } from '../ports.ts'
 import { NO_BASE } from '../versions/partition-clock.ts'
+import { ZERO_STAMP } from '../versions/stamp.ts'
+import type { Version } from '../versions/version.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
+import { NO_SIZE } from './partition-size.ts'
 import type { TransferCursor } from './transfer-cursor.ts'
-import {
-  TransferReceiver,
-  type TransferReceiverEffect,
-  type TransferReceiverEvent,
-  type TransferTimer,
-} from './transfer-receiver.ts'
+import type {
+  TransferReceiverEffect,
+  TransferReceiverEvent,
+  TransferTimer,
+} from './transfer-events.ts'
+import { beginProof } from './transfer-proof.ts'
+import { TransferReceiver } from './transfer-receiver.ts'
 import type { PartitionTransfer } from './transfer-work.ts'
 
 export const A = '000000000000000a' as NodeId
@@ -41,6 +45,23 @@ export interface Sent {
 /** A receiver over a store whose records are ascending sets of small numbers, merged by union. */
 const CURSOR = Uint8Array.of(9)
 
+/** Each of the small numbers is the counter of a dot. */
+export function versionsIn(record: Uint8Array): Version[] {
+  return [...record].map((counter) => ({
+    ...{ dot: { vnode: 1 as VnodeId, counter }, stamp: ZERO_STAMP, value: undefined },
+  }))
+}
+
+/** Where a stream of an earlier life stood. */
+export const cursorAt = (
+  after: Uint8Array,
+  more: Partial<TransferCursor> = {},
+): TransferCursor => ({
+  ...{ after, clock: NO_BASE, done: false, hasDiffered: false, proof: beginProof(undefined) },
+  ...{ read: NO_SIZE, size: undefined },
+  ...more,
+})
+
 function isSeal(operation: StoreOperation): boolean {
   return operation.type === 'put' && operation.key[0] === 4
 }
@@ -64,8 +85,10 @@ export class Bench {
       store: { get: (at) => this.held.get(bytesToBinary(at)) },
       merge: (_, at, incoming) => {
         const value = this.#merge(at, incoming)
+        if (value === 'malformed') return value
         return value && [{ type: 'put', key: at, value }]
       },
+      versionsIn: (bytes) => (bytes.includes(CORRUPT) ? undefined : versionsIn(bytes)),
       cursorOf: (_, source) => this.resume.get(source),
       keepCursor: (_, source, cursor) => {
         this.cursors.push({ source, ...cursor })
@@ -107,6 +130,7 @@ export class Bench {
     records: readonly (readonly [n: number, record: Uint8Array])[],
     done: boolean,
     outcome: TransferChunk['outcome'] = 'ok',
+    words: Partial<TransferChunk> = {},
   ): void {
     const { partition, request } = to.message
     const entries = records.map(([n, bytes]) => ({ key: key(partition, n), record: bytes }))
@@ -118,6 +142,7 @@ export class Bench {
       base: NO_BASE,
       clock: NO_BASE,
       done,
+      ...words,
     } as const
     this.step({ type: 'chunk', from: to.to, message })
   }
@@ -154,9 +179,9 @@ export class Bench {
     }
   }
 
-  #merge(at: Uint8Array, incoming: Uint8Array): Uint8Array | undefined {
+  #merge(at: Uint8Array, incoming: Uint8Array): Uint8Array | 'malformed' | undefined {
     this.merges++
-    if (incoming.includes(CORRUPT)) return undefined
+    if (incoming.includes(CORRUPT)) return 'malformed'
     const held = this.held.get(bytesToBinary(at))
     if (held === undefined || held === 'unreadable') return incoming
     const union = [...new Set([...held, ...incoming])].sort((a, b) => a - b)

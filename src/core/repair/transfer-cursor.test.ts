@@ -5,12 +5,26 @@ import { crc32 } from '../std/crc32.ts'
 import { decodeTransferCursor, encodeTransferCursor } from './transfer-cursor.ts'
 
 const LAYOUT = { version: 5, hash: 0xfeed_beef }
-const CURSOR = { after: Uint8Array.of(1, 0, 7, 9), clock: Uint8Array.of(3, 3), done: false }
+const CURSOR = {
+  ...{
+    after: Uint8Array.of(1, 0, 7, 9),
+    clock: Uint8Array.of(3, 3),
+    done: false,
+    hasDiffered: true,
+  },
+  proof: { root: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), high: -5, low: 7 },
+  ...{ read: { records: 300, bytes: 70_000 }, size: { records: 400, bytes: 90_000 } },
+}
 
 test('a cursor is read as it was written', () => {
   const bytes = (max: number): fc.Arbitrary<Uint8Array> =>
     fc.uint8Array({ maxLength: max }).map((some) => Uint8Array.from(some))
-  const cursors = fc.record({ after: bytes(40), clock: bytes(90), done: fc.boolean() })
+  const sizes = fc.record({ records: fc.nat(), bytes: fc.nat() }, { noNullPrototype: true })
+  const cursors = fc.record({
+    ...{ after: bytes(40), clock: bytes(90), done: fc.boolean(), hasDiffered: fc.boolean() },
+    proof: fc.record({ root: bytes(8), high: fc.integer(), low: fc.integer() }),
+    ...{ read: sizes, size: fc.option(sizes, { nil: undefined }) },
+  })
   fc.assert(
     fc.property(cursors, (cursor) => {
       const written = encodeTransferCursor(cursor, LAYOUT, crc32)
@@ -18,7 +32,10 @@ test('a cursor is read as it was written', () => {
       assert.ok(read !== undefined)
       assert.deepEqual([...read.after], [...cursor.after])
       assert.deepEqual([...read.clock], [...cursor.clock])
-      assert.equal(read.done, cursor.done)
+      assert.deepEqual([read.done, read.hasDiffered], [cursor.done, cursor.hasDiffered])
+      assert.deepEqual([...read.proof.root], [...cursor.proof.root])
+      assert.deepEqual([read.proof.high, read.proof.low], [cursor.proof.high, cursor.proof.low])
+      assert.deepEqual([read.read, read.size], [cursor.read, cursor.size])
     }),
     { seed: 5 },
   )

@@ -19,13 +19,20 @@
  * So a cursor is worth something only for the layout, version and hash, that it was kept for.
  *
  * ```
- * format u8 (1) · crc32 u32, of all that follows ·
- * layout version u32 · layout hash u32 · done u8 · after bytes · clock bytes
+ * format u8 (2) · crc32 u32, of all that follows ·
+ * layout version u32 · layout hash u32 · flags u8 · after bytes · clock bytes ·
+ * root bytes · sum high u32 · sum low u32 ·          what it proves (`transfer-proof.ts`)
+ * records varint · bytes varint ·                    read so far
+ * sized u8 · [records varint · bytes varint]         about what there is to read
+ * flags: 1 done · 2 has differed
  * ```
  */
 import { ByteReader, ByteWriter } from '../std/bytes.ts'
 import type { Checksum } from '../std/crc32.ts'
+import { HASH_BYTES } from '../std/hash64.ts'
 import { CLOCK_BYTES_MAX } from '../versions/partition-clock.ts'
+import type { PartitionSize } from './partition-size.ts'
+import type { TransferProof } from './transfer-proof.ts'
 
 /** Where a stream stands. */
 export interface TransferCursor {
@@ -35,6 +42,13 @@ export interface TransferCursor {
   readonly clock: Uint8Array
   /** Whether nothing comes behind `after`. */
   readonly done: boolean
+  /** Whether the stream was read to its end before, and was not what the source holds. */
+  readonly hasDiffered: boolean
+  readonly proof: Readonly<TransferProof>
+  /** Read up to `after`. */
+  readonly read: PartitionSize
+  /** About what there is to read; undefined: the source has not said. */
+  readonly size: PartitionSize | undefined
 }
 
 /** The layout for which data moves. */
@@ -43,7 +57,9 @@ export interface MovingLayout {
   readonly hash: number
 }
 
-const FORMAT = 1
+const FORMAT = 2
+const DONE = 1
+const HAS_DIFFERED = 2
 const CRC_OFFSET = 1
 const HEADER_BYTES = 5
 /** More than any storage key has. */
@@ -59,9 +75,16 @@ export function encodeTransferCursor(
   writer.u32(0)
   writer.u32(layout.version)
   writer.u32(layout.hash)
-  writer.u8(cursor.done ? 1 : 0)
+  writer.u8((cursor.done ? DONE : 0) | (cursor.hasDiffered ? HAS_DIFFERED : 0))
   writer.bytes(cursor.after)
   writer.bytes(cursor.clock)
+  const { proof, read, size } = cursor
+  writer.bytes(proof.root)
+  writer.u32(proof.high >>> 0)
+  writer.u32(proof.low >>> 0)
+  encodeSize(writer, read)
+  writer.u8(size === undefined ? 0 : 1)
+  if (size !== undefined) encodeSize(writer, size)
   writer.patchU32(CRC_OFFSET, checksum(writer.view().subarray(HEADER_BYTES)))
   return writer.take()
 }
@@ -79,9 +102,23 @@ export function decodeTransferCursor(
     return undefined
   const version = reader.u32()
   const hash = reader.u32()
-  const done = reader.u8() === 1
+  const flags = reader.u8()
   const after = reader.bytes(KEY_BYTES_MAX)
   const clock = reader.bytes(CLOCK_BYTES_MAX)
+  const root = reader.bytes(HASH_BYTES)
+  const proof = { root, high: reader.u32() | 0, low: reader.u32() | 0 }
+  const read = decodeSize(reader)
+  const size = reader.u8() === 1 ? decodeSize(reader) : undefined
   if (!reader.finished || version !== layout.version || hash !== layout.hash) return undefined
-  return { after, clock, done }
+  const hasDiffered = (flags & HAS_DIFFERED) !== 0
+  return { after, clock, done: (flags & DONE) !== 0, hasDiffered, proof, read, size }
+}
+
+function encodeSize(writer: ByteWriter, { records, bytes }: PartitionSize): void {
+  writer.varint(records)
+  writer.varint(bytes)
+}
+
+function decodeSize(reader: ByteReader): PartitionSize {
+  return { records: reader.varint(), bytes: reader.varint() }
 }

@@ -2,7 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bytesToBinary } from '../std/bytes.ts'
 import type { NodeId } from '../std/ids.ts'
-import { A, B, Bench, C, CORRUPT, key, pull, record, type Sent } from './receiver-bench.test.ts'
+import {
+  A,
+  B,
+  Bench,
+  C,
+  CORRUPT,
+  cursorAt,
+  key,
+  pull,
+  record,
+  type Sent,
+  versionsIn,
+} from './receiver-bench.test.ts'
+import { HashTree } from './hash-tree.ts'
 import { PARTITIONS_AT_ONCE } from './transfer-receiver.ts'
 
 const targets = (sent: readonly Sent[]): NodeId[] => sent.map(({ to }) => to)
@@ -159,6 +172,125 @@ test('a corrupt record that arrives changes nothing and stops nothing', () => {
   assert.equal(bench.receiver.pending, 0)
 })
 
+/** The root of a partition's tree that holds these. */
+function rootOf(records: readonly (readonly [n: number, record: Uint8Array])[]): Uint8Array {
+  const tree = new HashTree(1)
+  for (const [n, bytes] of records) tree.change(key(7, n), [], versionsIn(bytes))
+  return tree.root()
+}
+
+const ONE = [1, record(1)] as const
+const TWO = [2, record(2)] as const
+
+test('a stream that brought all that its source holds takes over the clock, also when resumed', () => {
+  const root = rootOf([ONE, TWO])
+  const clock = Uint8Array.of(7)
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  bench.reply(bench.take()[0]!, [ONE], false, 'ok', { root, clock })
+  bench.durable()
+  const again = new Bench()
+  again.resume.set(A, bench.cursors.at(-1)!)
+  again.begin([pull(7, [A], 1)])
+  again.reply(again.take()[0]!, [TWO], true, 'ok', { root })
+  again.durable()
+  assert.deepEqual(again.receiver.proofs, { proven: 1, unknown: 0, differs: 0 })
+  assert.deepEqual(again.saidOf('absorb'), [{ type: 'absorb', partition: 7, clock }])
+})
+
+test('a stream that lacks something is read once more, and believed when it is whole then', () => {
+  const root = rootOf([ONE, TWO])
+  const clock = Uint8Array.of(7)
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  bench.reply(bench.take()[0]!, [ONE], true, 'ok', { root, clock })
+  assert.equal(bench.cursors.at(-1)!.done, false)
+  bench.durable()
+  assert.deepEqual(bench.saidOf('transfer-differs'), [
+    { type: 'transfer-differs', partition: 7, source: A, again: true },
+  ])
+  assert.equal(bench.receiver.pending, 1)
+  const [second] = bench.take()
+  assert.equal(second!.message.after.length, 0)
+  bench.reply(second!, [ONE, TWO], true, 'ok', { root, clock })
+  bench.durable()
+  assert.equal(bench.saidOf('transfer-differs').length, 1)
+  assert.deepEqual(bench.saidOf('absorb'), [{ type: 'absorb', partition: 7, clock }])
+})
+
+test('a stream that differs again counts, and its clock is not taken over', () => {
+  const root = rootOf([ONE, TWO])
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  for (let times = 0; times < 2; times++) {
+    const words = { root, clock: Uint8Array.of(7) }
+    bench.reply(bench.take()[0]!, [ONE], true, 'ok', words)
+    if (times === 0) bench.durable()
+  }
+  assert.equal(bench.receiver.pending, 0)
+  assert.equal(bench.saidOf('transfer-differs').length, 2)
+  assert.deepEqual(bench.saidOf('absorb'), [])
+})
+
+test('a stream that differed, and then proves nothing, counts without its clock', () => {
+  const root = rootOf([ONE, TWO])
+  const clock = Uint8Array.of(7)
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  bench.reply(bench.take()[0]!, [ONE], true, 'ok', { root, clock })
+  bench.durable()
+  // Somebody writes during the second reading: the roots differ, and its hole is not noticed.
+  bench.reply(bench.take()[0]!, [ONE], false, 'ok', { root, clock })
+  bench.reply(bench.take()[0]!, [[3, record(3)]], true, 'ok', { root: rootOf([ONE, TWO]).fill(9) })
+  bench.durable()
+  assert.deepEqual(bench.receiver.proofs, { proven: 0, unknown: 1, differs: 1 })
+  assert.equal(bench.receiver.pending, 0)
+  assert.deepEqual(bench.saidOf('absorb'), [])
+})
+
+test('that a stream differed is known after a restart', () => {
+  const root = rootOf([ONE, TWO])
+  const clock = Uint8Array.of(7)
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  bench.reply(bench.take()[0]!, [ONE], true, 'ok', { root, clock })
+  bench.durable()
+  const again = new Bench()
+  again.resume.set(A, bench.cursors.at(-1)!)
+  again.begin([pull(7, [A], 1)])
+  again.reply(again.take()[0]!, [ONE], true, 'ok', { root, clock })
+  again.durable()
+  assert.deepEqual(again.saidOf('transfer-differs'), [
+    { type: 'transfer-differs', partition: 7, source: A, again: false },
+  ])
+  assert.equal(again.receiver.pending, 0)
+  assert.deepEqual(again.saidOf('absorb'), [])
+})
+
+test('a stream of a partition that changed meanwhile proves nothing, and is believed', () => {
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  const clock = Uint8Array.of(7)
+  bench.reply(bench.take()[0]!, [ONE], false, 'ok', { root: rootOf([ONE]), clock })
+  bench.durable()
+  bench.reply(bench.take()[0]!, [TWO], true, 'ok', { root: rootOf([ONE, TWO]) })
+  bench.durable()
+  assert.deepEqual(bench.saidOf('transfer-differs'), [])
+  assert.equal(bench.saidOf('absorb').length, 1)
+})
+
+test('the clock of a source that sent a broken record is not taken over', () => {
+  const bench = new Bench()
+  bench.begin([pull(7, [A], 1)])
+  const words = { root: rootOf([TWO]), clock: Uint8Array.of(7) }
+  bench.reply(bench.take()[0]!, [[1, record(CORRUPT)], TWO], false, 'ok', words)
+  bench.durable()
+  bench.reply(bench.take()[0]!, [], true, 'ok', { root: words.root })
+  assert.equal(bench.receiver.pending, 0)
+  assert.equal(bench.receiver.brokenRecords, 1)
+  assert.deepEqual(bench.saidOf('absorb'), [])
+})
+
 test('several partitions are pulled at a time, the others wait their turn', () => {
   const bench = new Bench()
   bench.begin(Array.from({ length: 20 }, (_, p) => pull(p, [A, B], 2)))
@@ -254,7 +386,7 @@ test('to need more sources than there are is to need all of them', () => {
 test('a stream goes on from the cursor of an earlier life, with the clock of its beginning', () => {
   const bench = new Bench()
   const clock = Uint8Array.of(7)
-  bench.resume.set(A, { after: key(1, 5), clock, done: false })
+  bench.resume.set(A, cursorAt(key(1, 5), { clock }))
   bench.begin([pull(1, [A], 1)])
   const [request] = bench.take()
   assert.deepEqual(request!.message.after, key(1, 5))
@@ -267,7 +399,7 @@ test('a stream goes on from the cursor of an earlier life, with the clock of its
 test('a source that was pulled completely in an earlier life is not asked again', () => {
   const bench = new Bench()
   const clock = Uint8Array.of(7)
-  bench.resume.set(B, { after: key(1, 5), clock, done: true })
+  bench.resume.set(B, cursorAt(key(1, 5), { clock, done: true }))
   bench.begin([pull(1, [A, B, C], 2)])
   assert.deepEqual(bench.saidOf('absorb'), [{ type: 'absorb', partition: 1, clock }])
   const asked = bench.take()

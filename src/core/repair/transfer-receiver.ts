@@ -16,6 +16,9 @@
  * partition clock is taken over then. A new owner without it would not know a deleted version from
  * a new one, once those who knew are gone.
  *
+ * That nothing is missing of it is proven where that is possible (`transfer-proof.ts`); a stream
+ * with a record that is broken, or that differs from what its source holds, leaves the clock.
+ *
  * A stream keeps its cursor, the last key that is durable here: after a lost connection, a silent
  * or a restarted source it goes on from there. Each chunk's batch has the cursor as well, so that a
  * node that is started again goes on where it stopped (`transfer-cursor.ts`). A source
@@ -39,90 +42,24 @@ import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Instant } from '../std/instant.ts'
 import { duration, later } from '../std/instant.ts'
-import type { Prng } from '../std/prng.ts'
-import type { StoreOperation, StoreReader } from '../ports.ts'
-import type { TransferChunk, TransferRequest } from './messages.ts'
+import type { StoreOperation } from '../ports.ts'
+import type { TransferChunk } from './messages.ts'
 import { TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
 import { SourceRests } from './source-rests.ts'
-import type { TransferCursor } from './transfer-cursor.ts'
+import { Throughput } from './throughput.ts'
+import type {
+  TransferReceiverEffect,
+  TransferReceiverEvent,
+  TransferReceiverOptions,
+  TransferTimer,
+} from './transfer-events.ts'
+import { ending, NOTHING_ENDED, progressOf } from './transfer-progress.ts'
+import type { TransferProgress } from './transfer-progress.ts'
+import { addToProof, beginProof, judge } from './transfer-proof.ts'
+import type { Proof } from './transfer-proof.ts'
+import { NO_SIZE } from './partition-size.ts'
 import { countIn, equalPlans, START, workOn } from './transfer-work.ts'
 import type { PartitionTransfer, Stream, Work } from './transfer-work.ts'
-
-export type TransferReceiverEvent =
-  /**
-   * Replaces the work in hand. Ignored when the layout is older, or the same with the same
-   * partitions and needs.
-   */
-  | {
-      readonly type: 'begin'
-      readonly layoutVersion: number
-      readonly partitions: readonly PartitionTransfer[]
-    }
-  | { readonly type: 'chunk'; readonly from: NodeId; readonly message: TransferChunk }
-  | { readonly type: 'stored'; readonly token: number }
-  | { readonly type: 'store-failed'; readonly token: number }
-  /** The disk did not take a batch of this node, whoever's; all handed over since is lost too. */
-  | { readonly type: 'batch-lost' }
-  | { readonly type: 'peer-lost'; readonly peer: NodeId }
-  | { readonly type: 'peer-up'; readonly peer: NodeId }
-  | { readonly type: 'timer'; readonly timer: TransferTimer }
-
-/** `transferred` and `complete` come only when all that they tell of is durable. */
-export type TransferReceiverEffect =
-  | { readonly type: 'send'; readonly to: NodeId; readonly message: TransferRequest }
-  | {
-      readonly type: 'store'
-      readonly token: number
-      readonly operations: readonly StoreOperation[]
-    }
-  /** To be stored behind all batches handed over before; nobody waits for it. */
-  | { readonly type: 'keep'; readonly operation: StoreOperation }
-  | { readonly type: 'arm'; readonly timer: TransferTimer; readonly at: Instant }
-  /**
-   * All that `clock`, a source's, tells of is here: it may be taken over, after the batches handed
-   * over before.
-   */
-  | { readonly type: 'absorb'; readonly partition: PartitionId; readonly clock: Uint8Array }
-  /** `records`: how many of the partition were new here. */
-  | { readonly type: 'transferred'; readonly partition: PartitionId; readonly records: number }
-  /** Everything of the layout is here; said once for each `begin` that was not ignored. */
-  | { readonly type: 'complete'; readonly layoutVersion: number }
-  /** What this node held under the key cannot be read. */
-  | { readonly type: 'unreadable'; readonly key: Uint8Array }
-
-export type TransferTimer =
-  | { readonly reason: 'silence'; readonly request: number }
-  | { readonly reason: 'rested'; readonly source: NodeId; readonly rest: number }
-
-export interface TransferReceiverOptions {
-  /** What is handed over counts: what arrives is merged with it. */
-  readonly store: Pick<StoreReader, 'get'>
-  /**
-   * What is to be stored once `record` with its `base` is known as well; undefined when that is
-   * nothing or when `record` is corrupt.
-   */
-  readonly merge: (
-    partition: PartitionId,
-    key: Uint8Array,
-    record: Uint8Array,
-    base: Uint8Array,
-  ) => readonly StoreOperation[] | undefined
-  /** What ends a batch of such changes: the partition's clock. */
-  readonly seal: (partition: PartitionId) => StoreOperation
-  /** Where a stream stood in an earlier life, durably, when it was for the layout in hand. */
-  readonly cursorOf: (partition: PartitionId, source: NodeId) => TransferCursor | undefined
-  readonly keepCursor: (
-    partition: PartitionId,
-    source: NodeId,
-    cursor: TransferCursor,
-  ) => StoreOperation
-  /** Where a partition's records begin and end in the store. */
-  readonly rangeOf: (partition: PartitionId) => {
-    readonly from: Uint8Array
-    readonly to: Uint8Array
-  }
-  readonly rng: Prng
-}
 
 export const PARTITIONS_AT_ONCE = 8
 /**
@@ -148,6 +85,10 @@ export class TransferReceiver {
   #token = 0
   #records = 0
   #malformed = 0
+  #broken = 0
+  readonly #proofs: Record<Proof, number> = { proven: 0, unknown: 0, differs: 0 }
+  #ended = NOTHING_ENDED
+  readonly #throughput = new Throughput()
   /** Whether no batch was lost since the work in hand began. */
   #keepsCursors = true
 
@@ -172,6 +113,31 @@ export class TransferReceiver {
   /** Chunks dropped because they held what no source may send. */
   get malformedChunks(): number {
     return this.#malformed
+  }
+
+  /** Records that came broken, in this life. */
+  get brokenRecords(): number {
+    return this.#broken
+  }
+
+  /** Streams that have come to their end, in this life. */
+  get proofs(): Readonly<Record<Proof, number>> {
+    return { ...this.#proofs }
+  }
+
+  /** Bytes a second, as long as it pulled in this life; undefined: too little to tell. */
+  get perSecond(): number | undefined {
+    return this.#throughput.perSecond
+  }
+
+  /** undefined: nothing is pulled. Goes through all that is pending. */
+  get progress(): TransferProgress | undefined {
+    const partitions = this.#plan.length
+    if (this.#pending.size === 0) return undefined
+    return {
+      ...{ partitions, done: partitions - this.#pending.size, bytesPerSecond: this.perSecond },
+      ...progressOf(this.#ended, this.#pending.values()),
+    }
   }
 
   step(event: TransferReceiverEvent, now: Instant, effects: Effects<TransferReceiverEffect>): void {
@@ -232,6 +198,7 @@ export class TransferReceiver {
     this.#layoutVersion = layoutVersion
     this.#plan = plan
     this.#records = 0
+    this.#ended = NOTHING_ENDED
     this.#pending.clear()
     this.#busy.clear()
     this.#asked.clear()
@@ -250,7 +217,10 @@ export class TransferReceiver {
     const work = workOn({ partition, sources, needed }, this.#options.cursorOf)
     for (const stream of work.streams) if (stream.state === 'done') absorb(stream, effects)
     if (countIn(work, 'done') < needed) this.#pending.set(partition, work)
-    else effects.push({ type: 'transferred', partition, records: 0 })
+    else {
+      this.#ended = ending(this.#ended, work)
+      effects.push({ type: 'transferred', partition, records: 0 })
+    }
   }
 
   #onChunk(
@@ -267,10 +237,11 @@ export class TransferReceiver {
       this.#malformed++
       return this.#fail(stream, now, effects)
     }
-    const { operations, changes } = this.#changes(stream.work.partition, message, effects)
-    if (stream.after.length === 0) stream.clock = message.clock
+    this.#note(stream, message, now)
+    const { operations, changes } = this.#changes(stream, message, effects)
     const last = message.entries.at(-1)?.key ?? stream.after
     stream.chunk = { last, done: message.done, changes }
+    if (message.done) this.#judge(stream, message, effects)
     const cursor = this.#cursorAt(stream)
     if (operations.length === 0) {
       if (cursor !== undefined) effects.push({ type: 'keep', operation: cursor })
@@ -283,10 +254,46 @@ export class TransferReceiver {
     effects.push({ type: 'store', token, operations })
   }
 
+  /** The stream has come to its end: whether it is what its source holds. */
+  #judge(stream: Stream, { root }: TransferChunk, effects: Effects<TransferReceiverEffect>): void {
+    const proof = judge(stream.proof, root)
+    this.#proofs[proof]++
+    if (proof === 'proven') return
+    const { work, source, chunk } = stream
+    // What it lacked at the first reading it may lack again, unseen.
+    if (stream.hasDiffered) stream.clock = START
+    if (proof === 'unknown') return
+    const again = !stream.hasDiffered
+    effects.push({ type: 'transfer-differs', partition: work.partition, source, again })
+    stream.hasDiffered = true
+    stream.clock = START
+    if (again) stream.chunk = { ...chunk, last: START, done: false }
+  }
+
+  /** Takes down what a chunk says besides its records, and how much that is. */
+  #note(stream: Stream, { entries, clock, root, size }: TransferChunk, now: Instant): void {
+    if (stream.after.length === 0) {
+      stream.clock = clock
+      stream.proof = beginProof(root)
+      stream.read = NO_SIZE
+      stream.size = size
+    }
+    let { bytes } = stream.read
+    for (const { key, record } of entries) {
+      bytes += key.length + record.length
+      if (stream.proof.root.length > 0)
+        addToProof(stream.proof, key, this.#options.versionsIn(record))
+    }
+    this.#throughput.add(bytes - stream.read.bytes, now)
+    stream.read = { records: stream.read.records + entries.length, bytes }
+  }
+
   /** Where the stream stands once the chunk in hand is durable. */
-  #cursorAt({ work, source, clock, chunk }: Stream): StoreOperation | undefined {
+  #cursorAt(stream: Stream): StoreOperation | undefined {
     if (!this.#keepsCursors) return undefined
-    const cursor = { after: chunk.last, clock, done: chunk.done }
+    const { work, source, clock, chunk, proof, read, size, hasDiffered } = stream
+    const at = { after: chunk.last, clock, done: chunk.done, hasDiffered }
+    const cursor = { ...at, proof: { ...proof }, read, size }
     return this.#options.keepCursor(work.partition, source, cursor)
   }
 
@@ -306,10 +313,11 @@ export class TransferReceiver {
   }
 
   #changes(
-    partition: PartitionId,
+    stream: Stream,
     message: TransferChunk,
     effects: Effects<TransferReceiverEffect>,
   ): { operations: StoreOperation[]; changes: number } {
+    const { partition } = stream.work
     const operations: StoreOperation[] = []
     let changes = 0
     for (const { key, record } of message.entries) {
@@ -318,6 +326,12 @@ export class TransferReceiver {
       else if (held !== undefined && equalBytes(held, record)) continue
       const change = this.#options.merge(partition, key, record, message.base)
       if (change === undefined) continue
+      if (change === 'malformed') {
+        // The source's clock claims it. Taken over, it would keep it out for ever.
+        stream.clock = START
+        this.#broken++
+        continue
+      }
       changes++
       for (const operation of change) operations.push(operation)
     }
@@ -362,6 +376,7 @@ export class TransferReceiver {
     const { partition } = work
     if (countIn(work, 'done') === work.needed) {
       this.#pending.delete(partition)
+      this.#ended = ending(this.#ended, work)
       effects.push({ type: 'transferred', partition, records: work.records })
       if (this.#pending.size === 0)
         effects.push({ type: 'complete', layoutVersion: this.#layoutVersion })

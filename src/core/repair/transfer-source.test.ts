@@ -11,6 +11,7 @@ import {
   type TransferChunk,
 } from './messages.ts'
 import { NO_BASE } from '../versions/partition-clock.ts'
+import type { PartitionSize } from './partition-size.ts'
 import { SCANS_MAX, TransferSource, type TransferSourceEffect } from './transfer-source.ts'
 
 const PEER = '00000000000000ff' as NodeId
@@ -28,7 +29,16 @@ const entry = (partition: number, n: number, size = 10): StoreEntry => ({
 
 /** A source over a store that is a sorted list. */
 class Bench {
-  readonly source = new TransferSource({ rangeOf })
+  root: Uint8Array | undefined
+  settledRoot: Uint8Array | undefined
+  size: PartitionSize | undefined
+  isIntact = true
+  readonly source = new TransferSource({
+    rangeOf,
+    isIntact: () => this.isIntact,
+    sizeOf: () => this.size,
+    rootOf: (_, settled) => (settled ? this.settledRoot : this.root),
+  })
   layoutVersion = 4
   replica = true
   readonly records: StoreEntry[]
@@ -277,4 +287,50 @@ test('whatever the records, all arrive once, in order, in chunks within their bo
     }),
     { seed: 51, numRuns: 100 },
   )
+})
+
+test('the first chunk says about how much there is, and the first and last have the root', () => {
+  const bench = new Bench(Array.from({ length: 2_500 }, (_, n) => entry(5, n)))
+  bench.size = { records: 2_500, bytes: 30_000 }
+  bench.root = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  bench.settledRoot = bench.root
+  const words = bench.readAll().map(({ size, root }) => [size, root])
+  assert.deepEqual(words, [
+    [bench.size, bench.root],
+    [undefined, undefined],
+    [undefined, bench.root],
+  ])
+})
+
+test('a root is not given while changes are on their way to the disk', () => {
+  const bench = new Bench([entry(5, 1)])
+  bench.root = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  assert.deepEqual(
+    bench.readAll().map(({ root }) => root),
+    [undefined],
+  )
+})
+
+test('one chunk has one root, or none when the partition changed while it was read', () => {
+  const bench = new Bench([entry(5, 1)])
+  bench.settledRoot = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  bench.root = bench.settledRoot.slice()
+  assert.deepEqual(bench.readAll()[0]!.root, bench.settledRoot)
+  const scan = bench.ask()
+  bench.root = Uint8Array.of(9, 2, 3, 4, 5, 6, 7, 8)
+  assert.equal(bench.scan(scan).root, undefined)
+})
+
+test('a record that broke is told of, and sent for the receiver to see', () => {
+  const bench = new Bench([entry(5, 1)])
+  bench.isIntact = false
+  const [scan] = bench.ask()
+  assert.ok(scan?.type === 'scan')
+  const effects: TransferSourceEffect[] = []
+  const scanned = { type: 'scanned', token: scan.token, entries: bench.records } as const
+  bench.source.step(scanned, effects)
+  const [told, sent] = effects
+  assert.deepEqual(told, { type: 'unreadable', key: key(5, 1) })
+  assert.ok(sent?.type === 'send')
+  assert.equal(sent.message.entries.length, 1)
 })

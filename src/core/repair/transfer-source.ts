@@ -14,11 +14,18 @@
  * A scan has the bounds of a chunk, but includes the record that reaches them: where that is one
  * too many it waits for the next chunk.
  *
+ * Each record is checked before it goes, for who takes it over is about to be the one who has it:
+ * one that broke here is told of, to be mended from the others, and sent all the same. The receiver
+ * finds it broken too, and does not take over our clock, which claims it.
+ *
+ * The first and the last chunk of a partition say as well what proves, in most cases, that nothing
+ * is missing between them (`transfer-proof.ts`).
+ *
  * Invariants: at most SCANS_MAX scans in flight; a chunk has at least one record unless the
  * partition is done.
  */
 import { assert } from '../std/assert.ts'
-import { compareBytes, concatBytes } from '../std/bytes.ts'
+import { compareBytes, concatBytes, equalBytes } from '../std/bytes.ts'
 import type { Effects } from '../std/effects.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { ScanRange, StoreEntry } from '../ports.ts'
@@ -26,6 +33,7 @@ import { isCut } from '../ports.ts'
 import { NO_BASE } from '../versions/partition-clock.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
 import { TRANSFER_CHUNK_BYTES_MAX, TRANSFER_CHUNK_RECORDS_MAX } from './messages.ts'
+import type { PartitionSize } from './partition-size.ts'
 
 export type TransferSourceEvent =
   | {
@@ -54,6 +62,8 @@ export type TransferSourceEvent =
 export type TransferSourceEffect =
   | { readonly type: 'scan'; readonly token: number; readonly range: ScanRange }
   | { readonly type: 'send'; readonly to: NodeId; readonly message: TransferChunk }
+  /** The record does not read as it was written. */
+  | { readonly type: 'unreadable'; readonly key: Uint8Array }
 
 export interface TransferSourceOptions {
   /** Where a partition's records begin and end in the store. */
@@ -61,6 +71,15 @@ export interface TransferSourceOptions {
     readonly from: Uint8Array
     readonly to: Uint8Array
   }
+  /** Whether a record reads as it was written. */
+  readonly isIntact: (record: Uint8Array) => boolean
+  /** About how much this node holds of a partition, if that is known. */
+  readonly sizeOf: (partition: PartitionId) => PartitionSize | undefined
+  /**
+   * Of its hash tree; `settled`: only if the tree tells of nothing but what is durable. undefined:
+   * there is none.
+   */
+  readonly rootOf: (partition: PartitionId, settled: boolean) => Uint8Array | undefined
   /** 1 … TRANSFER_CHUNK_RECORDS_MAX, which it is if nobody says otherwise. */
   readonly chunkRecordsMax?: number
 }
@@ -70,24 +89,31 @@ export const SCANS_MAX = 32
 
 const NO_CLOCK = new Uint8Array(0)
 
+type TransferWords = Pick<TransferChunk, 'size' | 'root'>
+
 interface Scan {
   readonly to: NodeId
   readonly request: number
+  readonly partition: PartitionId
+  /** Whether it begins the partition. */
+  readonly isFirst: boolean
   readonly range: ScanRange
+  /** As of before the scan, when it begins the partition. */
+  readonly root: Uint8Array | undefined
   /** Taken before the scan: a younger one would claim what its records do not show. */
   readonly base: Uint8Array
   readonly clock: Uint8Array
 }
 
 export class TransferSource {
-  readonly #rangeOf: TransferSourceOptions['rangeOf']
+  readonly #options: TransferSourceOptions
   readonly #chunkRecordsMax: number
   // Bounded by: SCANS_MAX.
   readonly #scans = new Map<number, Scan>()
   #token = 0
 
   constructor(options: TransferSourceOptions) {
-    this.#rangeOf = options.rangeOf
+    this.#options = options
     this.#chunkRecordsMax = options.chunkRecordsMax ?? TRANSFER_CHUNK_RECORDS_MAX
   }
 
@@ -115,7 +141,8 @@ export class TransferSource {
     if (message.layoutVersion !== event.layoutVersion)
       return refuse(to, request, 'stale-layout', effects)
     if (!event.replica) return refuse(to, request, 'not-replica', effects)
-    const range = this.#rangeOf(message.partition)
+    const { partition } = message
+    const range = this.#options.rangeOf(partition)
     // The least key behind `after`. It is a peer's word: outside of the partition it must not open
     // other keys.
     const next = after.length === 0 ? range.from : concatBytes(after, Uint8Array.of(0))
@@ -125,7 +152,9 @@ export class TransferSource {
       return void effects.push({ type: 'send', to, message })
     }
     const { base } = event
-    const clock = after.length === 0 ? event.clock : NO_CLOCK
+    const isFirst = after.length === 0
+    const clock = isFirst ? event.clock : NO_CLOCK
+    const root = isFirst ? this.#options.rootOf(partition, true) : undefined
     if (base === undefined || this.#scans.size >= SCANS_MAX)
       return refuse(to, request, 'store-failed', effects)
     const token = ++this.#token
@@ -133,7 +162,7 @@ export class TransferSource {
       ...{ from, to: range.to, reverse: false },
       ...{ limit: this.#chunkRecordsMax, bytesMax: TRANSFER_CHUNK_BYTES_MAX },
     }
-    this.#scans.set(token, { to, request, range: scanned, base, clock })
+    this.#scans.set(token, { to, request, partition, isFirst, range: scanned, root, base, clock })
     effects.push({ type: 'scan', token, range: scanned })
   }
 
@@ -150,11 +179,23 @@ export class TransferSource {
     for (const { key, value } of found) {
       bytes += key.length + value.length
       if (entries.length > 0 && bytes > TRANSFER_CHUNK_BYTES_MAX) break
+      if (!this.#options.isIntact(value)) effects.push({ type: 'unreadable', key })
       entries.push({ key, record: value })
     }
     const done = entries.length === found.length && !isCut(scan.range, found)
     const message = answer(scan.request, 'ok', entries, scan.base, scan.clock, done)
-    effects.push({ type: 'send', to: scan.to, message })
+    effects.push({ type: 'send', to: scan.to, message: { ...message, ...this.#words(scan, done) } })
+  }
+
+  /** What a chunk says of its partition besides the records. */
+  #words({ partition, isFirst, root: first }: Scan, done: boolean): TransferWords {
+    const { sizeOf, rootOf } = this.#options
+    const size = isFirst ? sizeOf(partition) : undefined
+    const last = done ? rootOf(partition, false) : undefined
+    // One that begins and ends the partition has one root to give, which must be both.
+    const isSame = first !== undefined && last !== undefined && equalBytes(first, last)
+    const root = isFirst && done ? (isSame ? first : undefined) : (first ?? last)
+    return { ...(size && { size }), ...(root && { root }) }
   }
 
   #onScanFailed(token: number, effects: Effects<TransferSourceEffect>): void {

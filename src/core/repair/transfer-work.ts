@@ -1,6 +1,10 @@
 /** What a receiver has in hand of one partition: the work on it, and its streams from sources. */
 import type { NodeId, PartitionId } from '../std/ids.ts'
+import type { PartitionSize } from './partition-size.ts'
+import { NO_SIZE } from './partition-size.ts'
 import type { TransferCursor } from './transfer-cursor.ts'
+import type { TransferProof } from './transfer-proof.ts'
+import { beginProof } from './transfer-proof.ts'
 
 /** What to pull of one partition. */
 export interface PartitionTransfer {
@@ -24,6 +28,13 @@ export interface Stream {
   clock: Uint8Array
   /** What `after` will be, and whether that is the end, when the chunk in hand is durable. */
   chunk: { readonly last: Uint8Array; readonly done: boolean; readonly changes: number }
+  proof: TransferProof
+  /** Read since the stream began, the chunk in hand included. */
+  read: PartitionSize
+  /** About what there is to read, by the source's word. */
+  size: PartitionSize | undefined
+  /** Whether it was read to its end before, and was not what the source holds. */
+  hasDiffered: boolean
 }
 
 export interface Work {
@@ -51,6 +62,10 @@ export function workOn(
       state: isDone ? 'done' : 'idle',
       after: cursor?.after ?? START,
       clock: cursor?.clock ?? START,
+      proof: cursor === undefined ? beginProof(undefined) : { ...cursor.proof },
+      read: cursor?.read ?? NO_SIZE,
+      size: cursor?.size,
+      hasDiffered: cursor?.hasDiffered ?? false,
     })
   }
   return work

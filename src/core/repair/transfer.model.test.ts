@@ -17,11 +17,10 @@ import { cut } from '../ports.ts'
 import { NO_BASE } from '../versions/partition-clock.ts'
 import { crc32 } from '../std/crc32.ts'
 import type { TransferChunk, TransferRequest } from './messages.ts'
-import {
-  TransferReceiver,
-  type TransferReceiverEffect,
-  type TransferReceiverEvent,
-} from './transfer-receiver.ts'
+import { HashTree } from './hash-tree.ts'
+import { versionsIn } from './receiver-bench.test.ts'
+import type { TransferReceiverEffect, TransferReceiverEvent } from './transfer-events.ts'
+import { TransferReceiver } from './transfer-receiver.ts'
 import type { PartitionTransfer } from './transfer-work.ts'
 import { decodeTransferCursor, encodeTransferCursor } from './transfer-cursor.ts'
 import { TransferSource, type TransferSourceEffect } from './transfer-source.ts'
@@ -107,6 +106,20 @@ interface Holder {
   entriesSent: number
 }
 
+/** A source that knows what it holds by its tree as well. */
+function sourceOver(records: readonly StoreEntry[]): TransferSource {
+  return new TransferSource({
+    ...{ rangeOf, chunkRecordsMax: CHUNK_RECORDS, isIntact: () => true },
+    sizeOf: () => undefined,
+    rootOf: (partition) => {
+      const tree = new HashTree(1)
+      for (const { key: at, value } of records)
+        if (at[1] === partition) tree.change(at, [], versionsIn(value))
+      return tree.root()
+    },
+  })
+}
+
 interface Troubles {
   readonly loss?: number
   readonly storeFailure?: number
@@ -159,6 +172,7 @@ class World {
         ...{ type: 'put', key: cursorKey(partition, source) },
         value: encodeTransferCursor(cursor, MOVING, crc32),
       }),
+      versionsIn,
       rangeOf,
       rng: this.#rng.fork(),
     })
@@ -172,7 +186,7 @@ class World {
     records.sort((a, b) => compareBytes(a.key, b.key))
     const holder: Holder = {
       records,
-      source: new TransferSource({ rangeOf, chunkRecordsMax: CHUNK_RECORDS }),
+      source: sourceOver(records),
       layoutVersion: LAYOUT,
       up: true,
       connection: 0,
@@ -207,7 +221,7 @@ class World {
     holder.connection++
     if (stop) {
       holder.up = false
-      holder.source = new TransferSource({ rangeOf, chunkRecordsMax: CHUNK_RECORDS })
+      holder.source = sourceOver(holder.records)
     }
     this.at(1, () => this.tell({ type: 'peer-lost', peer: id }))
   }
@@ -254,6 +268,9 @@ class World {
       case 'complete':
       case 'unreadable':
         this.said.push(effect)
+        return
+      case 'transfer-differs':
+        assert.fail('a stream brought something else than its source holds')
     }
   }
 
@@ -297,7 +314,8 @@ class World {
     holder.source.check()
     for (const effect of effects) {
       if (effect.type === 'scan') this.#scan(id, holder, effect.token, effect.range)
-      else this.#chunk(id, holder, effect.message)
+      else if (effect.type === 'send') this.#chunk(id, holder, effect.message)
+      else assert.fail('no record is broken')
     }
   }
 

@@ -188,11 +188,42 @@ test('after a restart with the wall clock stepped back, the first draw is above 
   const last = before.draw(102_999, ZERO_STAMP)!
   const after = new HybridClock({ skewMaxMs: SKEW_MS, leasedUntilMs: 103_000 })
   assert.equal(after.draw(50, ZERO_STAMP), undefined, 'its lease is used up')
-  assert.equal(after.leaseWanted(50), 106_000)
-  after.leaseGranted(106_000)
+  assert.equal(after.leaseWanted(50), 103_001)
+  after.leaseGranted(103_001)
+  assert.equal(after.leaseWanted(60), undefined, 'it has what it needs')
   const first = after.draw(50, ZERO_STAMP)!
   assert.ok(compareStamps(first, last) > 0)
   assert.deepEqual(first, stamp(103_000, 1))
+})
+
+test('a node that dies again and again does not run away from the wall clock', () => {
+  let durableMs = 0
+  for (let wallMs = 1000; wallMs < 3000; wallMs += 100) {
+    const clock = new HybridClock({ skewMaxMs: SKEW_MS, leasedUntilMs: durableMs })
+    durableMs = clock.leaseWanted(wallMs) ?? durableMs
+    clock.leaseGranted(durableMs)
+    assert.ok(clock.draw(wallMs, ZERO_STAMP) !== undefined)
+    assert.ok(clock.reading(wallMs) <= wallMs + 3001, `${clock.reading(wallMs)} at ${wallMs}`)
+  }
+})
+
+test('who waits for the wall clock asks for a lease when that has come near', () => {
+  const clock = new HybridClock({ skewMaxMs: SKEW_MS, leasedUntilMs: 4000 })
+  assert.equal(clock.leaseWanted(2000), 5000)
+  clock.leaseGranted(5000)
+  assert.equal(clock.leaseWanted(3500), undefined)
+  assert.equal(clock.leaseWanted(3501), 6501)
+})
+
+test('who waits for the wall clock and runs out of stamps, or hears a greater one, does not wait', () => {
+  const clock = new HybridClock({ skewMaxMs: SKEW_MS, leasedUntilMs: 100_000 })
+  clock.leaseGranted(clock.leaseWanted(50)!)
+  for (let i = 0; i < 40_000; i++) assert.ok(clock.draw(50, ZERO_STAMP) !== undefined)
+  assert.equal(clock.leaseWanted(50), 103_000)
+  const other = new HybridClock({ skewMaxMs: 10_000, leasedUntilMs: 100_000 })
+  other.leaseGranted(other.leaseWanted(97_000)!)
+  other.observe(stamp(100_400), 97_000)
+  assert.equal(other.leaseWanted(97_000), 103_400)
 })
 
 test('after a restart with the wall clock ahead, stamps follow it at once', () => {

@@ -24,12 +24,14 @@
  *
  * **No way back over a restart.** The clock keeps a durable upper bound, the lease, and draws
  * nothing at or beyond it. A restart begins at the lease's end, which is above everything drawn
- * before, wherever the wall clock stands then.
+ * before, wherever the wall clock stands then. There it counts within one millisecond until the
+ * wall clock has caught up, and leases no more than that millisecond: if each restart began with a
+ * whole new lease, one that dies again and again would be minutes ahead of everybody in minutes.
  *
  * Invariant: whatever the clock drew for itself lies below the lease.
  */
 import { assert } from '../std/assert.ts'
-import { checkStamp, compareStamps, nextStamp, STAMP_MS_MAX } from './stamp.ts'
+import { checkStamp, compareStamps, COUNTER_MAX, nextStamp, STAMP_MS_MAX } from './stamp.ts'
 import type { Stamp } from './version.ts'
 
 /**
@@ -47,12 +49,15 @@ export class HybridClock {
   /** Durable. Draws lie strictly below. */
   #leasedUntilMs: number
   #pendingUntilMs: number | undefined
+  /** Where a restart began. */
+  readonly #resumedAtMs: number
 
   /** `leasedUntilMs`: the greatest bound ever granted on this disk, 0 for none. */
   constructor(options: { readonly skewMaxMs: number; readonly leasedUntilMs: number }) {
     this.#skewMaxMs = options.skewMaxMs
     this.#leasedUntilMs = wholeMs(options.leasedUntilMs)
-    this.#last = { ms: this.#leasedUntilMs, counter: 0 }
+    this.#resumedAtMs = this.#leasedUntilMs
+    this.#last = { ms: this.#resumedAtMs, counter: 0 }
   }
 
   /**
@@ -89,10 +94,12 @@ export class HybridClock {
    * the next draw.
    */
   leaseWanted(wallMs: number): number | undefined {
-    const reading = this.reading(wallMs)
     if (this.#pendingUntilMs !== undefined) return undefined
-    if (this.#leasedUntilMs - reading >= LEASE_MS / 2) return undefined
-    const until = wholeMs(reading + LEASE_MS)
+    const reading = this.reading(wallMs)
+    const from = this.#isWaiting(reading) ? wholeMs(wallMs) : reading
+    const left = this.#leasedUntilMs - from
+    if (left >= LEASE_MS / 2 && this.#leasedUntilMs > reading) return undefined
+    const until = wholeMs(Math.max(from + LEASE_MS, reading + 1))
     if (until <= this.#leasedUntilMs) return undefined
     this.#pendingUntilMs = until
     return until
@@ -119,6 +126,11 @@ export class HybridClock {
     )
     const pending = this.#pendingUntilMs
     assert(pending === undefined || pending > until, () => `asked for ${pending}, has ${until}`)
+  }
+
+  /** Whether the wall clock is yet to reach where the restart began, and stamps suffice for it. */
+  #isWaiting(reading: number): boolean {
+    return reading === this.#resumedAtMs && this.#last.counter <= COUNTER_MAX / 2
   }
 
   /**

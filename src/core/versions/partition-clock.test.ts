@@ -93,6 +93,20 @@ test('a merged clock covers what either covers', () => {
   )
 })
 
+test('it includes another when it covers all that the other covers', () => {
+  fc.assert(
+    fc.property(dots, dots, (some, others) => {
+      const names = new Set(some.map(nameOf))
+      const isWithin = others.every((dot) => names.has(nameOf(dot)))
+      assert.equal(clockOf(some).includes(clockOf(others)), isWithin)
+      const both = clockOf(some)
+      both.merge(clockOf(others))
+      assert.equal(both.includes(clockOf(others)) && both.includes(clockOf(some)), true)
+    }),
+    { seed: SEED, numRuns: 500 },
+  )
+})
+
 test('it dominates a vector that its base covers, entry by entry', () => {
   const clock = clockOf([1, 2, 4].map((counter) => ({ vnode: V, counter })))
   assert.ok(clock.dominates([]))

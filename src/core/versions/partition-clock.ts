@@ -121,6 +121,17 @@ export class PartitionClock {
     return this.#insert(entry, first, last)
   }
 
+  /** Whether it covers all that `other` does. */
+  includes(other: PartitionClock): boolean {
+    for (const { vnode, base, runs } of other.#entries) {
+      const mine = this.#find(vnode)
+      if (base > (mine?.base ?? 0)) return false
+      for (let i = 0; i < runs.length; i += 2)
+        if (mine === undefined || !hasRun(mine, runs[i]!, runs[i + 1]!)) return false
+    }
+    return true
+  }
+
   /** All that `other` has seen; whether any of it was news. */
   merge(other: PartitionClock): boolean {
     let news = false
@@ -297,4 +308,12 @@ function decodeRuns(reader: ByteReader, clock: PartitionClock, base: VersionVect
     if (!Number.isSafeInteger(end) || first < 1) return reader.fail()
     clock.addRun(vnode, first, end)
   }
+}
+
+function hasRun({ base, runs }: Entry, first: number, last: number): boolean {
+  if (last <= base) return true
+  // Runs touch neither each other nor the base, so one of them has it, or none.
+  for (let i = 0; i < runs.length; i += 2)
+    if (runs[i]! <= first && runs[i + 1]! >= last) return true
+  return false
 }

@@ -120,6 +120,16 @@ export function decodeRecord(
 }
 
 /**
+ * Whether the bytes are those that were written; much cheaper than {@link decodeRecord}, which says
+ * what is in them.
+ */
+export function isIntact(bytes: Uint8Array, checksum: Checksum): boolean {
+  if (bytes.length < HEADER_BYTES) return false
+  const reader = new ByteReader(bytes)
+  return reader.u8() !== 0 && reader.u32() === checksum(bytes.subarray(HEADER_BYTES))
+}
+
+/**
  * Whether a container and its record are within what {@link decodeRecord} accepts. To be asked
  * before storing a merge: siblings from several coordinators, or a peer that invents vnodes, can
  * make one that is too large, and no single write is to blame.

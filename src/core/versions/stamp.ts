@@ -7,7 +7,7 @@ import type { Stamp } from './version.ts'
 
 /** The last millisecond that 48 bits can say: in the year 10889. */
 export const STAMP_MS_MAX: number = 0xffff_ffff_ffff
-const COUNTER_MAX = 0xffff
+export const COUNTER_MAX = 0xffff
 
 /** Below every stamp that is drawn. */
 export const ZERO_STAMP: Stamp = { ms: 0, counter: 0 }

@@ -15,6 +15,7 @@ import { LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
 import { contexts, stamps, values } from '../versions/arbitraries.test.ts'
 import { exchangeMessages } from './exchange-samples.test.ts'
 import { registerMessages } from './register-samples.test.ts'
+import { watchMessages } from './watch-samples.test.ts'
 import { hintMessages } from './hint-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
@@ -349,17 +350,25 @@ export const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     partition: partitions,
     after: bytes,
   }),
-  fc.record({
-    type: fc.constant('transfer-chunk' as const),
-    request: numbers,
-    outcome: fc.constantFrom('ok', 'not-replica', 'stale-layout', 'store-failed'),
-    entries: fc.array(fc.record({ key: bytes, record: bytes }), { maxLength: 5 }),
-    base: bytes,
-    clock: bytes,
-    done: fc.boolean(),
-  }),
+  fc.record(
+    {
+      type: fc.constant('transfer-chunk' as const),
+      request: numbers,
+      outcome: fc.constantFrom('ok', 'not-replica', 'stale-layout', 'store-failed'),
+      entries: fc.array(fc.record({ key: bytes, record: bytes }), { maxLength: 5 }),
+      base: bytes,
+      clock: bytes,
+      done: fc.boolean(),
+      size: fc.record({ records: numbers, bytes: numbers }),
+      root: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((some) => Uint8Array.from(some)),
+    },
+    {
+      requiredKeys: ['type', 'request', 'outcome', 'entries', 'base', 'clock', 'done'],
+    },
+  ),
   exchangeMessages,
   registerMessages,
+  watchMessages,
   hintMessages,
 ) as fc.Arbitrary<PeerMessage>
 

@@ -296,6 +296,9 @@ const FAILURE_CODES: readonly FailureCode[] = [
   'DND_ERR_NODE_UNKNOWN',
   'DND_ERR_NODE_UP',
   'DND_ERR_WOULD_LOSE_DATA',
+  'DND_ERR_NODE_DOWN',
+  'DND_ERR_BAD_TOKEN',
+  'DND_ERR_WATCHER_GONE',
 ]
 
 suite('failures', () => {

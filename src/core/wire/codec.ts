@@ -18,6 +18,7 @@
  * 30 transfer-request 31 transfer-chunk                                 `transfer-codec.ts`
  * 40 to 43            hints                                              `hints-codec.ts`
  * 48 to 4f            exchanges                                          `exchange-codec.ts`
+ * 54 watch-poll       55 watch-page                                     `watch-codec.ts`
  * 58 to 5b            registers of consensus                             `consensus-codec.ts`
  * ```
  *
@@ -31,6 +32,7 @@
  */
 import type { RegisterMessage } from '../consensus/messages.ts'
 import type { ExchangeMessage } from '../repair/exchange-messages.ts'
+import type { WatchMessage } from '../node/watch-messages.ts'
 import type { ByteWriter } from '../std/bytes.ts'
 import { ByteReader } from '../std/bytes.ts'
 import type { ClusterId } from '../std/ids.ts'
@@ -74,7 +76,8 @@ import {
   encodeListRequest,
 } from './list-codec.ts'
 import type { Hello, HintMessage, LinkMessage, PeerMessage, Refusal } from './messages.ts'
-import { LAYOUT_REGISTERS_SINCE, PROTOCOL_MAX } from './protocol.ts'
+import { decodeWatch, encodeWatch, isOfWatch } from './watch-codec.ts'
+import { LAYOUT_REGISTERS_SINCE, PROTOCOL_MAX, WATCHING_SINCE } from './protocol.ts'
 import {
   decodeJoinRequest,
   decodeReplaceRequest,
@@ -142,6 +145,9 @@ export function isSpoken(message: PeerMessage, protocol: number): boolean {
     case 'register-accept':
     case 'register-accepted':
       return protocol >= LAYOUT_REGISTERS_SINCE
+    case 'watch-poll':
+    case 'watch-page':
+      return protocol >= WATCHING_SINCE
     default:
       return true
   }
@@ -206,7 +212,7 @@ export function encodeMessage(
       return encodeTransferRequest(writer, message)
     case 'transfer-chunk':
       writer.u8(TRANSFER_CHUNK)
-      return encodeTransferChunk(writer, message)
+      return encodeTransferChunk(writer, message, protocol)
     case 'explain-request':
       writer.u8(EXPLAIN_REQUEST)
       return encodeExplainRequest(writer, message)
@@ -221,8 +227,9 @@ export function encodeMessage(
 /** Of those that write their type themselves. */
 function encodeFamily(
   writer: ByteWriter,
-  message: HintMessage | RegisterMessage | ExchangeMessage,
+  message: HintMessage | RegisterMessage | ExchangeMessage | WatchMessage,
 ): void {
+  if (isOfWatch(message)) return encodeWatch(writer, message)
   if (isOfRegister(message)) return encodeRegister(writer, message)
   if (isOfHints(message)) return encodeHints(writer, message)
   encodeExchange(writer, message)
@@ -282,7 +289,10 @@ function decodeBody(type: number, reader: ByteReader): PeerMessage | undefined {
       return decodeExplainReply(reader)
     default:
       return (
-        decodeHints(type, reader) ?? decodeRegister(type, reader) ?? decodeExchange(type, reader)
+        decodeHints(type, reader) ??
+        decodeRegister(type, reader) ??
+        decodeWatch(type, reader) ??
+        decodeExchange(type, reader)
       )
   }
 }

@@ -104,6 +104,9 @@ const FAILURE_CODE: Codes<FailureCode> = codes<FailureCode>({
   DND_ERR_NODE_UNKNOWN: 25,
   DND_ERR_NODE_UP: 26,
   DND_ERR_WOULD_LOSE_DATA: 27,
+  DND_ERR_NODE_DOWN: 28,
+  DND_ERR_BAD_TOKEN: 29,
+  DND_ERR_WATCHER_GONE: 30,
 })
 
 const FAILURE_OUTCOME: Codes<Failure['outcome']> = codes<Failure['outcome']>({

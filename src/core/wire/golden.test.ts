@@ -6,9 +6,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
+import type { TransferChunk } from '../repair/messages.ts'
 import { decodeLink, decodeMessage, encodeLink, encodeMessage, NO_CLUSTER } from './codec.ts'
 import { EXCHANGE_GOLDEN } from './exchange-samples.test.ts'
 import { REGISTER_GOLDEN } from './register-samples.test.ts'
+import { WATCH_GOLDEN } from './watch-samples.test.ts'
 import { HINT_GOLDEN } from './hint-samples.test.ts'
 import { decodePacket, encodePacket } from './packet-codec.ts'
 import { PROTOCOL_MAX, PROTOCOL_MIN } from './protocol.ts'
@@ -55,9 +57,11 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'keys-reply, none': '28 01 00',
   'transfer-request': '30 01 02 0102 024b31',
   'transfer-chunk': '31 01 01 00 01 024b31 03525252 024242 024b31',
+  'transfer-chunk, first and last': '31 01 01 07 00 024242 024b31 ac02 02 0102030405060708',
   ...EXCHANGE_GOLDEN,
   ...HINT_GOLDEN,
   ...REGISTER_GOLDEN,
+  ...WATCH_GOLDEN,
   'explain-request': '50 ac02 0102 024b31',
   'explain-reply': `51 ac02 01 ac02
     02 0000000000000007 ac02 000000000009 0001 01 02 0a746578742f706c61696e ac02
@@ -106,6 +110,15 @@ test('golden bytes of state-sync, as protocol 5 has it', () => {
   assert.deepEqual(decodeMessage(fromHex(bytes)!), message)
 })
 
+test('golden bytes of transfer-chunk, as protocol 5 has it', () => {
+  const name = 'transfer-chunk, first and last'
+  const bytes = encoded((writer) => encodeMessage(writer, SAMPLES[name]!, 5))
+  const golden = GOLDEN[name]!.replace('01 07 00', '01 01 00').replace(/ ac02 02 .*$/, '')
+  assert.equal(bytes, hexOf(golden))
+  const { size: _, root: __, ...rest } = SAMPLES[name] as TransferChunk
+  assert.deepEqual(decodeMessage(fromHex(bytes)!), rest)
+})
+
 for (const [name, message] of Object.entries(SAMPLES)) {
   test(`golden bytes of ${name}`, () => {
     assert.equal(
@@ -139,5 +152,5 @@ for (const [name, packet] of Object.entries(PACKET_SAMPLES)) {
 
 test('every kind of message has golden bytes', () => {
   assert.deepEqual(Object.keys(GOLDEN), Object.keys(SAMPLES))
-  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 36)
+  assert.equal(new Set(Object.values(SAMPLES).map((message) => message.type)).size, 38)
 })

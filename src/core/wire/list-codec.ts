@@ -95,18 +95,17 @@ export function decodeListReply(reader: ByteReader): ListReply {
   return { type: 'list-reply', request, outcome, entries, more, bases }
 }
 
-function encodePartitions(writer: ByteWriter, partitions: readonly PartitionId[]): void {
+export function encodePartitions(writer: ByteWriter, partitions: readonly PartitionId[]): void {
   writer.varint(partitions.length)
   let next = 0
   for (const partition of partitions) {
-    if (partition < next)
-      assert(false, () => `partition ${partition} of a list request is out of order`)
+    if (partition < next) assert(false, () => `partition ${partition} of a list is out of order`)
     writer.varint(partition - next)
     next = partition + 1
   }
 }
 
-function decodePartitions(reader: ByteReader): PartitionId[] {
+export function decodePartitions(reader: ByteReader): PartitionId[] {
   const partitions: PartitionId[] = []
   const count = reader.count(PARTITIONS_MAX, 1)
   let next = 0

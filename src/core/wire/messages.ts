@@ -26,6 +26,7 @@ import type {
   ReplaceRequest,
   StateSync,
 } from '../node/messages.ts'
+import type { WatchMessage } from '../node/watch-messages.ts'
 import type { ExchangeMessage } from '../repair/exchange-messages.ts'
 import type { HintHandoff, HintHandoffReply } from '../repair/hint-messages.ts'
 import type { TransferChunk, TransferRequest } from '../repair/messages.ts'
@@ -55,6 +56,7 @@ export type PeerMessage =
   | HintMessage
   | ExchangeMessage
   | RegisterMessage
+  | WatchMessage
 
 /** About writes that a replica has missed. */
 export type HintMessage = Hint | HintReply | HintHandoff | HintHandoffReply

@@ -11,6 +11,7 @@ import type { Context, Value } from '../versions/version.ts'
 import { EXCHANGE_SAMPLES } from './exchange-samples.test.ts'
 import { HINT_SAMPLES } from './hint-samples.test.ts'
 import { REGISTER_SAMPLES } from './register-samples.test.ts'
+import { WATCH_SAMPLES } from './watch-samples.test.ts'
 import type { LinkMessage, PeerMessage } from './messages.ts'
 
 export const CLUSTER = '000102030405060708090a0b0c0d0e0f' as ClusterId
@@ -258,9 +259,21 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     clock: KEY,
     done: false,
   },
+  'transfer-chunk, first and last': {
+    type: 'transfer-chunk',
+    request: 1,
+    outcome: 'ok',
+    entries: [],
+    base: BASE,
+    clock: KEY,
+    done: true,
+    size: { records: 300, bytes: 2 },
+    root: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+  },
   ...EXCHANGE_SAMPLES,
   ...HINT_SAMPLES,
   ...REGISTER_SAMPLES,
+  ...WATCH_SAMPLES,
   'explain-request': { type: 'explain-request', request: 300, partition: PARTITION, key: KEY },
   'explain-reply': {
     type: 'explain-reply',

@@ -1,0 +1,172 @@
+/** Readers that watch a bucket while nodes die and join, by the client and the command line. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DndClient } from '../../packages/client/src/node/client.ts'
+import type { WatchEvent } from '../../packages/client/src/node/client.ts'
+import { CLI, eventually, RealCluster } from '../support/real-cluster.ts'
+
+const CHANGES = 100_000
+const WRITERS = 32
+/** Keys of each writer, written again and again. */
+const KEYS_EACH = 50
+/** Changes written by one batch, so that the clients are not what is tried. */
+const BATCH = 40
+
+interface Reader {
+  /** What was told of each key, in order. Bounded by: the changes. */
+  readonly told: Map<string, number[]>
+  events: number
+  connections: number
+  snapshots: number
+  isReady: boolean
+}
+
+/** Watches until `signal`, and breaks its own connection now and then. */
+async function read(client: DndClient, signal: AbortSignal, reader: Reader): Promise<void> {
+  let since: string | undefined
+  while (!signal.aborted) {
+    reader.connections++
+    const broken = new AbortController()
+    const timer = setTimeout(() => broken.abort(), 500 + Math.random() * 4_000)
+    const both = AbortSignal.any([signal, broken.signal])
+    for await (const event of client.watch('default', { since, signal: both })) {
+      reader.isReady = true
+      if (event.type === 'snapshot') reader.snapshots++
+      if ('id' in event && event.id !== undefined) since = event.id
+      if (event.type === 'change') note(reader, event)
+    }
+    clearTimeout(timer)
+  }
+}
+
+function note(reader: Reader, { key, values }: Extract<WatchEvent, { type: 'change' }>): void {
+  reader.events++
+  const told = reader.told.get(key) ?? []
+  reader.told.set(key, told)
+  for (const { bytes } of values) told.push(Number(Buffer.from(bytes).toString()))
+}
+
+/**
+ * Writes batches until `stored` says that it is enough. Each write of a key follows the one before,
+ * whose context it has. After a batch of which not all is known to be stored the writer goes on
+ * with other keys: a write of unknown outcome may come to be later.
+ */
+async function write(
+  cluster: RealCluster,
+  writer: number,
+  stored: (key: string, value: number) => boolean,
+): Promise<void> {
+  const clients = new Map<string, DndClient>()
+  let contexts = new Map<string, string>()
+  let doubts = 0
+  let goesOn = true
+  for (let turn = 0; goesOn; turn++) {
+    const first = turn * BATCH
+    const operations = Array.from({ length: BATCH }, (_, i) => {
+      const key = `w${writer}-${doubts}-k${(first + i) % KEYS_EACH}`
+      const context = contexts.get(key)
+      return { type: 'put' as const, key, value: String(first + i), context }
+    })
+    const up = cluster.nodes.filter(({ running }) => running)
+    const server = up[(writer + turn) % up.length]!.url
+    const client = clients.get(server) ?? new DndClient({ server, routing: false, retries: 0 })
+    clients.set(server, client)
+    const results = await client.batch(operations).catch(() => undefined)
+    for (const [i, result] of (results ?? []).entries()) {
+      if (result.status !== 'stored') continue
+      const { key, value } = operations[i]!
+      if (result.context !== undefined) contexts.set(key, result.context)
+      goesOn = stored(key, Number(value))
+    }
+    if (results?.every(({ status }) => status === 'stored') === true) continue
+    doubts++
+    contexts = new Map()
+  }
+}
+
+test('a reader that reconnects at random is told of 100,000 changes while a node is killed and another joins', async (t) => {
+  const cluster = await RealCluster.start(3)
+  t.after(() => cluster.close())
+  const reader: Reader = {
+    told: new Map(),
+    events: 0,
+    connections: 0,
+    snapshots: 0,
+    isReady: false,
+  }
+  const over = new AbortController()
+  const client = new DndClient({ server: cluster.urls })
+  const reading = read(client, over.signal, reader)
+  t.after(() => over.abort())
+  await eventually('it listens', async () => reader.isReady || undefined)
+
+  const acknowledged = new Map<string, number[]>()
+  let written = 0
+  const writers = Array.from({ length: WRITERS }, (_, writer) =>
+    write(cluster, writer, (key, value) => {
+      acknowledged.set(key, [...(acknowledged.get(key) ?? []), value])
+      return ++written < CHANGES
+    }),
+  )
+  await eventually('some are written', async () => written > CHANGES / 5 || undefined, 120_000)
+  const victim = cluster.nodes[1]!
+  await victim.end('SIGKILL')
+  await eventually(
+    'more are written',
+    async () => written > (2 * CHANGES) / 5 || undefined,
+    120_000,
+  )
+  await cluster.restart(victim)
+  await cluster.add()
+  await Promise.all(writers)
+  await cluster.settled()
+
+  // The last change of each key ends it: none is told after what superseded it.
+  const isTold = (): boolean =>
+    [...acknowledged].every(([key, values]) => {
+      const told = new Set(reader.told.get(key))
+      return values.every((value) => told.has(value))
+    })
+  await eventually('all are told', async () => isTold() || undefined, 60_000).catch(() => {
+    const missed = [...acknowledged].flatMap(([key, values]) => {
+      const told = new Set(reader.told.get(key))
+      return values.filter((value) => !told.has(value)).map((value) => `${key}=${value}`)
+    })
+    assert.fail(`${missed.length} of ${written} were not told: ${missed.slice(0, 20).join(' ')}`)
+  })
+  over.abort()
+  await reading
+  t.diagnostic(
+    `${written} changes, ${reader.events} events over ${reader.connections} connections, ${reader.snapshots} snapshots`,
+  )
+})
+
+test('dnd watch prints changes as they come, and goes on when its node is killed', async (t) => {
+  const cluster = await RealCluster.start(3)
+  t.after(() => cluster.close())
+  const [first, second, third] = cluster.nodes
+  const child = spawn(
+    process.execPath,
+    [CLI, 'watch', 'flags', '--server', `${first!.url},${second!.url}`],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  t.after(() => child.kill('SIGKILL'))
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  const says = async (text: string): Promise<void> =>
+    void (await eventually(text, async () => out.includes(text) || undefined))
+  await says('watching flags')
+  const client = new DndClient({ server: third!.url })
+  await client.put('dark-mode', 'on', { bucket: 'flags' })
+  await says('dark-mode  on')
+  await first!.end('SIGKILL')
+  await sleep(200)
+  const { context } = await client.get('dark-mode', { bucket: 'flags' })
+  await client.delete('dark-mode', { bucket: 'flags', context })
+  await says('dark-mode  deleted')
+  child.kill('SIGTERM')
+  await once(child, 'close')
+})
