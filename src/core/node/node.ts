@@ -21,6 +21,7 @@ import type { ReadEffect } from '../coordinator/reads.ts'
 import type { ReplicaEffect } from '../coordinator/replica.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
 import type { SwimEffect } from '../membership/swim.ts'
+import type { AccessView } from './access.ts'
 import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
 import type { NodeTimer } from './host.ts'
 import type { Machines } from './machines.ts'
@@ -125,6 +126,11 @@ export class Node {
     return this.#machines.actors.resumable
   }
 
+  /** Who may do what. */
+  get access(): AccessView {
+    return this.#machines.access
+  }
+
   view(): NodeView {
     return viewOf(this.#machines, this.#options.cluster)
   }
@@ -154,6 +160,8 @@ export class Node {
         return this.#machines.antiEntropy.repair(client, request.scope)
       case 'cluster-keys':
         return keys.ask(client, request.ask)
+      case 'access':
+        return this.#machines.accessChanges.ask(client, request.ask)
       case 'layout':
         return this.#machines.layoutChanges.ask(client, request.ask)
       case 'explain':
@@ -219,6 +227,8 @@ export class Node {
         return cluster.stateStored(token)
       case 'buckets':
         return cluster.bucketsStored(token)
+      case 'access':
+        return cluster.accessStored(token)
       case 'leaving':
         return this.#machines.leaving.stored()
       case 'barrier':
@@ -270,6 +280,7 @@ export class Node {
         return clock.leaseFailed()
       case 'cluster':
       case 'buckets':
+      case 'access':
         return cluster.stateFailed()
       case 'leaving':
         return this.#machines.leaving.storeFailed(reason)
@@ -337,6 +348,8 @@ export class Node {
         return listings.onDeadline(timer.listing)
       case 'buckets':
         return changes.finish(timer.change)
+      case 'access':
+        return this.#machines.accessChanges.finish(timer.change)
       case 'node':
         return cluster.onTimer(timer.what)
       case 'leaving':
