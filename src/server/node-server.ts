@@ -30,9 +30,10 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { ensureAdmin } from './first-admin.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredTls } from './key-material.ts'
+import { configuredKey, configuredPassword, configuredTls } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -89,6 +90,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     )
   const tls = configuredTls(config)
   const configured = configuredKey(config)
+  const adminPassword = configuredPassword(config)
   const { engine, data, encryption: mode } = config
   const ring = { path: keyringPath(engine, data), mode, configured }
   const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
@@ -124,7 +126,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   const http = await HttpServer.listen({
     ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
     ...{ log, metrics, version: VERSION },
-    ...{ dataDirectory, keyring },
+    ...{ dataDirectory, keyring, requireAuth: config.requireAuth },
   })
   closing.push(() => http.close(CLOSE_GRACE_MS))
   const self = {
@@ -137,6 +139,8 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
+  if (adminPassword !== undefined)
+    void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
   return runningServer(identity, self, { closing, driver, log })

@@ -1,4 +1,6 @@
-/** Users and tokens in a whole cluster: known to all, removed for good, asked for before serving. */
+/**
+ * Users and tokens in a whole cluster: known to all, removed for good, asked for before serving.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FULL_GRANT } from '../../src/core/node/access.ts'

@@ -8,7 +8,7 @@ import { HybridClock } from '../../core/versions/hybrid-clock.ts'
 /** What a node that is alone would do and say. */
 export function accessAnswer(registry: AccessRegistry, ask: AccessAsk): AccessResult {
   const host = new FakeHost()
-  const clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: WALL + 60_000 })
+  const clock = new HybridClock({ skewMaxMs: 500, leasedUntilMs: 0 })
   clock.leaseGranted(WALL + 60_000)
   const changes = new AccessChanges(host, {
     ...{ registry, clock, isReady: () => true, isSpoken: () => true },

@@ -41,7 +41,7 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
     if (member === undefined)
       throw new DndError('DND_ERR_NODE_UNKNOWN', 'the cluster has no member with this id')
     const { name, httpAddress } = member.info
-    ask(httpAddress, path).then(
+    ask(httpAddress, path, exchange.headers.authorization).then(
       ({ status, type, body }) => exchange.respond(status, ['content-type', type], body),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : 'no answer'
@@ -53,11 +53,13 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
 }
 
 /** Rejects with a reason for people. */
-function ask(address: Address, path: string): Promise<Answer> {
+function ask(address: Address, path: string, authorization: string | undefined): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { host, port } = address
     const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const request = get({ host, port, path, agent, signal }, (response) => {
+    // There it is looked at again who asks.
+    const headers = authorization === undefined ? {} : { authorization }
+    const request = get({ host, port, path, headers, agent, signal }, (response) => {
       collect(response).then(resolve, reject)
     })
     request.on('error', (error: NodeJS.ErrnoException) => {

@@ -22,6 +22,7 @@ import { listingBounds } from '../../core/node/listing-bounds.ts'
 import type { WatchAsk, WatchedKey, WatchRead, WatchResult } from '../../core/node/watch-asks.ts'
 import { NOTHING_READ } from '../../core/node/watch-asks.ts'
 import { assert } from '../../core/std/assert.ts'
+import { mayStillRead } from './admission.ts'
 import type { Exchange } from './exchange.ts'
 import { tokenOfContext } from './key.ts'
 import { getResult, listResult } from './reply.ts'
@@ -160,6 +161,8 @@ export class WatchStream {
 
   /** Resolves when there is room for more; the server closes what has been stuck for long. */
   #write(text: string): Promise<void> {
+    // Nothing more for who was thrown out meanwhile.
+    if (!mayStillRead(this.#exchange)) this.end()
     if (this.#isOver || this.#response.write(text)) return Promise.resolve()
     return new Promise((resolve) => {
       const go = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Changing users and tokens: stamp the change, store it, tell everybody, and answer when all who are
- * up have it durably, or after a second with the names of those who may not (`bucket-changes.ts`).
+ * Changing users and tokens: stamp the change, store it, tell everybody, and answer when all who
+ * are up have it durably, or after a second with the names of those who may not (`bucket-changes.ts`).
  * A token whose revocation was answered without names is refused by every node that is up.
  *
  * Two rules keep the operator from locking himself out: the first user or token may administer the
@@ -59,6 +59,11 @@ export class AccessChanges {
   constructor(host: Host, parts: AccessChangesParts) {
     this.#host = host
     this.#parts = parts
+  }
+
+  /** Who is known. */
+  get registry(): AccessRegistry {
+    return this.#parts.registry
   }
 
   /** A client wants a change: answered by one `access` reply. */

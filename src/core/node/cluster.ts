@@ -1,7 +1,7 @@
 /**
  * What this node knows of the cluster, and how that knowledge travels: members, layout, buckets,
- * keys and users are told whole, over TCP, on contact, after a change, and now and then to one node at
- * random. Merging is commutative, associative and idempotent in each part, so neither order nor
+ * keys and users are told whole, over TCP, on contact, after a change, and now and then to one
+ * node at random. Merging is commutative, associative and idempotent in each part, so neither order nor
  * repetition matters; gossip over UDP only makes the members' part faster.
  */
 import { assert } from '../std/assert.ts'
@@ -15,7 +15,6 @@ import type { Swim, SwimEffect } from '../membership/swim.ts'
 import { encodeMembersList } from '../wire/records.ts'
 import type { Actors } from './actors.ts'
 import type { AccessChanges } from './access-changes.ts'
-import type { AccessRegistry } from './access-registry.ts'
 import type { BucketChanges } from './bucket-changes.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { NodeTimer } from './host.ts'
@@ -48,7 +47,6 @@ export interface ClusterParts {
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
   readonly keys: KeyChanges
-  readonly access: AccessRegistry
   readonly accessChanges: AccessChanges
   readonly actors: Actors
   readonly rng: Prng
@@ -102,7 +100,7 @@ export class Cluster {
       this.contact(info.id)
     }
     this.#dialSeeds()
-    this.#arm('grace', this.#parts.access.isLocked ? LOCKED_GRACE : GRACE)
+    this.#arm('grace', this.#parts.accessChanges.registry.isLocked ? LOCKED_GRACE : GRACE)
     this.#arm('state-sync', duration(this.#parts.stateSyncIntervalMs))
     layout.onJoinTimer(this.#outlet.now)
     this.settle()
@@ -246,7 +244,7 @@ export class Cluster {
   state(answer: boolean): StateSync {
     const { swim, layout, buckets, keys } = this.#parts
     const keyring = keys.durable
-    const access = this.#parts.access.durableRecords()
+    const access = this.#parts.accessChanges.registry.durableRecords()
     return {
       type: 'state-sync',
       answer,

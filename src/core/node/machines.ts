@@ -143,8 +143,7 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
   const accessChanges = buildAccess(base, () => cluster)
   const cluster: Cluster = new Cluster(outlet, {
     ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
-    ...{ access: base.access, accessChanges },
-    ...{ birth, replan, isDecided: () => base.replacing.isDecided },
+    ...{ birth, replan, isDecided: () => base.replacing.isDecided, accessChanges },
     stateSyncIntervalMs: config.stateSyncIntervalMs,
   })
   const broken: BrokenRecords = new BrokenRecords(outlet, {
@@ -169,19 +168,14 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     hints: () => hinting.waiting(),
     waitOf: (partition, key) => reaping.waitOf(partition, key),
   })
-  const rooms = {
-    changes,
-    keys,
-    accessChanges,
-    transfers,
-    cluster,
-    requests,
-    broken,
-    leaving,
-    conflicts,
-  }
+  const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
   const watch = buildWatch(options, base, facts)
-  const asked = { ...watch, explaining, layoutChanges: buildLayoutChanges(base, cluster) }
+  const asked = {
+    ...watch,
+    accessChanges,
+    explaining,
+    layoutChanges: buildLayoutChanges(base, cluster),
+  }
   return { ...base, ...coordinators, ...repair, ...rooms, ...asked }
 }
 
@@ -406,4 +400,11 @@ function knownMembers(store: StoreReader): readonly MemberRecord[] {
   const reader = new ByteReader(bytes)
   const members = decodeMembersList(reader)
   return reader.finished ? members : []
+}
+
+/** Those that can say whether their invariants hold. */
+export function checkedOf(machines: Machines): readonly { check(): void }[] {
+  return Object.values(machines).filter(
+    (machine: object): machine is { check(): void } => 'check' in machine,
+  )
 }

@@ -25,7 +25,7 @@ import type { AccessView } from './access.ts'
 import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
 import type { NodeTimer } from './host.ts'
 import type { Machines } from './machines.ts'
-import { buildMachines } from './machines.ts'
+import { buildMachines, checkedOf } from './machines.ts'
 import type { NodeOptions } from './options.ts'
 import type { Origin } from './requests.ts'
 import { encodeClockLease } from './clock-lease.ts'
@@ -40,6 +40,8 @@ const LEASE_INTERVAL: Duration = duration(500)
 export type { NodeOptions } from './options.ts'
 
 export class Node {
+  /** Who may do what. */
+  readonly access: AccessView
   readonly #options: NodeOptions
   readonly #machines: Machines
   readonly #inbox: Inbox
@@ -65,7 +67,8 @@ export class Node {
       reads: this.#readEffects,
       replica: this.#replicaEffects,
     })
-    this.#checked = Object.values(this.#machines).filter(isChecked)
+    this.access = this.#machines.access
+    this.#checked = checkedOf(this.#machines)
   }
 
   /** The only input. Total: whatever a peer, a client or a disk may do, it does not throw. */
@@ -124,11 +127,6 @@ export class Node {
   /** Whether a later life may draw from this one's vnode ids, if it finds this very store. */
   get resumable(): boolean {
     return this.#machines.actors.resumable
-  }
-
-  /** Who may do what. */
-  get access(): AccessView {
-    return this.#machines.access
   }
 
   view(): NodeView {
@@ -234,9 +232,9 @@ export class Node {
       case 'barrier':
         return transfers.onBarrier(token)
       case 'reaping':
-        return this.#machines.reaping.stored(token)
       case 'trees':
-        return this.#machines.trees.stored(token)
+      case 'registers':
+        return this.#machines[owner].stored(token)
       case 'anti-entropy':
         return this.#machines.antiEntropy.exchanging.stored(token)
       case 'floors':
@@ -245,8 +243,6 @@ export class Node {
         return this.#machines.hinting.stored(token)
       case 'hint-intake':
         return this.#machines.hintIntake.stored(token)
-      case 'registers':
-        return this.#machines.registers.stored(token)
       case 'holdings':
       case 'cursors':
       case 'drop':
@@ -326,13 +322,13 @@ export class Node {
   ): void {
     const { reaping, trees, antiEntropy, hinting: hints } = this.#machines
     const room = { reaping, trees, hints, 'anti-entropy': antiEntropy.exchanging }[owner]
-    if (event.type === 'scanned') room.scanned(token, event.ranges[0] ?? [])
-    else room.scanFailed(token)
+    if (event.type === 'scan-failed') return room.scanFailed(token)
+    room.scanned(token, event.ranges[0] ?? [])
   }
 
   #onTimer(timer: NodeTimer): void {
-    const { outlet, writes, reads, swim, transfers, forwards, listings, changes, cluster } =
-      this.#machines
+    const { outlet, writes, reads, swim, transfers, forwards, listings, cluster } = this.#machines
+    const { changes, accessChanges } = this.#machines
     switch (timer.owner) {
       case 'writes':
         return writes.step({ type: 'timer', request: timer.request }, this.#writeEffects)
@@ -347,21 +343,18 @@ export class Node {
       case 'listings':
         return listings.onDeadline(timer.listing)
       case 'buckets':
-        return changes.finish(timer.change)
       case 'access':
-        return this.#machines.accessChanges.finish(timer.change)
+        return (timer.owner === 'access' ? accessChanges : changes).finish(timer.change)
       case 'node':
         return cluster.onTimer(timer.what)
       case 'leaving':
-        return this.#machines.leaving.onTimer()
+      case 'reaping':
+      case 'trees':
+        return this.#machines[timer.owner].onTimer()
       case 'keys':
         return this.#machines.keys.onTimer(timer.ask)
-      case 'reaping':
-        return this.#machines.reaping.onTimer()
       case 'background':
         return this.#machines.background.onTimer(timer.what, timer.at)
-      case 'trees':
-        return this.#machines.trees.onTimer()
       case 'anti-entropy':
         return this.#machines.antiEntropy.onTimer()
       case 'hints':
@@ -504,8 +497,4 @@ export class Node {
       }
     }
   }
-}
-
-function isChecked(machine: object): machine is { check(): void } {
-  return 'check' in machine
 }
