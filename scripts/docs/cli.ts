@@ -94,21 +94,33 @@ function argumentRow(argument: Argument): string[][] {
   if (description === '') return []
   const name = `${argument.name()}${variadic ? '...' : ''}`
   const shown = required ? `\`<${name}>\`` : `\`[${name}]\``
-  return [[shown, prose(description) + choices(argChoices) + fallback(defaultValue)]]
+  return [
+    [
+      shown,
+      prose(description) +
+        choices(argChoices) +
+        fallback(defaultValue as string | number | boolean | undefined),
+    ],
+  ]
 }
 
 const optionTable = (options: readonly Option[]): string =>
   table(['option', ''], options.map(optionRow))
 
 function optionRow({ flags, description, argChoices, defaultValue }: Option): string[] {
-  return [`\`${flags}\``, prose(description) + choices(argChoices) + fallback(defaultValue)]
+  return [
+    `\`${flags}\``,
+    prose(description) +
+      choices(argChoices) +
+      fallback(defaultValue as string | number | boolean | undefined),
+  ]
 }
 
 const choices = (names: readonly string[] | undefined): string =>
   names === undefined ? '' : `: ${names.join(', ')}`
 
 // `--no-x` makes commander say that x is true by default, which says nothing.
-const fallback = (value: unknown): string =>
+const fallback = (value: string | number | boolean | undefined): string =>
   value === undefined || typeof value === 'boolean' ? '' : ` (default: ${String(value)})`
 
 /** They are text behind the help, so the help is what has them. */
