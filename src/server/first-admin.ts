@@ -1,6 +1,7 @@
 /**
  * The first admin of a cluster, made by its nodes themselves: with `--admin-password-file` a
- * cluster can be locked from its first moment on, and one whose last admin was lost can be entered again.
+ * cluster can be locked from its first moment on, and one whose last admin was lost can be entered
+ * again.
  * As many nodes as have the file may try at once: whichever word wins says the same.
  */
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,6 +1,7 @@
 /**
  * Changing users and tokens: stamp the change, store it, tell everybody, and answer when all who
- * are up have it durably, or after a second with the names of those who may not (`bucket-changes.ts`).
+ * are up have it durably, or after a second with the names of those who may not
+ * (`bucket-changes.ts`).
  * A token whose revocation was answered without names is refused by every node that is up.
  *
  * Two rules keep the operator from locking himself out: the first user or token may administer the

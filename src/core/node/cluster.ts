@@ -1,8 +1,8 @@
 /**
  * What this node knows of the cluster, and how that knowledge travels: members, layout, buckets,
  * keys and users are told whole, over TCP, on contact, after a change, and now and then to one
- * node at random. Merging is commutative, associative and idempotent in each part, so neither order nor
- * repetition matters; gossip over UDP only makes the members' part faster.
+ * node at random. Merging is commutative, associative and idempotent in each part, so neither order
+ * nor repetition matters; gossip over UDP only makes the members' part faster.
  */
 import { assert } from '../std/assert.ts'
 import { ByteWriter } from '../std/bytes.ts'
@@ -186,25 +186,21 @@ export class Cluster {
     this.settle()
   }
 
+  /** What this node knows is durable. */
+  knowledgeStored(what: 'cluster' | 'buckets' | 'access', token: number): void {
+    if (what === 'cluster') return this.#stateStored(token)
+    // Now the others may count on it.
+    if (what === 'buckets') this.#parts.changes.stored(token)
+    else this.#parts.accessChanges.stored(token)
+    this.#outlet.changed()
+    for (const peer of this.others()) this.#outlet.tell(peer)
+  }
+
   /** A layout of ours is durable: now the others may act on it. */
-  stateStored(version: number): void {
+  #stateStored(version: number): void {
     if (version === 0) return
     const acked = this.#parts.layout.stored(version)
     if (acked !== undefined) this.adopted(acked)
-    for (const peer of this.others()) this.#outlet.tell(peer)
-  }
-
-  /** What we know of the buckets is durable: now the others may count on it. */
-  bucketsStored(revision: number): void {
-    this.#parts.changes.stored(revision)
-    this.#outlet.changed()
-    for (const peer of this.others()) this.#outlet.tell(peer)
-  }
-
-  /** What we know of users and tokens is durable: now the others may count on it. */
-  accessStored(revision: number): void {
-    this.#parts.accessChanges.stored(revision)
-    this.#outlet.changed()
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 

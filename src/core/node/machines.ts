@@ -139,11 +139,10 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     antiEntropy.replan()
     watch.watching.replan()
   }
-  const keys = buildKeys(options, base, () => cluster)
-  const accessChanges = buildAccess(base, () => cluster)
+  const told = buildTold(options, base, () => cluster)
   const cluster: Cluster = new Cluster(outlet, {
-    ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
-    ...{ birth, replan, isDecided: () => base.replacing.isDecided, accessChanges },
+    ...{ swim, swimEffects, layout, buckets, changes, actors, rng: rng.fork() },
+    ...{ ...told, birth, replan, isDecided: () => base.replacing.isDecided },
     stateSyncIntervalMs: config.stateSyncIntervalMs,
   })
   const broken: BrokenRecords = new BrokenRecords(outlet, {
@@ -168,14 +167,9 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     hints: () => hinting.waiting(),
     waitOf: (partition, key) => reaping.waitOf(partition, key),
   })
-  const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
+  const rooms = { ...told, changes, transfers, cluster, requests, broken, leaving, conflicts }
   const watch = buildWatch(options, base, facts)
-  const asked = {
-    ...watch,
-    accessChanges,
-    explaining,
-    layoutChanges: buildLayoutChanges(base, cluster),
-  }
+  const asked = { ...watch, explaining, layoutChanges: buildLayoutChanges(base, cluster) }
   return { ...base, ...coordinators, ...repair, ...rooms, ...asked }
 }
 
@@ -232,6 +226,15 @@ function buildKeys(
     nameOf: (node) => swim.record(node)?.info.name ?? node,
     announce: () => cluster().announce(),
   })
+}
+
+/** Who changes what all are told of: the cluster's keys, users and tokens. */
+function buildTold(
+  options: NodeOptions,
+  base: Base,
+  cluster: () => Cluster,
+): Pick<Machines, 'keys' | 'accessChanges'> {
+  return { keys: buildKeys(options, base, cluster), accessChanges: buildAccess(base, cluster) }
 }
 
 function buildAccess({ outlet, swim, clock, access }: Base, cluster: () => Cluster): AccessChanges {

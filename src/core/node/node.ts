@@ -82,9 +82,8 @@ export class Node {
         this.#armLeases()
         cluster.start(event.seeds)
         this.#machines.antiEntropy.replan()
-        this.#machines.reaping.start()
-        this.#machines.hinting.start()
-        return this.#machines.leaving.start()
+        for (const name of ['reaping', 'hinting', 'leaving'] as const) this.#machines[name].start()
+        return
       case 'request':
         return this.#onRequest(event.client, event.request)
       case 'message':
@@ -222,11 +221,9 @@ export class Node {
       case 'clock':
         return clock.leaseGranted(token)
       case 'cluster':
-        return cluster.stateStored(token)
       case 'buckets':
-        return cluster.bucketsStored(token)
       case 'access':
-        return cluster.accessStored(token)
+        return cluster.knowledgeStored(owner, token)
       case 'leaving':
         return this.#machines.leaving.stored()
       case 'barrier':
