@@ -21,7 +21,7 @@ import { DndError } from '../../core/errors.ts'
 import type { AccessRole } from '../../core/node/access.ts'
 import { allows, allowsAll, touches } from '../../core/node/access.ts'
 import type { Caller } from './doorman.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked, Exchange } from './exchange.ts'
 import type { Operation } from './operation.ts'
 
 export type AccessNeed =
@@ -83,7 +83,7 @@ export function mustBeAllowed(
 }
 
 /** Whether anything of the bucket may be seen. */
-export function maySee({ caller }: Pick<Exchange, 'caller'>, bucket: string): boolean {
+export function maySee({ caller }: Pick<Asked, 'caller'>, bucket: string): boolean {
   return caller === undefined || touches(caller.grants, bucket)
 }
 

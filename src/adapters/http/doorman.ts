@@ -3,10 +3,10 @@
  *
  * A token costs one SHA-256 and a look-up. A password costs a quarter of a second of scrypt, far
  * too much for each request; so whether it was right is remembered, under an HMAC of the header
- * with a secret of this process: neither the password nor anything that could be guessed by is kept. Wrong
- * ones are remembered as well, for a client with an old password asks again and again. A change of
- * the user makes all that is remembered of him worthless, for it names the hash that it was
- * checked with.
+ * with a secret of this process: neither the password nor anything that could be guessed by is
+ * kept. Wrong ones are remembered as well, for a client with an old password asks again and
+ * again. A change of the user makes all that is remembered of him worthless, for it names the
+ * hash that it was checked with.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { DndError } from '../../core/errors.ts'
