@@ -20,6 +20,9 @@ import { agoText, bytesText } from './units.ts'
 import type { ServingMember } from './serving.ts'
 import { servesHttp } from './serving.ts'
 
+/** A node that is busy is asked again. */
+const RETRIES = 4
+
 const LOOK_EVERY_MS = 200
 /** A line of what is left at most so often. */
 const TELL_EVERY_MS = 2_000
@@ -57,18 +60,19 @@ async function hints(options: HintsOptions, context: CliContext): Promise<void> 
     // Whoever comes back meanwhile keeps hints as well, and is waited for like all others.
     if (news.length === 0) return tell([...keepers.values()], cluster, options, context)
     await Promise.all(
-      news.map(async (member) => keepers.set(member.id, await ask(member, options))),
+      news.map(async (member) => keepers.set(member.id, await ask(member, options, context))),
     )
     if (options.wait === true)
       await new Watch([...keepers.values()], client, options, context).untilDelivered()
   }
 }
 
-async function ask(member: ServingMember, options: HintsOptions): Promise<Keeper> {
-  const client = new DndClient({
-    server: `http://${member.addresses.http}`,
-    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
-  })
+async function ask(
+  member: ServingMember,
+  options: HintsOptions,
+  context: CliContext,
+): Promise<Keeper> {
+  const client = clientOf(options, context, [`http://${member.addresses.http}`], RETRIES)
   const before = await client.hints()
   return { name: member.name, client, before, now: before }
 }

@@ -41,7 +41,10 @@ async function leave(options: ServerOptions, context: CliContext): Promise<void>
   const unsubscribe = context.onInterrupt(() => watch.interrupt())
   try {
     const last = await watch.untilGone()
-    if (last.phase !== 'left') await confirmed(last, cluster)
+    if (last.phase !== 'left')
+      await confirmed(last, cluster, (address) =>
+        clientOf({ ...options, timeout: ASK_TIMEOUT_MS }, context, [`http://${address}`]),
+      )
     if (options.json === true) return await out.json({ ...last, phase: 'left' })
     await out.line(lastLine(last))
   } finally {
@@ -124,12 +127,18 @@ class Watch {
 }
 
 /** It is gone, and was not seen to say goodbye: the others know whether it had. */
-async function confirmed(last: LeaveJson, { members }: ClusterJson): Promise<void> {
+async function confirmed(
+  last: LeaveJson,
+  { members }: ClusterJson,
+  clientAt: (address: string) => DndClient,
+): Promise<void> {
   const others = members
     .filter(({ id, state }) => id !== last.node && state === 'alive')
     .filter(servesHttp)
   for (const until = Date.now() + ASK_FOR_MS; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
-    const states = await Promise.all(others.map((each) => stateFor(each.addresses.http, last.node)))
+    const states = await Promise.all(
+      others.map((each) => stateFor(clientAt(each.addresses.http), last.node)),
+    )
     if (states.includes('left')) return
     if (states.includes('dead')) break
   }
@@ -142,9 +151,8 @@ async function confirmed(last: LeaveJson, { members }: ClusterJson): Promise<voi
 }
 
 /** What the node at an address says of another. */
-async function stateFor(address: string, node: string): Promise<MemberStateJson | undefined> {
+async function stateFor(client: DndClient, node: string): Promise<MemberStateJson | undefined> {
   try {
-    const client = new DndClient({ server: `http://${address}`, timeoutMs: ASK_TIMEOUT_MS })
     const { members } = await client.cluster()
     return members.find(({ id }) => id === node)?.state
   } catch {

@@ -3,11 +3,13 @@ import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
+import { credentialsOf } from './credentials.ts'
+import type { CredentialOptions } from './credentials.ts'
 import { usage } from './failure.ts'
 
 const SERVER_DEFAULT = 'http://127.0.0.1:6001'
 
-export interface ServerOptions {
+export interface ServerOptions extends CredentialOptions {
   readonly server?: readonly string[]
   readonly timeout?: number
   readonly json?: boolean
@@ -17,7 +19,7 @@ export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON, for programs')
 }
 
-/** `--server`, `--timeout` and `--json`, for commands that talk to a running node. */
+/** `--server`, `--timeout`, who asks, and `--json`, for commands that talk to a running node. */
 export function withServer(command: Command): Command {
   return withJson(
     command
@@ -26,7 +28,14 @@ export function withServer(command: Command): Command {
         `node to talk to; repeat or separate by commas to name more (default: DND_SERVER or ${SERVER_DEFAULT})`,
         collect,
       )
-      .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000)),
+      .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000))
+      .option('--token <token>', 'come with this token; everybody on the machine sees it in ps')
+      .option('--token-file <file>', 'come with the token in this file (DND_TOKEN_FILE, DND_TOKEN)')
+      .option('--user <name>', 'come as this user (DND_USER)')
+      .option(
+        '--password-file <file>',
+        'the first line is the password of --user (DND_PASSWORD_FILE, DND_PASSWORD)',
+      ),
   )
 }
 
@@ -44,13 +53,16 @@ export function clientOf(
   options: ServerOptions,
   context: CliContext,
   servers: readonly string[] = serversOf(options, context),
+  // A command ends: what it learned of the ring would serve nobody, and its user waits.
+  retries = 0,
 ): DndClient {
+  const credentials = credentialsOf(options, context)
   try {
     const { timeout } = options
     return new DndClient({
       server: servers,
-      // A command ends: what it learned of the ring would serve nobody, and its user waits.
-      retries: 0,
+      ...credentials,
+      retries,
       routing: false,
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
     })

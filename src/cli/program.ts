@@ -23,6 +23,7 @@ import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
+import { addTokens, addUsers } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
@@ -65,6 +66,8 @@ export function createProgram(context: CliContext): Command {
     addRepair,
     addHints,
     addKeys,
+    addUsers,
+    addTokens,
   ])
     add(program, context)
   program.commandsGroup('Data:')

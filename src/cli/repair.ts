@@ -16,6 +16,9 @@ import { count, printable } from './terminal.ts'
 import type { ServingMember } from './serving.ts'
 import { servesHttp } from './serving.ts'
 
+/** A node that is busy is asked again. */
+const RETRIES = 4
+
 const LOOK_EVERY_MS = 250
 /** A line of figures at most so often. */
 const TELL_EVERY_MS = 2_000
@@ -56,7 +59,7 @@ export function addRepair(program: Command, context: CliContext): void {
 async function repair(options: RepairOptions, context: CliContext): Promise<void> {
   const cluster = await clientOf(options, context).cluster()
   const asked = membersAsked(cluster, options.node)
-  const tasks = await Promise.all(asked.map((member) => begin(member, options)))
+  const tasks = await Promise.all(asked.map((member) => begin(member, options, context)))
   const absent = options.node === undefined ? absentIn(cluster) : []
   if (!options.wait) return tell(tasks, absent, options, context, cluster)
   const watch = new Watch(tasks, options.json === true ? undefined : context.err)
@@ -94,11 +97,12 @@ function absentIn({ members }: ClusterJson): readonly string[] {
   return members.filter(({ state }) => state === 'dead').map(({ name }) => name)
 }
 
-async function begin(member: ServingMember, options: RepairOptions): Promise<Task> {
-  const client = new DndClient({
-    server: `http://${member.addresses.http}`,
-    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
-  })
+async function begin(
+  member: ServingMember,
+  options: RepairOptions,
+  context: CliContext,
+): Promise<Task> {
+  const client = clientOf(options, context, [`http://${member.addresses.http}`], RETRIES)
   const run = await client.repairs.begin({ bucket: options.bucket, prefix: options.prefix })
   return { id: member.id, name: member.name, client, run }
 }

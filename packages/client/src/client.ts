@@ -76,6 +76,8 @@ import type { TransportRequest, TransportResponse } from './transport.ts'
 import { Transport, TRANSPORT_DEFAULTS, parseJson } from './transport.ts'
 import type { OpenPath, WatchEvent, WatchOptions } from './watch.ts'
 import { watchBucket } from './watch.ts'
+import { withCredentials } from './credentials.ts'
+import { Users } from './users.ts'
 
 export type {
   AbsentEntry,
@@ -161,6 +163,11 @@ export class DndClient {
     this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
   )
 
+  /** Who may do what. */
+  readonly users: Users = new Users((request) =>
+    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
+  )
+
   /** Comparing replicas now; for a client of one server. */
   readonly repairs: Repairs = new Repairs((request) =>
     this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
@@ -169,7 +176,7 @@ export class DndClient {
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
     const { hedge = false, exchange = fetchExchange(options.fetch ?? fetch) } = options
-    this.#transport = new Transport(servers, exchange, {
+    this.#transport = new Transport(servers, withCredentials(exchange, options), {
       retries: options.retries ?? TRANSPORT_DEFAULTS.retries,
       routing: options.routing ?? TRANSPORT_DEFAULTS.routing,
       addressOf: options.addressOf,
