@@ -83,6 +83,7 @@ export type {
   Bucket,
   BucketBatchOperation,
   BucketBatchResult,
+  BucketEvent,
   BucketOptions,
   CodecBucketOptions,
   Entry,
