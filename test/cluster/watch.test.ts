@@ -131,7 +131,7 @@ test('a reader that reconnects at random is told of 100,000 changes while a node
       const told = new Set(reader.told.get(key))
       return values.every((value) => told.has(value))
     })
-  await eventually('all are told', async () => isTold() || undefined, 60_000).catch(() => {
+  await eventually('all are told', async () => isTold() || undefined, 300_000).catch(() => {
     const missed = [...acknowledged].flatMap(([key, values]) => {
       const told = new Set(reader.told.get(key))
       return values.filter((value) => !told.has(value)).map((value) => `${key}=${value}`)
