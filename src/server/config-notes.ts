@@ -42,6 +42,11 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
   tlsCert: { tradeOff: 'One node can be shut out by its certificate; certificates expire' },
   tlsKey: {},
   tlsCa: {},
+  httpCert: {
+    tradeOff: 'A new connection costs a handshake, about 1 ms of CPU; certificates expire',
+  },
+  httpKey: {},
+  httpCa: { tradeOff: 'An authority of your own: whoever it signs for may pass for a node' },
   partitions: {
     unit: 'partitions',
     formula:

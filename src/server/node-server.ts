@@ -10,6 +10,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
+import type { Certificate } from '../adapters/http/certificate.ts'
 import { HttpServer } from '../adapters/http/http-server.ts'
 import { KeyringFile } from '../adapters/keyring/keyring-file.ts'
 import { NodeLog } from '../adapters/log/log.ts'
@@ -18,6 +19,7 @@ import { TcpLinks } from '../adapters/tcp/tcp-links.ts'
 import { UdpDatagrams } from '../adapters/udp/udp-datagrams.ts'
 import { DndError } from '../core/errors.ts'
 import { LEAVE_PROOF_BYTES } from '../core/membership/leave-proof.ts'
+import { httpUrl } from '../core/membership/member.ts'
 import { isStoreLost } from '../core/node/acceptor-memory.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
 import type { NodeOptions } from '../core/node/node.ts'
@@ -32,7 +34,7 @@ import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredTls } from './key-material.ts'
+import { configuredKey, configuredTls, httpCa, httpCertificate } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -44,9 +46,16 @@ export interface NodeServer {
   readonly cluster: string
   readonly name: string
   readonly httpAddress: Address
+  /** Of `httpAddress`, with its scheme. */
+  readonly url: string
   readonly clusterAddress: Address
   /** Ends everything in order; a second call waits for the first. */
   stop(): Promise<void>
+  /**
+   * Reads the certificate for HTTP again, at once. False: it cannot be used, and the one before
+   * stays; the log says why.
+   */
+  reload(): boolean
   /**
    * Settles when the node serves: it knows its cluster and may coordinate. Never, if it is stopped
    * before.
@@ -121,10 +130,13 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   })
   closing.push(() => datagrams.close())
   // The last door to open is the first to close: what clients have begun still needs the others.
+  const certificate = httpCertificate(config, log)
+  const expiry = (): number | undefined => certificate?.expiresMs
+  metrics.attach({ certificateExpiry: expiry })
   const http = await HttpServer.listen({
     ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
     ...{ log, metrics, version: VERSION },
-    ...{ dataDirectory, keyring },
+    ...{ dataDirectory, keyring, certificate, ca: httpCa(config) },
   })
   closing.push(() => http.close(CLOSE_GRACE_MS))
   const self = {
@@ -133,13 +145,14 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     protocol: protocolMax,
     address: { host, port },
     httpAddress: { host, port: http.port },
+    ...(certificate !== undefined && { httpEncrypted: true as const }),
   }
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return runningServer(identity, self, { closing, driver, log })
+  return runningServer(identity, self, { closing, driver, log, certificate })
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -195,10 +208,17 @@ function createNode(
   })
 }
 
+interface Running {
+  readonly closing: Closing
+  readonly driver: Driver
+  readonly log: Log
+  readonly certificate: Certificate | undefined
+}
+
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log }: { closing: Closing; driver: Driver; log: Log },
+  { closing, driver, log, certificate }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -216,6 +236,7 @@ function runningServer(
     cluster: identity.cluster,
     name: self.name,
     httpAddress: self.httpAddress,
+    url: httpUrl(self),
     clusterAddress: self.address,
     ready: driver.ready,
     get refusal() {
@@ -227,6 +248,7 @@ function runningServer(
     }),
     stopped,
     stop: stopOnce,
+    reload: () => certificate?.reload() ?? true,
   }
 }
 

@@ -9,7 +9,7 @@ import type { TransportRequest } from './attempt.ts'
 import { attempt, parseJson } from './attempt.ts'
 import type { HttpExchange, ResponseHeaders } from './exchange.ts'
 import type { AddressOf } from './ring.ts'
-import { isNewer, parseTag, Ring } from './ring.ts'
+import { isNewer, parseTag, Ring, urlOf } from './ring.ts'
 import type { Server, Servers } from './servers.ts'
 
 const PATIENCE_MS = 3_000
@@ -136,17 +136,17 @@ export class Learning {
 
 /**
  * The addresses that members tell of themselves, as far as they make sense from here: a node that
- * listens on loopback is this machine's only if the client was given a loopback address, and where
- * one of them is `https` something stands before the nodes, and to go round it would be to go
- * without encryption.
+ * listens on loopback is this machine's only if the client was given a loopback address. Who was
+ * given an `https` address goes nowhere without encryption: where the members' own HTTP is plain,
+ * something stands before the nodes, and to go round it would be to go without.
  */
 function reachableFrom(given: readonly string[]): AddressOf {
   const isEncrypted = given.some((url) => url.startsWith('https:'))
   const isLocal = given.some((url) => LOOPBACK.test(new URL(url).hostname))
-  return ({ addresses }: MemberJson) => {
-    if (isEncrypted) return undefined
+  return (member: MemberJson) => {
     try {
-      const url = new URL(`http://${addresses.http}`)
+      const url = new URL(urlOf(member))
+      if (isEncrypted && url.protocol !== 'https:') return undefined
       if (NOWHERE.test(url.hostname)) return undefined
       return LOOPBACK.test(url.hostname) && !isLocal ? undefined : url.origin
     } catch {

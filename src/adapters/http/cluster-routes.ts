@@ -10,6 +10,7 @@ import type { Layout, LayoutState } from '../../core/placement/layout.ts'
 import { awaited, isFilled } from '../../core/placement/layout-state.ts'
 import type { EncryptionMode } from '../../runtime/ports.ts'
 import { must } from '../../core/std/assert.ts'
+import { httpUrl } from '../../core/membership/member.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import type { NodeId } from '../../core/std/ids.ts'
 import { DndError } from '../../core/errors.ts'
@@ -50,7 +51,7 @@ export interface MemberJson {
   readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
-  readonly addresses: { readonly cluster: string; readonly http: string }
+  readonly addresses: { readonly cluster: string; readonly http: string; readonly url: string }
   readonly generation: number
   readonly incarnation: number
   readonly version: string
@@ -85,7 +86,7 @@ function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): Cluste
 }
 
 function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
-  const { id, name, address, httpAddress, zone, weight, version, protocol } = member.info
+  const { id, name, address, zone, weight, version, protocol } = member.info
   const { sinceMs, suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   return {
     id,
@@ -95,7 +96,11 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     ...(suspectedBy.length === 0 ? {} : { suspectedBy }),
     zone,
     weight,
-    addresses: { cluster: formatAddress(address), http: formatAddress(httpAddress) },
+    addresses: {
+      cluster: formatAddress(address),
+      http: formatAddress(member.info.httpAddress),
+      url: httpUrl(member.info),
+    },
     generation: member.generation,
     incarnation: member.incarnation,
     version,

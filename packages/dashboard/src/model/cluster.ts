@@ -255,3 +255,8 @@ export function repairsOf(looks: ReadonlyMap<string, NodeLook>): Repairs {
     broken: sum(({ recordsBroken }) => recordsBroken),
   }
 }
+
+/** Where a member's HTTP is, as it tells of itself. */
+export function urlOf({ addresses }: Pick<MemberJson, 'addresses'>): string {
+  return addresses.url ?? `http://${addresses.http}`
+}

@@ -1,5 +1,5 @@
 /** A row for each node: how it is, where, what it does, and how much it holds. */
-import { nodeRows } from '../model/cluster.ts'
+import { nodeRows, urlOf } from '../model/cluster.ts'
 import type { NodeRow } from '../model/cluster.ts'
 import {
   formatAgo,
@@ -167,8 +167,7 @@ function detailRow(ui: Ui, row: NodeRow): VNode {
       ),
       look.silence !== undefined &&
         h('p', { class: 'note' }, `Its own figures are missing. ${look.silence}`),
-      !row.isSelf &&
-        h('a', { href: `http://${member.addresses.http}/` }, `Open the console on ${member.name}`),
+      !row.isSelf && h('a', { href: `${urlOf(member)}/` }, `Open the console on ${member.name}`),
     ),
   )
 }
