@@ -4,12 +4,12 @@ import type { Command } from 'commander'
 import type { ClusterJson, LeaveJson, MemberStateJson } from '../../packages/client/src/api.ts'
 import { DndClientError } from '../../packages/client/src/client.ts'
 import type { DndClient } from '../../packages/client/src/client.ts'
-import { urlOf } from '../../packages/client/src/ring.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, clientWith, examples, serversOf, withServer } from './options.ts'
 import { count, printable } from './terminal.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 150
 /** A line of figures at most so often, and one at once when something else is waited for. */
@@ -132,7 +132,9 @@ async function confirmed(
   { members }: ClusterJson,
   clientAt: (url: string) => DndClient,
 ): Promise<void> {
-  const others = members.filter(({ id, state }) => id !== last.node && state === 'alive')
+  const others = members
+    .filter(({ id, state }) => id !== last.node && state === 'alive')
+    .filter(servesHttp)
   for (const until = Date.now() + ASK_FOR_MS; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
     const states = await Promise.all(
       others.map((each) => stateFor(clientAt(urlOf(each)), last.node)),

@@ -4,10 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { ClusterJson, MemberJson, RepairRunJson } from '../../packages/client/src/api.ts'
+import type { ClusterJson, RepairRunJson } from '../../packages/client/src/api.ts'
 import { DndClientError } from '../../packages/client/src/client.ts'
 import type { DndClient } from '../../packages/client/src/client.ts'
-import { urlOf } from '../../packages/client/src/ring.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import { namesOf } from './member-table.ts'
@@ -15,6 +14,8 @@ import type { ServerOptions } from './options.ts'
 import { clientOf, clientWith, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
+import type { ServingMember } from './serving.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 250
 /** A line of figures at most so often. */
@@ -71,8 +72,13 @@ async function repair(options: RepairOptions, context: CliContext): Promise<void
 }
 
 /** Those that answer for data now, or the one that is named, by name or id. */
-function membersAsked({ members }: ClusterJson, node: string | undefined): readonly MemberJson[] {
-  const up = members.filter(({ state }) => state === 'alive' || state === 'suspect')
+function membersAsked(
+  { members }: ClusterJson,
+  node: string | undefined,
+): readonly ServingMember[] {
+  const up = members
+    .filter(servesHttp)
+    .filter(({ state }) => state === 'alive' || state === 'suspect')
   if (node === undefined) return up
   const named = up.filter(({ id, name }) => id === node || name === node)
   if (named.length > 0) return named
@@ -80,7 +86,7 @@ function membersAsked({ members }: ClusterJson, node: string | undefined): reado
   throw usage(
     known === undefined
       ? `there is no node ${printable(node)}`
-      : `${printable(node)} is ${known.state}`,
+      : `${printable(node)} is ${servesHttp(known) ? known.state : 'within an application and serves no HTTP'}`,
     'See dnd status for the nodes of the cluster.',
   )
 }
@@ -90,7 +96,7 @@ function absentIn({ members }: ClusterJson): readonly string[] {
 }
 
 async function begin(
-  member: MemberJson,
+  member: ServingMember,
   options: RepairOptions,
   context: CliContext,
 ): Promise<Task> {

@@ -80,9 +80,10 @@ function stopWhenTold(server: NodeServer, context: CliContext): () => void {
 }
 
 async function announce(server: NodeServer, json: boolean, context: CliContext): Promise<void> {
-  const http = addressText(server.httpAddress)
+  const http = addressText(server.httpAddress!)
   const clusterAddress = addressText(server.clusterAddress)
-  const { node, cluster, name, url } = server
+  const { node, cluster, name } = server
+  const url = server.url!
   const ready: ReadyMessage = { type: 'dnd-ready', node, cluster, name, http, url, clusterAddress }
   process.send?.(ready)
   if (json) return context.out.json({ node, cluster, name, http, url, clusterAddress })

@@ -19,11 +19,11 @@ import { TcpLinks } from '../adapters/tcp/tcp-links.ts'
 import { UdpDatagrams } from '../adapters/udp/udp-datagrams.ts'
 import { DndError } from '../core/errors.ts'
 import { LEAVE_PROOF_BYTES } from '../core/membership/leave-proof.ts'
-import { httpUrl } from '../core/membership/member.ts'
 import { isStoreLost } from '../core/node/acceptor-memory.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
 import type { NodeOptions } from '../core/node/node.ts'
 import { Node } from '../core/node/node.ts'
+import { httpUrl, servesHttp } from '../core/membership/member.ts'
 import type { Address } from '../core/std/ids.ts'
 import { Prng } from '../core/std/prng.ts'
 import { Driver } from '../runtime/driver.ts'
@@ -32,6 +32,8 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { nodeClient } from './embedded/node-client.ts'
+import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
 import { configuredKey, configuredTls, httpCa, httpCertificate } from './key-material.ts'
@@ -45,10 +47,15 @@ export interface NodeServer {
   readonly node: string
   readonly cluster: string
   readonly name: string
-  readonly httpAddress: Address
+  /** undefined: it serves no HTTP. */
+  readonly httpAddress: Address | undefined
   /** Of `httpAddress`, with its scheme. */
-  readonly url: string
+  readonly url: string | undefined
   readonly clusterAddress: Address
+  /** All that `dnd-client` can do, done in this process. */
+  readonly client: NodeClient
+  /** As `client.bucket`: a node is taken wherever only buckets are wanted of a client. */
+  readonly bucket: NodeClient['bucket']
   /** Ends everything in order; a second call waits for the first. */
   stop(): Promise<void>
   /**
@@ -69,16 +76,26 @@ export interface NodeServer {
   readonly stopped: Promise<void>
 }
 
+export interface ServerOptions {
+  /** Default: lines on standard error. */
+  readonly log?: Log | undefined
+  /** Whether to serve HTTP. Default: true. */
+  readonly http?: boolean | undefined
+}
+
 /** What was opened so far, to be closed in the opposite order. */
 type Closing = (() => Promise<void>)[]
 
 /**
  * Rejects with an error that has a code of the table; everything opened until then is closed again.
  */
-export async function startNodeServer(config: NodeServerConfig): Promise<NodeServer> {
+export async function startNodeServer(
+  config: NodeServerConfig,
+  options: ServerOptions = {},
+): Promise<NodeServer> {
   const closing: Closing = []
   try {
-    return await open(config, closing)
+    return await open(config, options, closing)
   } catch (error) {
     await closeAll(closing)
     throw error
@@ -90,7 +107,11 @@ export async function startNodeServer(config: NodeServerConfig): Promise<NodeSer
  */
 const WILDCARDS = ['0.0.0.0', '::', '0:0:0:0:0:0:0:0']
 
-async function open(config: NodeServerConfig, closing: Closing): Promise<NodeServer> {
+async function open(
+  config: NodeServerConfig,
+  options: ServerOptions,
+  closing: Closing,
+): Promise<NodeServer> {
   if (WILDCARDS.includes(config.host))
     throw new DndError(
       'DND_ERR_BAD_CONFIG',
@@ -107,7 +128,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   // Anew: until the directory was this process's own, another may have changed the ring.
   const keyring = KeyringFile.open(ring)
   const { node, cluster, generation } = identity
-  const log = NodeLog.open({ level: config.logLevel, node: config.name, cluster })
+  const log = options.log ?? NodeLog.open({ level: config.logLevel, node: config.name, cluster })
   const metrics = new Metrics({ version: VERSION, process: true })
   const clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
   const driver = new Driver({ log, observer: observerOf(metrics, identity, log), clocks })
@@ -129,22 +150,26 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     listener: driver.datagramListener,
   })
   closing.push(() => datagrams.close())
-  // The last door to open is the first to close: what clients have begun still needs the others.
-  const certificate = httpCertificate(config, log)
-  const expiry = (): number | undefined => certificate?.expiresMs
-  metrics.attach({ certificateExpiry: expiry })
-  const http = await HttpServer.listen({
-    ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
-    ...{ log, metrics, version: VERSION },
-    ...{ dataDirectory, keyring, certificate, ca: httpCa(config) },
-  })
-  closing.push(() => http.close(CLOSE_GRACE_MS))
+  const answers = { gateway: driver, cluster, mac: clusterMac(cluster), dataDirectory, keyring }
+  // The last doors to open are the first to close: what was begun still needs the others.
+  const { client, desk } = nodeClient({ ...answers, probes: 0 })
+  closing.push(() => desk.close(CLOSE_GRACE_MS))
+  const certificate = options.http === false ? undefined : httpCertificate(config, log)
+  metrics.attach({ certificateExpiry: () => certificate?.expiresMs })
+  const listening = { host, port: config.httpPort, log, metrics, version: VERSION }
+  const secrets = { certificate, ca: httpCa(config) }
+  const http =
+    options.http === false
+      ? undefined
+      : await HttpServer.listen({ ...answers, ...listening, ...secrets })
+  closing.push(async () => http?.close(CLOSE_GRACE_MS))
   const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
     version: VERSION,
     protocol: protocolMax,
     address: { host, port },
-    httpAddress: { host, port: http.port },
+    // One port serves one thing: the same address says that there is no HTTP.
+    httpAddress: { host, port: http?.port ?? port },
     ...(certificate !== undefined && { httpEncrypted: true as const }),
   }
   running.core = createNode(config, identity, self, store, keyring)
@@ -152,7 +177,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return runningServer(identity, self, { closing, driver, log, certificate })
+  return runningServer(identity, self, { closing, driver, log, client, certificate })
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -212,13 +237,14 @@ interface Running {
   readonly closing: Closing
   readonly driver: Driver
   readonly log: Log
+  readonly client: NodeClient
   readonly certificate: Certificate | undefined
 }
 
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log, certificate }: Running,
+  { closing, driver, log, client, certificate }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -235,9 +261,11 @@ function runningServer(
     node: identity.node,
     cluster: identity.cluster,
     name: self.name,
-    httpAddress: self.httpAddress,
-    url: httpUrl(self),
+    httpAddress: servesHttp(self) ? self.httpAddress : undefined,
+    url: servesHttp(self) ? httpUrl(self) : undefined,
     clusterAddress: self.address,
+    client,
+    bucket: client.bucket.bind(client) as NodeClient['bucket'],
     ready: driver.ready,
     get refusal() {
       return driver.refusal

@@ -9,7 +9,7 @@ import type { TransportRequest } from './attempt.ts'
 import { attempt, parseJson } from './attempt.ts'
 import type { HttpExchange, ResponseHeaders } from './exchange.ts'
 import type { AddressOf } from './ring.ts'
-import { isNewer, parseTag, Ring, urlOf } from './ring.ts'
+import { isNewer, parseTag, Ring } from './ring.ts'
 import type { Server, Servers } from './servers.ts'
 
 const PATIENCE_MS = 3_000
@@ -143,9 +143,10 @@ export class Learning {
 function reachableFrom(given: readonly string[]): AddressOf {
   const isEncrypted = given.some((url) => url.startsWith('https:'))
   const isLocal = given.some((url) => LOOPBACK.test(new URL(url).hostname))
-  return (member: MemberJson) => {
+  return ({ addresses: { http, url: told } }: MemberJson) => {
+    if (http === undefined) return undefined
     try {
-      const url = new URL(urlOf(member))
+      const url = new URL(told ?? `http://${http}`)
       if (isEncrypted && url.protocol !== 'https:') return undefined
       if (NOWHERE.test(url.hostname)) return undefined
       return LOOPBACK.test(url.hostname) && !isLocal ? undefined : url.origin

@@ -28,11 +28,6 @@ export function isNewer(tag: LayoutTag, than: LayoutTag | undefined): boolean {
   return tag.version === than.version && than.moving && !tag.moving
 }
 
-/** Where a member's HTTP is, as it tells of itself. */
-export function urlOf({ addresses }: Pick<MemberJson, 'addresses'>): string {
-  return addresses.url ?? `http://${addresses.http}`
-}
-
 /** The base URL of a member, or undefined where it cannot be reached from here. */
 export type AddressOf = (member: MemberJson) => string | undefined
 

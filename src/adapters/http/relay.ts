@@ -7,6 +7,7 @@
  * for these three, and only as an answer that ends: small, and soon.
  */
 import { DndError } from '../../core/errors.ts'
+import { servesHttp } from '../../core/membership/member.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import { onHints } from './hints-routes.ts'
 import { onMetrics } from './info-routes.ts'
@@ -24,6 +25,8 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
     if (member === undefined)
       throw new DndError('DND_ERR_NODE_UNKNOWN', 'the cluster has no member with this id')
     const { name, httpAddress } = member.info
+    if (!servesHttp(member.info))
+      throw new DndError('DND_ERR_NODE_SILENT', `${name} serves no HTTP`)
     exchange.site.peers.ask(member.info, path).then(
       ({ status, type, body }) => exchange.respond(status, ['content-type', type], body),
       (error: unknown) => {

@@ -14,7 +14,7 @@ export interface MemberInfo {
   readonly name: string
   /** Cluster traffic, UDP and TCP. */
   readonly address: Address
-  /** HTTP. */
+  /** HTTP; the same as `address`, of which one port serves one thing: it serves none. */
   readonly httpAddress: Address
   /** Whether HTTP is spoken there over TLS only. Told together with `protocol`, never without. */
   readonly httpEncrypted?: true
@@ -34,6 +34,13 @@ export function httpUrl({
   httpEncrypted,
 }: Pick<MemberInfo, 'httpAddress' | 'httpEncrypted'>): string {
   return `${httpEncrypted === true ? 'https' : 'http'}://${formatAddress(httpAddress)}`
+}
+
+export function servesHttp({
+  address,
+  httpAddress,
+}: Pick<MemberInfo, 'address' | 'httpAddress'>): boolean {
+  return address.host !== httpAddress.host || address.port !== httpAddress.port
 }
 
 /**

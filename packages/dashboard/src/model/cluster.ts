@@ -256,7 +256,8 @@ export function repairsOf(looks: ReadonlyMap<string, NodeLook>): Repairs {
   }
 }
 
-/** Where a member's HTTP is, as it tells of itself. */
-export function urlOf({ addresses }: Pick<MemberJson, 'addresses'>): string {
-  return addresses.url ?? `http://${addresses.http}`
+/** Where a member's HTTP is, as it tells of itself; undefined: it serves none. */
+export function urlOf({ addresses }: Pick<MemberJson, 'addresses'>): string | undefined {
+  const { http, url } = addresses
+  return http === undefined ? undefined : (url ?? `http://${http}`)
 }

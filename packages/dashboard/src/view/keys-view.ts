@@ -162,7 +162,7 @@ function nothingListed(ui: Ui, route: KeysRoute): VNode {
     )
   const { live } = ui
   const self = live.cluster?.members.find(({ id }) => id === live.cluster?.self)
-  const base = self === undefined ? location.origin : urlOf(self)
+  const base = (self && urlOf(self)) ?? location.origin
   const path = route.bucket === 'default' ? 'hello' : `${route.bucket}/hello`
   return empty(
     route.bucket === 'default' ? 'No keys yet' : `No keys in ${route.bucket} yet`,
