@@ -12,6 +12,7 @@ import { crc32 } from 'node:zlib'
 import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
 import type { Certificate } from '../adapters/http/certificate.ts'
 import { HttpServer } from '../adapters/http/http-server.ts'
+import type { HttpServerOptions } from '../adapters/http/http-server.ts'
 import { KeyringFile } from '../adapters/keyring/keyring-file.ts'
 import { NodeLog } from '../adapters/log/log.ts'
 import { Metrics } from '../adapters/metrics/metrics.ts'
@@ -154,14 +155,8 @@ async function open(
   // The last doors to open are the first to close: what was begun still needs the others.
   const { client, desk } = nodeClient({ ...answers, probes: 0 })
   closing.push(() => desk.close(CLOSE_GRACE_MS))
-  const certificate = options.http === false ? undefined : httpCertificate(config, log)
-  metrics.attach({ certificateExpiry: () => certificate?.expiresMs })
-  const listening = { host, port: config.httpPort, log, metrics, version: VERSION }
-  const secrets = { certificate, ca: httpCa(config) }
-  const http =
-    options.http === false
-      ? undefined
-      : await HttpServer.listen({ ...answers, ...listening, ...secrets })
+  const door = options.http === false ? undefined : await openDoor(config, answers, log, metrics)
+  const { http, certificate } = door ?? {}
   closing.push(async () => http?.close(CLOSE_GRACE_MS))
   const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
@@ -178,6 +173,21 @@ async function open(
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
   return runningServer(identity, self, { closing, driver, log, client, certificate })
+}
+
+/** The door for clients, as the configuration wants it. */
+async function openDoor(
+  config: NodeServerConfig,
+  answers: Pick<HttpServerOptions, 'gateway' | 'cluster' | 'mac' | 'dataDirectory' | 'keyring'>,
+  log: Log,
+  metrics: Metrics,
+): Promise<{ readonly http: HttpServer; readonly certificate: Certificate | undefined }> {
+  const certificate = httpCertificate(config, log)
+  metrics.attach({ certificateExpiry: () => certificate?.expiresMs })
+  const { host, httpPort: port } = config
+  const listening = { host, port, log, metrics, version: VERSION }
+  const secrets = { certificate, ca: httpCa(config) }
+  return { http: await HttpServer.listen({ ...answers, ...listening, ...secrets }), certificate }
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
