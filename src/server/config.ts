@@ -58,6 +58,10 @@ export interface NodeServerConfig extends NodeConfig {
   readonly httpCert: string | undefined
   readonly httpKey: string | undefined
   readonly httpCa: string | undefined
+  /** Whether nobody is served over HTTP whom the cluster does not know. */
+  readonly requireAuth: boolean
+  /** Absolute path. */
+  readonly adminPasswordFile: string | undefined
   /** Of a new cluster only, like `replicas`. */
   readonly partitions: number
   readonly replicas: number
@@ -68,7 +72,10 @@ export interface NodeServerConfig extends NodeConfig {
 /** Read when it is there and `--config` names no other. */
 export const CONFIG_FILE_DEFAULT = 'dnd.config.json'
 /** Environment variables with our prefix that are no field. */
-const OTHER_VARIABLES = ['DND_CONFIG', 'DND_SERVER', 'DND_CA', 'DND_DEBUG']
+const OTHER_VARIABLES = [
+  ...['DND_CONFIG', 'DND_SERVER', 'DND_CA', 'DND_DEBUG'],
+  ...['DND_TOKEN', 'DND_TOKEN_FILE', 'DND_USER', 'DND_PASSWORD', 'DND_PASSWORD_FILE'],
+]
 /**
  * DND_PROT is a slip; DND_SERVICE_PORT, three letters from DND_SERVER_PORT, is what Kubernetes
  * sets.
@@ -119,6 +126,7 @@ interface Given {
 const PATH_FIELDS: readonly ConfigField[] = [
   ...(['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa'] as const),
   ...(['httpCert', 'httpKey', 'httpCa'] as const),
+  'adminPasswordFile',
 ]
 /** Without a value of their own when nobody gives one. */
 const OPEN_FIELDS: readonly ConfigField[] = [
@@ -349,6 +357,8 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     httpCert: path('httpCert'),
     httpKey: path('httpKey'),
     httpCa: path('httpCa'),
+    requireAuth: valueOf(given, 'requireAuth') === true,
+    adminPasswordFile: path('adminPasswordFile'),
     partitions: number('partitions'),
     replicas: number('replicas'),
     protocolMax: number('protocolMax'),

@@ -33,11 +33,18 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { ensureAdmin } from './first-admin.ts'
 import { nodeClient } from './embedded/node-client.ts'
 import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredTls, httpCa, httpCertificate } from './key-material.ts'
+import {
+  configuredKey,
+  configuredPassword,
+  configuredTls,
+  httpCa,
+  httpCertificate,
+} from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -120,6 +127,7 @@ async function open(
     )
   const tls = configuredTls(config)
   const configured = configuredKey(config)
+  const adminPassword = configuredPassword(config)
   const { engine, data, encryption: mode } = config
   const ring = { path: keyringPath(engine, data), mode, configured }
   const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
@@ -170,6 +178,8 @@ async function open(
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
+  if (adminPassword !== undefined)
+    void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
   return runningServer(identity, self, { closing, driver, log, client, certificate })
@@ -184,8 +194,8 @@ async function openDoor(
 ): Promise<{ readonly http: HttpServer; readonly certificate: Certificate | undefined }> {
   const certificate = httpCertificate(config, log)
   metrics.attach({ certificateExpiry: () => certificate?.expiresMs })
-  const { host, httpPort: port } = config
-  const listening = { host, port, log, metrics, version: VERSION }
+  const { host, httpPort: port, requireAuth } = config
+  const listening = { host, port, log, metrics, version: VERSION, requireAuth }
   const secrets = { certificate, ca: httpCa(config) }
   return { http: await HttpServer.listen({ ...answers, ...listening, ...secrets }), certificate }
 }

@@ -37,12 +37,15 @@ export class Peers {
     this.#certificate = certificate
   }
 
-  /** Gets `path` from a member. Rejects with a reason for people. */
-  ask(member: MemberInfo, path: string): Promise<PeerAnswer> {
+  /**
+   * Gets `path` from a member, who looks again at who asks. Rejects with a reason for people.
+   */
+  ask(member: MemberInfo, path: string, authorization?: string): Promise<PeerAnswer> {
     return new Promise((resolve, reject) => {
       const { host, port } = member.httpAddress
       const signal = AbortSignal.timeout(TIMEOUT_MS)
-      const options = { host, port, path, signal }
+      const headers = authorization === undefined ? {} : { authorization }
+      const options = { host, port, path, headers, signal }
       const onAnswer = (answer: IncomingMessage): void => {
         collect(answer).then(resolve, reject)
       }

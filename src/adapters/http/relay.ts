@@ -27,7 +27,7 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
     const { name, httpAddress } = member.info
     if (!servesHttp(member.info))
       throw new DndError('DND_ERR_NODE_SILENT', `${name} serves no HTTP`)
-    exchange.site.peers.ask(member.info, path).then(
+    exchange.site.peers.ask(member.info, path, exchange.headers.authorization).then(
       ({ status, type, body }) => exchange.respond(status, ['content-type', type], body),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : 'no answer'
