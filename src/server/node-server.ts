@@ -31,11 +31,12 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { ensureAdmin } from './first-admin.ts'
 import { nodeClient } from './embedded/node-client.ts'
 import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredTls } from './key-material.ts'
+import { configuredKey, configuredPassword, configuredTls } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -111,6 +112,7 @@ async function open(
     )
   const tls = configuredTls(config)
   const configured = configuredKey(config)
+  const adminPassword = configuredPassword(config)
   const { engine, data, encryption: mode } = config
   const ring = { path: keyringPath(engine, data), mode, configured }
   const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
@@ -146,7 +148,8 @@ async function open(
   // The last doors to open are the first to close: what was begun still needs the others.
   const { client, desk } = nodeClient({ ...answers, probes: 0 })
   closing.push(() => desk.close(CLOSE_GRACE_MS))
-  const listening = { host, port: config.httpPort, log, metrics, version: VERSION }
+  const { requireAuth } = config
+  const listening = { host, port: config.httpPort, log, metrics, version: VERSION, requireAuth }
   const http =
     options.http === false ? undefined : await HttpServer.listen({ ...answers, ...listening })
   closing.push(async () => http?.close(CLOSE_GRACE_MS))
@@ -161,6 +164,8 @@ async function open(
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
+  if (adminPassword !== undefined)
+    void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
   return runningServer(identity, self, { closing, driver, log, client })
