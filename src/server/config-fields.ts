@@ -28,6 +28,11 @@ export type ConfigField =
   | 'tlsCert'
   | 'tlsKey'
   | 'tlsCa'
+  | 'httpCert'
+  | 'httpKey'
+  | 'httpCa'
+  | 'requireAuth'
+  | 'adminPasswordFile'
   | 'partitions'
   | 'replicas'
   | 'manualLayout'
@@ -255,6 +260,35 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     field: 'tlsCa',
     ...file,
     about: 'Certificates of those who sign the certificates of all nodes, PEM',
+  },
+  {
+    field: 'httpCert',
+    ...file,
+    about:
+      'Certificate of this node for clients, PEM, with who signed it behind it: with `httpKey`, HTTPS is spoken and nothing else. Read anew when the file changes',
+  },
+  { field: 'httpKey', ...file, about: 'Private key of `httpCert`, PEM' },
+  {
+    field: 'httpCa',
+    ...file,
+    about:
+      "Certificates of those who sign the other nodes' `httpCert`, PEM, for what nodes ask each other over HTTPS. Without it: whom the system trusts, and `httpCert` itself",
+  },
+  {
+    field: 'requireAuth',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: false,
+    about:
+      'Serves nobody over HTTP who does not say who he is, even before the cluster has users. Give it to all nodes; with users every node does so anyhow',
+  },
+  {
+    field: 'adminPasswordFile',
+    ...file,
+    about:
+      'File whose first line is the password of the user `admin`, who is made when the cluster has no admin. Only this user should read it',
   },
   {
     field: 'partitions',

@@ -41,7 +41,16 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
   allowPlaintextClusterTraffic: { tradeOff: 'No keys to keep, no protection' },
   tlsCert: { tradeOff: 'One node can be shut out by its certificate; certificates expire' },
   tlsKey: {},
+  requireAuth: {
+    tradeOff: 'Every client needs a token or a password, and nobody gets in without an admin',
+  },
+  adminPasswordFile: {},
   tlsCa: {},
+  httpCert: {
+    tradeOff: 'A new connection costs a handshake, about 1 ms of CPU; certificates expire',
+  },
+  httpKey: {},
+  httpCa: { tradeOff: 'An authority of your own: whoever it signs for may pass for a node' },
   partitions: {
     unit: 'partitions',
     formula:

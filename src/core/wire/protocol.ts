@@ -12,6 +12,8 @@
  * 6   layouts are chosen by registers of consensus; the states of layouts say who has acknowledged
  *     and who is lost. Below it, no change of the layout begins. The chunks of transfers say how
  *     much there is to come, and what proves that it was all. Buckets can be watched.
+ * 7   states of the cluster tell of users and tokens. Below it none can be made, for whoever does
+ *     not know of them lets everybody in.
  * ```
  * A format changes thus: a new version here, the codec writes the old form for versions below it,
  * and the golden bytes of both stay in `golden.test.ts`. A version is dropped when nobody need
@@ -19,11 +21,13 @@
  */
 
 export const PROTOCOL_MIN = 5
-export const PROTOCOL_MAX = 6
+export const PROTOCOL_MAX = 7
 /** The first in which layouts are chosen by registers. */
 export const LAYOUT_REGISTERS_SINCE = 6
 /** The first in which nodes tell each other what changes. */
 export const WATCHING_SINCE = 6
+/** The first in which nodes tell each other of users and tokens. */
+export const ACCESS_SINCE = 7
 
 export interface ProtocolRange {
   readonly min: number
