@@ -29,7 +29,7 @@ export function commandsOf(command: Command = program(), path = 'dnd'): readonly
 
 /** Told once, above; those of a node are in configuration.md. */
 const CREDENTIALS = ['--token', '--token-file', '--user', '--password-file']
-const OF_CLIENTS: readonly string[] = ['--server', '--timeout', ...CREDENTIALS]
+const OF_CLIENTS: readonly string[] = ['--server', '--ca', '--timeout', ...CREDENTIALS]
 const COMMON: readonly string[] = [...OF_CLIENTS, '--json', '--help']
 const OF_NODES: readonly string[] = ['dnd start', 'dnd join']
 

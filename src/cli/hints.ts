@@ -9,19 +9,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, HintsJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure } from './failure.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, withServer } from './options.ts'
+import { clientOf, clientWith, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 import { agoText, bytesText } from './units.ts'
 import type { ServingMember } from './serving.ts'
-import { servesHttp } from './serving.ts'
-
-/** A node that is busy is asked again. */
-const RETRIES = 4
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 200
 /** A line of what is left at most so often. */
@@ -72,7 +70,8 @@ async function ask(
   options: HintsOptions,
   context: CliContext,
 ): Promise<Keeper> {
-  const client = clientOf(options, context, [`http://${member.addresses.http}`], RETRIES)
+  const patience = options.timeout === undefined ? {} : { timeoutMs: options.timeout }
+  const client = clientWith({ server: urlOf(member), ...patience }, options, context)
   const before = await client.hints()
   return { name: member.name, client, before, now: before }
 }

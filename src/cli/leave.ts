@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, LeaveJson, MemberStateJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, serversOf, withServer } from './options.ts'
+import { clientOf, clientWith, examples, serversOf, withServer } from './options.ts'
 import { count, printable } from './terminal.ts'
-import { servesHttp } from './serving.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 150
 /** A line of figures at most so often, and one at once when something else is waited for. */
@@ -41,10 +42,9 @@ async function leave(options: ServerOptions, context: CliContext): Promise<void>
   const unsubscribe = context.onInterrupt(() => watch.interrupt())
   try {
     const last = await watch.untilGone()
-    if (last.phase !== 'left')
-      await confirmed(last, cluster, (address) =>
-        clientOf({ ...options, timeout: ASK_TIMEOUT_MS }, context, [`http://${address}`]),
-      )
+    const clientAt = (server: string): DndClient =>
+      clientWith({ server, timeoutMs: ASK_TIMEOUT_MS }, options, context)
+    if (last.phase !== 'left') await confirmed(last, cluster, clientAt)
     if (options.json === true) return await out.json({ ...last, phase: 'left' })
     await out.line(lastLine(last))
   } finally {
@@ -130,14 +130,14 @@ class Watch {
 async function confirmed(
   last: LeaveJson,
   { members }: ClusterJson,
-  clientAt: (address: string) => DndClient,
+  clientAt: (url: string) => DndClient,
 ): Promise<void> {
   const others = members
     .filter(({ id, state }) => id !== last.node && state === 'alive')
     .filter(servesHttp)
   for (const until = Date.now() + ASK_FOR_MS; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
     const states = await Promise.all(
-      others.map((each) => stateFor(clientAt(each.addresses.http), last.node)),
+      others.map((each) => stateFor(clientAt(urlOf(each)), last.node)),
     )
     if (states.includes('left')) return
     if (states.includes('dead')) break
@@ -150,7 +150,7 @@ async function confirmed(
   })
 }
 
-/** What the node at an address says of another. */
+/** What a node says of another. */
 async function stateFor(client: DndClient, node: string): Promise<MemberStateJson | undefined> {
   try {
     const { members } = await client.cluster()

@@ -1,17 +1,24 @@
 /** Options that many commands share, and how their texts become values. */
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { DndClient } from '../../packages/client/src/client.ts'
+import type { DndClientOptions } from '../../packages/client/src/client.ts'
+import { httpExchange } from '../../packages/client/src/node/http-exchange.ts'
 import type { CliContext } from './context.ts'
 import { credentialsOf } from './credentials.ts'
 import type { CredentialOptions } from './credentials.ts'
 import { usage } from './failure.ts'
 
 const SERVER_DEFAULT = 'http://127.0.0.1:6001'
+/** More is a mistaken path. */
+const CA_BYTES_MAX = 1024 * 1024
 
 export interface ServerOptions extends CredentialOptions {
   readonly server?: readonly string[]
   readonly timeout?: number
+  readonly ca?: string
   readonly json?: boolean
 }
 
@@ -19,7 +26,7 @@ export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON, for programs')
 }
 
-/** `--server`, `--timeout`, who asks, and `--json`, for commands that talk to a running node. */
+/** `--server`, `--timeout` and `--json`, for commands that talk to a running node. */
 export function withServer(command: Command): Command {
   return withJson(
     command
@@ -27,6 +34,10 @@ export function withServer(command: Command): Command {
         '--server <url>',
         `node to talk to; repeat or separate by commas to name more (default: DND_SERVER or ${SERVER_DEFAULT})`,
         collect,
+      )
+      .option(
+        '--ca <file>',
+        'who signs the certificates of https nodes, PEM (DND_CA; default: whom Node trusts)',
       )
       .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000))
       .option('--token <token>', 'come with this token; everybody on the machine sees it in ps')
@@ -53,22 +64,41 @@ export function clientOf(
   options: ServerOptions,
   context: CliContext,
   servers: readonly string[] = serversOf(options, context),
-  // A command ends: what it learned of the ring would serve nobody, and its user waits.
-  retries = 0,
 ): DndClient {
+  const { timeout } = options
+  // A command ends: what it learned of the ring would serve nobody, and its user waits.
+  const patience = timeout === undefined ? {} : { timeoutMs: timeout }
+  return clientWith({ server: servers, retries: 0, routing: false, ...patience }, options, context)
+}
+
+/** Of other settings than most commands have, with what it takes to be let in. */
+export function clientWith(
+  settings: DndClientOptions,
+  options: ServerOptions,
+  context: CliContext,
+): DndClient {
+  const path = options.ca ?? context.env['DND_CA'] ?? ''
+  const trust =
+    path === '' ? {} : { exchange: httpExchange({}, readCa(resolve(context.cwd, path))) }
   const credentials = credentialsOf(options, context)
   try {
-    const { timeout } = options
-    return new DndClient({
-      server: servers,
-      ...credentials,
-      retries,
-      routing: false,
-      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-    })
+    return new DndClient({ ...settings, ...trust, ...credentials })
   } catch (error) {
     throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
   }
+}
+
+function readCa(path: string): string {
+  let problem = 'holds no certificate ("-----BEGIN CERTIFICATE-----")'
+  try {
+    if (statSync(path).size <= CA_BYTES_MAX) {
+      const text = readFileSync(path, 'utf8')
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+    } else problem = 'is larger than 1 MiB'
+  } catch (error) {
+    problem = `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
+  }
+  throw usage(`${path} ${problem}`, 'Give --ca or DND_CA a file of certificates in PEM.')
 }
 
 /** A parser for commander: whole numbers within bounds. */

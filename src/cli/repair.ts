@@ -5,19 +5,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, RepairRunJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import { namesOf } from './member-table.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, withServer } from './options.ts'
+import { clientOf, clientWith, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 import type { ServingMember } from './serving.ts'
-import { servesHttp } from './serving.ts'
-
-/** A node that is busy is asked again. */
-const RETRIES = 4
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 250
 /** A line of figures at most so often. */
@@ -102,7 +100,8 @@ async function begin(
   options: RepairOptions,
   context: CliContext,
 ): Promise<Task> {
-  const client = clientOf(options, context, [`http://${member.addresses.http}`], RETRIES)
+  const patience = options.timeout === undefined ? {} : { timeoutMs: options.timeout }
+  const client = clientWith({ server: urlOf(member), ...patience }, options, context)
   const run = await client.repairs.begin({ bucket: options.bucket, prefix: options.prefix })
   return { id: member.id, name: member.name, client, run }
 }
