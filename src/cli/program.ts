@@ -23,7 +23,7 @@ import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
-import { addTokens, addUsers } from './users.ts'
+import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
@@ -66,8 +66,7 @@ export function createProgram(context: CliContext): Command {
     addRepair,
     addHints,
     addKeys,
-    addUsers,
-    addTokens,
+    addAccess,
   ])
     add(program, context)
   program.commandsGroup('Data:')

@@ -23,7 +23,12 @@ interface CreateOptions extends ServerOptions {
 
 const GRANT = 'ROLE, ROLE:BUCKET or ROLE:BUCKET/PREFIX; ROLE is read, write or admin'
 
-export function addUsers(program: Command, context: CliContext): void {
+export function addAccess(program: Command, context: CliContext): void {
+  addUsers(program, context)
+  addTokens(program, context)
+}
+
+function addUsers(program: Command, context: CliContext): void {
   const users = program
     .command('users')
     .description('who may do what: users with passwords, and what is granted to them')
@@ -43,7 +48,7 @@ export function addUsers(program: Command, context: CliContext): void {
   ])
 }
 
-export function addTokens(program: Command, context: CliContext): void {
+function addTokens(program: Command, context: CliContext): void {
   const tokens = program
     .command('tokens')
     .description('who may do what: tokens for programs, and what is granted to them')

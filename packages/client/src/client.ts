@@ -159,20 +159,17 @@ export class DndClient {
   readonly #transport: Transport
   readonly #timeoutMs: number
   readonly #closed = new AbortController()
+  readonly #ask = (request: Omit<TransportRequest, 'timeoutMs'>): Promise<TransportResponse> =>
+    this.#send({ ...request, timeoutMs: this.#patience(undefined) })
+
   /** The keys that encrypt the traffic between nodes. */
-  readonly keys: ClusterKeys = new ClusterKeys((request) =>
-    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
-  )
+  readonly keys: ClusterKeys = new ClusterKeys(this.#ask)
 
   /** Who may do what. */
-  readonly users: Users = new Users((request) =>
-    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
-  )
+  readonly users: Users = new Users(this.#ask)
 
   /** Comparing replicas now; for a client of one server. */
-  readonly repairs: Repairs = new Repairs((request) =>
-    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
-  )
+  readonly repairs: Repairs = new Repairs(this.#ask)
 
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
