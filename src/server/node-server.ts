@@ -8,6 +8,7 @@
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
 import { HttpServer } from '../adapters/http/http-server.ts'
@@ -36,8 +37,10 @@ import { configuredKey, configuredTls } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
-/** Clients get so long to finish what they have begun when the node stops, milliseconds. */
-const CLOSE_GRACE_MS = 5_000
+/** What clients have begun gets so long to end when the node stops, milliseconds. */
+const CLOSE_GRACE_MS = 15_000
+/** The same for what other nodes have had this one begin, when the clients are done. */
+const IDLE_GRACE_MS = 2_000
 
 export interface NodeServer {
   readonly node: string
@@ -45,8 +48,14 @@ export interface NodeServer {
   readonly name: string
   readonly httpAddress: Address
   readonly clusterAddress: Address
-  /** Ends everything in order; a second call waits for the first. */
+  /** Ends everything in order, within 20 s; a second call waits for the first. */
   stop(): Promise<void>
+  /**
+   * Stops so that nobody notices: says that it is not ready, and to the other members that it stops
+   * for a moment; goes on serving for `drainMs` of the configuration, so that balancers, clients and
+   * members turn to others; then `stop`. A second call waits for the first.
+   */
+  drain(): Promise<void>
   /**
    * Settles when the node serves: it knows its cluster and may coordinate. Never, if it is stopped
    * before.
@@ -120,6 +129,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
     listener: driver.datagramListener,
   })
   closing.push(() => datagrams.close())
+  closing.push(() => driver.idle(IDLE_GRACE_MS))
   // The last door to open is the first to close: what clients have begun still needs the others.
   const http = await HttpServer.listen({
     ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
@@ -139,7 +149,13 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return runningServer(identity, self, { closing, driver, log })
+  const announce = (): void => {
+    log.info('draining: told to stop, serves until the others have turned away')
+    http.drain()
+    driver.drain()
+  }
+  const drain = { announce, ms: config.drainMs }
+  return runningServer(identity, self, { closing, driver, log, drain })
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -195,10 +211,17 @@ function createNode(
   })
 }
 
+interface Running {
+  readonly closing: Closing
+  readonly driver: Driver
+  readonly log: Log
+  readonly drain: { readonly announce: () => void; readonly ms: number }
+}
+
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log }: { closing: Closing; driver: Driver; log: Log },
+  { closing, driver, log, drain }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -211,6 +234,12 @@ function runningServer(
     settle()
   }
   const stopOnce = (): Promise<void> => (stopping ??= stop())
+  let draining: Promise<void> | undefined
+  const drainAndStop = async (): Promise<void> => {
+    drain.announce()
+    await Promise.race([stopped, sleep(drain.ms, undefined, { ref: false })])
+    await stopOnce()
+  }
   return {
     node: identity.node,
     cluster: identity.cluster,
@@ -227,6 +256,7 @@ function runningServer(
     }),
     stopped,
     stop: stopOnce,
+    drain: () => (draining ??= stopping ?? drainAndStop()),
   }
 }
 

@@ -38,6 +38,8 @@ const DRAIN_BYTES_MAX = 64 * 1024
 const ONE_WRITE_BYTES_MAX = 4096
 const RETRY_AFTER_SECONDS = '1'
 const EMPTY = new Uint8Array(0)
+/** Of answers of a node that is about to stop: ask somebody else next time. */
+const DRAINING_HEADER = 'x-dnd-draining'
 
 /** Node's request with a way from its listeners to the exchange, so that these need no closures. */
 export class Incoming extends IncomingMessage {
@@ -130,7 +132,7 @@ export class Exchange {
     if (!this.#begin(status)) return
     const layout = this.site.layoutTag.at(this.startedAt)
     if (layout !== '') headers.push('x-dnd-layout', layout)
-    if (this.site.closing) headers.push('connection', 'close')
+    if (this.site.closing) headers.push('connection', 'close', DRAINING_HEADER, '1')
     if (status !== 204 && status !== 304) headers.push('content-length', String(body.length))
     this.response.writeHead(status, headers)
     if (body.length === 0 || this.request.method === 'HEAD') this.response.end()

@@ -107,6 +107,8 @@ export class Node {
         return cluster.keysStored(event.revision)
       case 'keyring-failed':
         return this.#machines.keys.storeFailed(event.revision, event.reason)
+      case 'drain':
+        return cluster.drain()
       case 'tick':
         for (let timer = outlet.timers.due(outlet.now); timer !== undefined;) {
           this.#onTimer(timer)
