@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { CliContext } from './context.ts'
-import { CONFIG_FIELDS, environmentOf, flagOf } from '../server/config-fields.ts'
 import { runCli } from '../../test/support/run-cli.ts'
 import { createProgram } from './program.ts'
 import { Terminal } from './terminal.ts'
@@ -116,58 +113,3 @@ describe('help', () => {
     assert.equal((await runCli(['help', 'put'])).out, (await runCli(['put', '--help'])).out)
   })
 })
-
-const reference = (name: string): string =>
-  readFileSync(join(process.cwd(), 'docs/reference', name), 'utf8')
-
-describe('reference', () => {
-  test('cli.md has every command with every argument and option, as the program describes them', () => {
-    const text = reference('cli.md')
-    for (const { path, command } of commands) {
-      const start = text.indexOf(`## ${path}\n`)
-      assert.ok(start >= 0, `no heading "## ${path}"`)
-      const next = text.indexOf('\n## ', start)
-      const section = text.slice(start, next < 0 ? undefined : next)
-      assert.ok(section.includes(command.description()), `${path}: ${command.description()}`)
-      for (const option of command.options) {
-        const row = optionRow(path, option)
-        if (row !== undefined) assert.ok(section.includes(row), `${path} lacks:\n${row}`)
-      }
-      for (const flag of section.matchAll(/^\| `(--[a-z-]+)/gm))
-        assert.ok(
-          command.options.some((option) => option.long === flag[1]),
-          `${path} has no ${flag[1]}`,
-        )
-    }
-    for (const [, heading] of text.matchAll(/^## (dnd .*)$/gm))
-      assert.ok(
-        commands.some(({ path }) => path === heading),
-        `there is no command "${heading}"`,
-      )
-  })
-
-  test('configuration.md has every field as the schema has it, and no other', () => {
-    const text = reference('configuration.md')
-    const rows = CONFIG_FIELDS.map(
-      ({ field, fallback, allowed, about }) =>
-        `| \`${field}\` | \`${field === 'seeds' ? 'arguments of join' : flagOf(field)}\` | \`${environmentOf(field)}\` | ${fallback} | ${allowed} | ${about} |`,
-    )
-    for (const row of rows) assert.ok(text.includes(`${row}\n`), `configuration.md lacks:\n${row}`)
-    assert.equal([...text.matchAll(/^\| `[a-zA-Z]+` \|/gm)].length, rows.length)
-  })
-})
-
-/**
- * Options that every command of its kind has are described once; those of a node are in
- * configuration.md.
- */
-function optionRow(path: string, option: Option): string | undefined {
-  const { flags, description, argChoices, defaultValue } = option
-  const common = ['--json', '--server <url>', '--timeout <ms>', '-h, --help']
-  if (common.includes(flags)) return undefined
-  const ofNode = path === 'dnd start' || path === 'dnd join'
-  if (ofNode && flags !== '--config <file>') return undefined
-  const choices = argChoices === undefined ? '' : `: ${argChoices.join(', ')}`
-  const fallback = defaultValue === undefined ? '' : ` (default: ${String(defaultValue)})`
-  return `| \`${flags}\` | ${description}${choices}${fallback} |`
-}

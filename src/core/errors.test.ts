@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { FailureCode } from './coordinator/messages.ts'
 import { DndError, ERRORS, exitCode, isErrorCode } from './errors.ts'
@@ -9,23 +7,6 @@ import type { ErrorCode } from './errors.ts'
 const CODES = Object.keys(ERRORS) as ErrorCode[]
 
 /** From the repository, wherever the compiled test lies within it. */
-function readDocument(path: string): string {
-  let folder = import.meta.dirname
-  while (!existsSync(join(folder, path)) && folder !== dirname(folder)) folder = dirname(folder)
-  return readFileSync(join(folder, path), 'utf8')
-}
-
-test('the reference lists the table, row by row', () => {
-  const rows = readDocument('docs/reference/errors.md')
-    .split('\n')
-    .filter((line) => line.startsWith('| `DND_ERR_'))
-  const expected = CODES.map((code) => {
-    const { status, exit, title, help } = ERRORS[code]
-    return `| \`${code}\` | ${status ?? '–'} | ${exit} | ${title} | ${help} |`
-  })
-  assert.deepEqual(rows, expected)
-})
-
 test('codes are words in capitals, and every row is complete', () => {
   for (const code of CODES) {
     const { status, title, help } = ERRORS[code]

@@ -5,8 +5,8 @@
  *
  * Three kinds of fault, three treatments. Our own bug is an assertion and ends the process. The
  * world's fault (no quorum, a full disk) is a value in a union that carries one of these codes. The
- * caller's mistake is a {@link DndError}. `docs/reference/errors.md` lists the same table; a test
- * compares the two.
+ * caller's mistake is a {@link DndError}. `npm run docs` writes the same table to
+ * `docs/reference/errors.md`.
  */
 import { REQUEST_ERRORS } from './errors/request-errors.ts'
 import type { RequestErrorCode } from './errors/request-errors.ts'

@@ -51,9 +51,9 @@ export interface NodeServer {
   /** Ends everything in order, within 20 s; a second call waits for the first. */
   stop(): Promise<void>
   /**
-   * Stops so that nobody notices: says that it is not ready, and to the other members that it stops
-   * for a moment; goes on serving for `drainMs` of the configuration, so that balancers, clients and
-   * members turn to others; then `stop`. A second call waits for the first.
+   * Stops so that nobody notices: says that it is not ready, and to the other members that it
+   * stops for a moment; goes on serving for `drainMs` of the configuration, so that balancers,
+   * clients and members turn to others; then `stop`. A second call waits for the first.
    */
   drain(): Promise<void>
   /**

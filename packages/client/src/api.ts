@@ -20,7 +20,7 @@ export const TTL_HEADER = 'x-dnd-ttl'
 export const EXPIRES_HEADER = 'x-dnd-expires-at'
 /** With every answer: the version of the layout in force; `7;moving` while its data moves. */
 export const LAYOUT_HEADER = 'x-dnd-layout'
-/** With every answer of a node that is about to stop: the next request is better sent to another. */
+/** With every answer of a node that is about to stop: ask another one next time. */
 export const DRAINING_HEADER = 'x-dnd-draining'
 
 /** `rejected`: nothing was stored, try again freely. `unknown`: it may be stored. */

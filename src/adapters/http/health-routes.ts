@@ -5,8 +5,8 @@
  * A node that has met a clone of itself is live, since a restart would not help, but not ready: it
  * refuses all writes until an operator decides. One that is slow or badly connected is ready:
  * others route around it, and taking it away from its clients as well could take away the last
- * one. One that leaves serves until it has left. One that was told to stop is not ready at once, and
- * serves for those who have not noticed yet.
+ * one. One that leaves serves until it has left. One that was told to stop is not ready at once,
+ * and serves for those who have not noticed yet.
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'

@@ -2,8 +2,6 @@
  * The document against the server: each says what the other does.
  */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { isErrorCode } from '../../core/errors.ts'
 import { serve } from './fixture.test.ts'
@@ -197,17 +195,6 @@ test('operations have names of their own, references lead somewhere, and error c
   for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
     assert(name! in document.components.schemas, name)
   for (const [code] of text.matchAll(/DND_ERR_[A-Z_]+[A-Z]/g)) assert(isErrorCode(code), code)
-})
-
-test('the reference for people names every path and every query parameter', () => {
-  let folder = import.meta.dirname
-  const place = 'docs/reference/http.md'
-  while (!existsSync(join(folder, place)) && folder !== dirname(folder)) folder = dirname(folder)
-  const reference = readFileSync(join(folder, place), 'utf8')
-  for (const { path } of ROUTES) assert(reference.includes(path), path)
-  for (const { operation } of CASES)
-    for (const { name } of operation.parameters)
-      assert(reference.includes(`\`${name}\``), `${operation.operationId} ${name}`)
 })
 
 test('each path parameter is documented with its path', () => {

@@ -49,7 +49,6 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeaderName, string>> = {
   'X-Dnd-Meta-{name}': 'User metadata, as stored.',
   'X-Dnd-Expires-At': 'When the value reads as absent, in UTC; left out when it never does.',
   'X-Dnd-Warning': 'For people: what will go wrong if nobody does anything about it.',
-  'X-Dnd-Draining': '`1` while the node is about to stop: ask another next time.',
   'X-Dnd-Layout':
     'With every answer of a node that knows it: the version of the layout in force, and ";moving" while its data moves.',
   ETag: 'Changes with the value.',
@@ -175,7 +174,7 @@ function problemResponse(codes: readonly ErrorCode[]): JsonSchema {
 
 function response(spec: ResponseSpec): JsonSchema {
   const object: Record<string, unknown> = { description: spec.description }
-  const headers = [...(spec.headers ?? []), 'X-Dnd-Layout', 'X-Dnd-Draining'] as const
+  const headers = [...(spec.headers ?? []), 'X-Dnd-Layout'] as const
   if (spec.content !== undefined) object['content'] = content(spec.content)
   object['headers'] = Object.fromEntries(
     headers.map((name) => [

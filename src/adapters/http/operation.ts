@@ -26,7 +26,6 @@ export type ResponseHeaderName =
   | 'X-Dnd-Expires-At'
   | 'X-Dnd-Warning'
   | 'X-Dnd-Layout'
-  | 'X-Dnd-Draining'
   | 'ETag'
 
 /** What a body holds: bytes of any type, text, or JSON of a schema. */

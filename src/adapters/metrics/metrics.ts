@@ -4,9 +4,9 @@
  *
  * Names follow the conventions of Prometheus: prefix `dnd_`, base units, `_total` for what only
  * grows. No label ever holds a key, an address or anything else that strangers choose.
- * `docs/reference/metrics.md` lists them all; a test compares.
+ * `docs/reference/metrics.md` lists them all, and `npm run docs` writes it.
  */
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { DndError } from '../../core/errors.ts'
 import type { Note } from '../../core/node/events.ts'
 import type { NodeView } from '../../core/node/view.ts'
@@ -45,6 +45,13 @@ export interface MetricsSources {
   /** Batches committed by the store so far. */
   readonly commits?: () => number
   readonly disk?: ReadDisk
+}
+
+export interface MetricDescription {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly labels: readonly string[]
 }
 
 export class Metrics {
@@ -114,6 +121,19 @@ export class Metrics {
   /** The text of a scrape. */
   render(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  /** What there is to scrape of dnd's own, without values, in the order in which it was added. */
+  describe(): readonly MetricDescription[] {
+    return this.#registry
+      .getMetricsAsArray()
+      .filter(({ name }) => name.startsWith('dnd_'))
+      .map((metric) => {
+        // prom-client keeps the labels on the object and leaves them out of its types, and the type
+        // of a metric in its class.
+        const { labelNames } = metric as unknown as { readonly labelNames: readonly string[] }
+        return { name: metric.name, help: metric.help, type: typeOf(metric), labels: labelNames }
+      })
   }
 
   /** undefined while there is no node to look at. */
@@ -247,6 +267,11 @@ export class Metrics {
       },
     })
   }
+}
+
+function typeOf(metric: object): MetricDescription['type'] {
+  if (metric instanceof Counter) return 'counter'
+  return metric instanceof Histogram ? 'histogram' : 'gauge'
 }
 
 const NO_PARTITIONS: NodeView['partitions'] = { total: 0, withQuorum: 0, allUp: 0 }

@@ -7,8 +7,9 @@
  * asked last until it has rested (ringpop's flap damping). Nobody is told: each node judges for
  * itself by what it has seen.
  *
- * A member that has said that it stops for a moment is excused for a minute: when it falls silent it
- * is not asked any more, and nobody is told that it is suspect. That it comes back costs no marks.
+ * A member that has said that it stops for a moment is excused for a minute: when it falls silent
+ * it is not asked any more, and nobody is told that it is suspect. That it comes back costs no
+ * marks.
  */
 import { must } from '../std/assert.ts'
 import type { NodeId } from '../std/ids.ts'

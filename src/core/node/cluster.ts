@@ -218,8 +218,8 @@ export class Cluster {
   }
 
   /**
-   * Tells everybody that this node stops for a moment. Members that speak an older protocol would not
-   * understand the word: they find out.
+   * Tells everybody that this node stops for a moment. Members that speak an older protocol would
+   * not understand the word: they find out.
    */
   drain(): void {
     const { swim, swimEffects } = this.#parts

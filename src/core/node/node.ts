@@ -59,10 +59,8 @@ export class Node {
       isLinked: (peer) => this.#linked.has(peer),
     })
     this.#inbox = new Inbox(this.#machines, {
-      swim: this.#swimEffects,
-      writes: this.#writeEffects,
-      reads: this.#readEffects,
-      replica: this.#replicaEffects,
+      ...{ swim: this.#swimEffects, writes: this.#writeEffects },
+      ...{ reads: this.#readEffects, replica: this.#replicaEffects },
     })
     this.#checked = Object.values(this.#machines).filter(isChecked)
   }
