@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { ClusterJson, HintsJson, MemberJson } from '../../packages/client/src/api.ts'
+import type { ClusterJson, HintsJson } from '../../packages/client/src/api.ts'
 import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure } from './failure.ts'
@@ -17,6 +17,8 @@ import { clientOf, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 import { agoText, bytesText } from './units.ts'
+import type { ServingMember } from './serving.ts'
+import { servesHttp } from './serving.ts'
 
 const LOOK_EVERY_MS = 200
 /** A line of what is left at most so often. */
@@ -49,9 +51,9 @@ async function hints(options: HintsOptions, context: CliContext): Promise<void> 
   const keepers = new Map<string, Keeper>()
   for (;;) {
     const cluster = await client.cluster()
-    const news = cluster.members.filter(
-      ({ id, state }) => (state === 'alive' || state === 'suspect') && !keepers.has(id),
-    )
+    const news = cluster.members
+      .filter(servesHttp)
+      .filter(({ id, state }) => (state === 'alive' || state === 'suspect') && !keepers.has(id))
     // Whoever comes back meanwhile keeps hints as well, and is waited for like all others.
     if (news.length === 0) return tell([...keepers.values()], cluster, options, context)
     await Promise.all(
@@ -62,7 +64,7 @@ async function hints(options: HintsOptions, context: CliContext): Promise<void> 
   }
 }
 
-async function ask(member: MemberJson, options: HintsOptions): Promise<Keeper> {
+async function ask(member: ServingMember, options: HintsOptions): Promise<Keeper> {
   const client = new DndClient({
     server: `http://${member.addresses.http}`,
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

@@ -8,6 +8,7 @@ import { CliFailure, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { clientOf, examples, serversOf, withServer } from './options.ts'
 import { count, printable } from './terminal.ts'
+import { servesHttp } from './serving.ts'
 
 const LOOK_EVERY_MS = 150
 /** A line of figures at most so often, and one at once when something else is waited for. */
@@ -124,7 +125,9 @@ class Watch {
 
 /** It is gone, and was not seen to say goodbye: the others know whether it had. */
 async function confirmed(last: LeaveJson, { members }: ClusterJson): Promise<void> {
-  const others = members.filter(({ id, state }) => id !== last.node && state === 'alive')
+  const others = members
+    .filter(({ id, state }) => id !== last.node && state === 'alive')
+    .filter(servesHttp)
   for (const until = Date.now() + ASK_FOR_MS; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
     const states = await Promise.all(others.map((each) => stateFor(each.addresses.http, last.node)))
     if (states.includes('left')) return

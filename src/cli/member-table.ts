@@ -46,7 +46,7 @@ export function memberTable(
     column('HEALTH', (member) => healthText(member, out), 3),
     column('RTT', roundTripText, 4),
     column('VERSION', ({ version }) => printable(version), 6),
-    column('HTTP', ({ addresses }) => printable(addresses.http), 2),
+    column('HTTP', ({ addresses }) => printable(addresses.http ?? 'none'), 2),
   ]
   if (!options.wide) return fittingTable(glance, out.isTTY ? out.columns : Infinity)
   const rest = [

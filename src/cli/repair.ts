@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { ClusterJson, MemberJson, RepairRunJson } from '../../packages/client/src/api.ts'
+import type { ClusterJson, RepairRunJson } from '../../packages/client/src/api.ts'
 import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
@@ -13,6 +13,8 @@ import type { ServerOptions } from './options.ts'
 import { clientOf, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
+import type { ServingMember } from './serving.ts'
+import { servesHttp } from './serving.ts'
 
 const LOOK_EVERY_MS = 250
 /** A line of figures at most so often. */
@@ -69,8 +71,13 @@ async function repair(options: RepairOptions, context: CliContext): Promise<void
 }
 
 /** Those that answer for data now, or the one that is named, by name or id. */
-function membersAsked({ members }: ClusterJson, node: string | undefined): readonly MemberJson[] {
-  const up = members.filter(({ state }) => state === 'alive' || state === 'suspect')
+function membersAsked(
+  { members }: ClusterJson,
+  node: string | undefined,
+): readonly ServingMember[] {
+  const up = members
+    .filter(servesHttp)
+    .filter(({ state }) => state === 'alive' || state === 'suspect')
   if (node === undefined) return up
   const named = up.filter(({ id, name }) => id === node || name === node)
   if (named.length > 0) return named
@@ -78,7 +85,7 @@ function membersAsked({ members }: ClusterJson, node: string | undefined): reado
   throw usage(
     known === undefined
       ? `there is no node ${printable(node)}`
-      : `${printable(node)} is ${known.state}`,
+      : `${printable(node)} is ${servesHttp(known) ? known.state : 'within an application and serves no HTTP'}`,
     'See dnd status for the nodes of the cluster.',
   )
 }
@@ -87,7 +94,7 @@ function absentIn({ members }: ClusterJson): readonly string[] {
   return members.filter(({ state }) => state === 'dead').map(({ name }) => name)
 }
 
-async function begin(member: MemberJson, options: RepairOptions): Promise<Task> {
+async function begin(member: ServingMember, options: RepairOptions): Promise<Task> {
   const client = new DndClient({
     server: `http://${member.addresses.http}`,
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

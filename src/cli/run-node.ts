@@ -77,7 +77,7 @@ function stopWhenTold(server: NodeServer, context: CliContext): () => void {
 }
 
 async function announce(server: NodeServer, json: boolean, context: CliContext): Promise<void> {
-  const http = addressText(server.httpAddress)
+  const http = addressText(server.httpAddress!)
   const clusterAddress = addressText(server.clusterAddress)
   const { node, cluster, name } = server
   const ready: ReadyMessage = { type: 'dnd-ready', node, cluster, name, http, clusterAddress }

@@ -85,7 +85,9 @@ function lostText(
   names: (id: string) => string,
 ): string {
   const filling = members.filter(({ id }) => waiting.includes(id))
-  const where = filling.map(({ addresses }) => `--server http://${printable(addresses.http)}`)
+  const where = filling.flatMap(({ addresses: { http } }) =>
+    http === undefined ? [] : [`--server http://${printable(http)}`],
+  )
   const look = where.length === 0 ? '' : ` To see how far: dnd status ${where[0]}.`
   const gone = `The data of ${lost.map(names).join(', ')} is gone`
   const isReplaced = waiting.some((node) => !previous.roles.some((role) => role.node === node))

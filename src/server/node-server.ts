@@ -23,6 +23,7 @@ import { isStoreLost } from '../core/node/acceptor-memory.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
 import type { NodeOptions } from '../core/node/node.ts'
 import { Node } from '../core/node/node.ts'
+import { servesHttp } from '../core/membership/member.ts'
 import type { Address } from '../core/std/ids.ts'
 import { Prng } from '../core/std/prng.ts'
 import { Driver } from '../runtime/driver.ts'
@@ -31,6 +32,8 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { nodeClient } from './embedded/node-client.ts'
+import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
 import { configuredKey, configuredTls } from './key-material.ts'
@@ -38,7 +41,9 @@ import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
 /** What clients have begun gets so long to end when the node stops, milliseconds. */
-const CLOSE_GRACE_MS = 15_000
+const CLOSE_GRACE_MS = 10_000
+/** The same for what this process has begun by itself. */
+const DESK_GRACE_MS = 3_000
 /** The same for what other nodes have had this one begin, when the clients are done. */
 const IDLE_GRACE_MS = 2_000
 
@@ -46,8 +51,13 @@ export interface NodeServer {
   readonly node: string
   readonly cluster: string
   readonly name: string
-  readonly httpAddress: Address
+  /** undefined: it serves no HTTP. */
+  readonly httpAddress: Address | undefined
   readonly clusterAddress: Address
+  /** All that `dnd-client` can do, done in this process. */
+  readonly client: NodeClient
+  /** As `client.bucket`: a node is taken wherever only buckets are wanted of a client. */
+  readonly bucket: NodeClient['bucket']
   /** Ends everything in order, within 20 s; a second call waits for the first. */
   stop(): Promise<void>
   /**
@@ -69,16 +79,26 @@ export interface NodeServer {
   readonly stopped: Promise<void>
 }
 
+export interface ServerOptions {
+  /** Default: lines on standard error. */
+  readonly log?: Log | undefined
+  /** Whether to serve HTTP. Default: true. */
+  readonly http?: boolean | undefined
+}
+
 /** What was opened so far, to be closed in the opposite order. */
 type Closing = (() => Promise<void>)[]
 
 /**
  * Rejects with an error that has a code of the table; everything opened until then is closed again.
  */
-export async function startNodeServer(config: NodeServerConfig): Promise<NodeServer> {
+export async function startNodeServer(
+  config: NodeServerConfig,
+  options: ServerOptions = {},
+): Promise<NodeServer> {
   const closing: Closing = []
   try {
-    return await open(config, closing)
+    return await open(config, options, closing)
   } catch (error) {
     await closeAll(closing)
     throw error
@@ -90,7 +110,11 @@ export async function startNodeServer(config: NodeServerConfig): Promise<NodeSer
  */
 const WILDCARDS = ['0.0.0.0', '::', '0:0:0:0:0:0:0:0']
 
-async function open(config: NodeServerConfig, closing: Closing): Promise<NodeServer> {
+async function open(
+  config: NodeServerConfig,
+  options: ServerOptions,
+  closing: Closing,
+): Promise<NodeServer> {
   if (WILDCARDS.includes(config.host))
     throw new DndError(
       'DND_ERR_BAD_CONFIG',
@@ -107,7 +131,7 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   // Anew: until the directory was this process's own, another may have changed the ring.
   const keyring = KeyringFile.open(ring)
   const { node, cluster, generation } = identity
-  const log = NodeLog.open({ level: config.logLevel, node: config.name, cluster })
+  const log = options.log ?? NodeLog.open({ level: config.logLevel, node: config.name, cluster })
   const metrics = new Metrics({ version: VERSION, process: true })
   const clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
   const driver = new Driver({ log, observer: observerOf(metrics, identity, log), clocks })
@@ -130,32 +154,38 @@ async function open(config: NodeServerConfig, closing: Closing): Promise<NodeSer
   })
   closing.push(() => datagrams.close())
   closing.push(() => driver.idle(IDLE_GRACE_MS))
-  // The last door to open is the first to close: what clients have begun still needs the others.
-  const http = await HttpServer.listen({
-    ...{ host, port: config.httpPort, gateway: driver, cluster, mac: clusterMac(cluster) },
-    ...{ log, metrics, version: VERSION },
-    ...{ dataDirectory, keyring },
-  })
-  closing.push(() => http.close(CLOSE_GRACE_MS))
+  const answers = { gateway: driver, cluster, mac: clusterMac(cluster), dataDirectory, keyring }
+  // The last doors to open are the first to close: what was begun still needs the others.
+  const { client, desk } = nodeClient({ ...answers, probes: 0 })
+  closing.push(() => desk.close(DESK_GRACE_MS))
+  const listening = { host, port: config.httpPort, log, metrics, version: VERSION }
+  const http =
+    options.http === false ? undefined : await HttpServer.listen({ ...answers, ...listening })
+  closing.push(async () => http?.close(CLOSE_GRACE_MS))
   const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
     version: VERSION,
     protocol: protocolMax,
     address: { host, port },
-    httpAddress: { host, port: http.port },
+    // One port serves one thing: the same address says that there is no HTTP.
+    httpAddress: { host, port: http?.port ?? port },
   }
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  const announce = (): void => {
+  const drain = { announce: drainOf(log, http, driver), ms: config.drainMs }
+  return runningServer(identity, self, { closing, driver, log, client, drain })
+}
+
+/** Tells everybody that this node is about to stop. */
+function drainOf(log: Log, http: HttpServer | undefined, driver: Driver): () => void {
+  return () => {
     log.info('draining: told to stop, serves until the others have turned away')
-    http.drain()
+    http?.drain()
     driver.drain()
   }
-  const drain = { announce, ms: config.drainMs }
-  return runningServer(identity, self, { closing, driver, log, drain })
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -215,13 +245,14 @@ interface Running {
   readonly closing: Closing
   readonly driver: Driver
   readonly log: Log
+  readonly client: NodeClient
   readonly drain: { readonly announce: () => void; readonly ms: number }
 }
 
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log, drain }: Running,
+  { closing, driver, log, client, drain }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -244,8 +275,10 @@ function runningServer(
     node: identity.node,
     cluster: identity.cluster,
     name: self.name,
-    httpAddress: self.httpAddress,
+    httpAddress: servesHttp(self) ? self.httpAddress : undefined,
     clusterAddress: self.address,
+    client,
+    bucket: client.bucket.bind(client) as NodeClient['bucket'],
     ready: driver.ready,
     get refusal() {
       return driver.refusal

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { after, before, test } from 'node:test'
 import { finished, skipUnlessInstalled } from '../support/ecosystem.ts'
 import { RealCluster } from '../support/real-cluster.ts'
@@ -38,13 +39,24 @@ const SPECS = [
   { name: 'the contract of express-session', file: 'express-session.spec.ts', least: 12 },
 ]
 
-for (const { name, file, least } of SPECS)
-  test(`${name} holds`, { skip }, async () => {
-    const env = { DND_SERVERS: cluster!.urls.join() }
-    const args = [VITEST, 'run', ...FLAGS, file]
-    const { code, out } = await finished(process.execPath, args, { cwd: FOLDER, env })
-    assert.equal(code, 0, out)
-    const report = JSON.parse(out.slice(out.indexOf('{'))) as Report
-    assert.equal(report.numPassedTests, report.numTotalTests)
-    assert.ok(report.numPassedTests >= least, `${report.numPassedTests} tests`)
+for (const { name, file, least } of SPECS) {
+  test(`${name} holds`, { skip }, () => holds(file, least, { DND_SERVERS: cluster!.urls.join() }))
+
+  test(`${name} holds of an embedded member`, { skip }, () => {
+    const path = resolve('dist', 'src', 'index.js')
+    return holds(file, least, { DND_EMBEDDED: pathToFileURL(path).href })
   })
+}
+
+async function holds(
+  file: string,
+  least: number,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const args = [VITEST, 'run', ...FLAGS, file]
+  const { code, out } = await finished(process.execPath, args, { cwd: FOLDER, env })
+  assert.equal(code, 0, out)
+  const report = JSON.parse(out.slice(out.indexOf('{'))) as Report
+  assert.equal(report.numPassedTests, report.numTotalTests)
+  assert.ok(report.numPassedTests >= least, `${report.numPassedTests} tests`)
+}

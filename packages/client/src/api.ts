@@ -199,8 +199,8 @@ export interface MemberJson {
   readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
-  /** `host:port` each: traffic between nodes, and HTTP. */
-  readonly addresses: { readonly cluster: string; readonly http: string }
+  /** `host:port` each: traffic between nodes, and HTTP, unless it serves none. */
+  readonly addresses: { readonly cluster: string; readonly http?: string }
   readonly generation: number
   readonly incarnation: number
   /** Of the software that it runs. */

@@ -119,8 +119,8 @@ export function timedOut(request: TransportRequest, server: string): DndClientEr
 
 /** The caller's own signal ended it; `isSent`: whether a server may have it. */
 export function aborted(
-  request: TransportRequest,
-  server: string,
+  request: Pick<TransportRequest, 'write' | 'signal'>,
+  server: string | undefined,
   isSent: boolean = true,
 ): DndClientError {
   const cause: unknown = request.signal?.reason
@@ -128,7 +128,7 @@ export function aborted(
   return new DndClientError({
     code: (late ? 'DND_ERR_TIMEOUT' : 'DND_ERR_ABORTED') satisfies ClientCode,
     message: late
-      ? `${server} did not answer before the caller's signal ended the request`
+      ? `${server ?? 'the node'} did not answer before the caller's signal ended the request`
       : "the caller's signal ended the request",
     outcome: request.write && isSent ? 'unknown' : 'rejected',
     server,

@@ -12,6 +12,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from './operations.ts'
+import type { WatchEvent, WatchOptions } from './watch.ts'
 
 /** The plain operations that a bucket stands on. */
 export interface BucketStore {
@@ -28,6 +29,8 @@ export interface BucketStore {
     name: string,
     properties: Partial<BucketPropertiesJson> | undefined,
   ): Promise<BucketJson>
+  /** Absent where nothing can be watched: in the testkit. */
+  watch?(bucket: string, options?: WatchOptions): AsyncGenerator<WatchEvent, void, undefined>
 }
 
 /** Time and chance, where they are not the host's. */

@@ -10,6 +10,8 @@ import { DndSchemaError, DndSiblingsError } from './bucket-errors.ts'
 import { runBatch } from './bucket-batch.ts'
 import type { BucketBatchOperation, BucketBatchResult } from './bucket-batch.ts'
 import type { BucketHost, BucketStore, OpenBucket, Unnamed } from './bucket-store.ts'
+import type { BucketEvent } from './bucket-watch.ts'
+import { typedEvents } from './bucket-watch.ts'
 import type { Codec } from './codec.ts'
 import { anyCodec, jsonCodec } from './codec.ts'
 import type { Entry, FoundEntry, KeyOrEntry, SettledEntry, Sibling } from './entry.ts'
@@ -27,9 +29,11 @@ import { pause } from './retry.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import type { UpdateOptions } from './update.ts'
 import { Turns, update, UPDATE_MARK } from './update.ts'
+import type { WatchOptions } from './watch.ts'
 
 export type { BucketBatchOperation, BucketBatchResult } from './bucket-batch.ts'
 export type { BucketHost, BucketStore } from './bucket-store.ts'
+export type { BucketEvent } from './bucket-watch.ts'
 export type {
   AbsentEntry,
   Entry,
@@ -179,6 +183,17 @@ export class Bucket<T, In = T> implements OpenBucket<T, In> {
   ): Promise<SettledEntry<T>> {
     const work = (): Promise<SettledEntry<T>> => update(this, this.#host, key, change, options)
     return this.#turns.take(`${key}\u0000${options.sort ?? ''}`, work)
+  }
+
+  /**
+   * The changes of the bucket as they come, each as the entry that a read would have given; until
+   * `signal` ends it. As `watch` of the client: each acknowledged write at least once, those of one
+   * key in causal order.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<BucketEvent<T>, void, undefined> {
+    const events = this.#store.watch?.(this.name, options)
+    if (events === undefined) throw new TypeError('this cluster is simulated: nothing is watched')
+    return typedEvents(this, events)
   }
 
   /** A read as the plain client gives it. */

@@ -82,6 +82,7 @@ export type {
   Bucket,
   BucketBatchOperation,
   BucketBatchResult,
+  BucketEvent,
   BucketOptions,
   CodecBucketOptions,
   Entry,

@@ -144,7 +144,7 @@ function reachableFrom(given: readonly string[]): AddressOf {
   const isEncrypted = given.some((url) => url.startsWith('https:'))
   const isLocal = given.some((url) => LOOPBACK.test(new URL(url).hostname))
   return ({ addresses }: MemberJson) => {
-    if (isEncrypted) return undefined
+    if (isEncrypted || addresses.http === undefined) return undefined
     try {
       const url = new URL(`http://${addresses.http}`)
       if (NOWHERE.test(url.hostname)) return undefined

@@ -42,6 +42,19 @@ export type WatchEvent =
   | { readonly type: 'snapshot' }
   | { readonly type: 'snapshot-end'; readonly id: string | undefined }
 
+/** An event as it came; `event` is undefined when only the place has moved. */
+export interface ToldEvent {
+  /** To go on behind it. */
+  readonly id: string | undefined
+  readonly event: WatchEvent | undefined
+}
+
+/** Begins behind `since`, or now; rejects when nobody can serve it. */
+export type OpenWatch = (
+  since: string | undefined,
+  signal: AbortSignal | undefined,
+) => Promise<AsyncIterable<ToldEvent>>
+
 /** Opens a stream at any server that serves it; rejects when none does. */
 export type OpenPath = (
   path: string,
@@ -52,21 +65,31 @@ export type OpenPath = (
  * Never ends by itself, and never gives up as long as a server may come back.
  * @throws DndClientError when a server says that it cannot be done: a bad bucket, a bad id
  */
-export async function* watchBucket(
+export function watchBucket(
   open: OpenPath,
   bucket: string,
-  { prefix, since, signal }: WatchOptions = {},
+  options: WatchOptions = {},
+): AsyncGenerator<WatchEvent, void, undefined> {
+  const openStream: OpenWatch = async (since, signal) => {
+    const path = `/watch/${encode(bucket)}${queryOf({ prefix: options.prefix, since })}`
+    return toldBy(await open(path, signal))
+  }
+  return watchAgain(openStream, options)
+}
+
+/** As `watchBucket`, whatever the events come over. */
+export async function* watchAgain(
+  open: OpenWatch,
+  { since, signal }: Pick<WatchOptions, 'since' | 'signal'>,
 ): AsyncGenerator<WatchEvent, void, undefined> {
   let position = since
   let failures = 0
   while (signal?.aborted !== true) {
     try {
-      const path = `/watch/${encode(bucket)}${queryOf({ prefix, since: position })}`
-      for await (const event of eventsOf(await open(path, signal))) {
+      for await (const { id, event } of await open(position, signal)) {
         failures = 0
-        position = event.id ?? position
-        const told = watchEventOf(event)
-        if (told !== undefined) yield told
+        position = id ?? position
+        if (event !== undefined) yield event
       }
     } catch (error) {
       if (!(error instanceof DndClientError)) throw error
@@ -75,6 +98,12 @@ export async function* watchBucket(
     }
     await pause(pauseMs(failures++, undefined, Math.random()), signal)
   }
+}
+
+async function* toldBy(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ToldEvent, void, undefined> {
+  for await (const event of eventsOf(chunks)) yield { id: event.id, event: watchEventOf(event) }
 }
 
 /** undefined: one that is nothing to be told, such as one of a later version. */

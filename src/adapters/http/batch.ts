@@ -16,10 +16,10 @@ import { parseJson, shaped } from './json-body.ts'
 export const BATCH_OPERATIONS_MAX = 1_000
 export const BATCH_BYTES_MAX: number = 8 * 1024 * 1024
 /** Results of gets beyond so many bytes are left out, with an error in their place. */
-const RESULT_BYTES_MAX = 32 * 1024 * 1024
-const PARALLEL_MAX = 32
+export const BATCH_RESULT_BYTES_MAX: number = 32 * 1024 * 1024
+export const BATCH_PARALLEL_MAX = 32
 /** Operations that have not begun by then do not begin. */
-const PATIENCE_MS = 60_000
+export const BATCH_PATIENCE_MS = 60_000
 
 const BATCH = strictObject({ operations: array(unknown(), 'a list is wanted') })
 
@@ -54,7 +54,7 @@ class Batch {
   run(): void {
     // Nobody is left to be told, and what was not begun need not be.
     if (this.#exchange.response.destroyed) this.#next = this.#operations.length
-    while (this.#running < PARALLEL_MAX && this.#next < this.#operations.length)
+    while (this.#running < BATCH_PARALLEL_MAX && this.#next < this.#operations.length)
       this.#begin(this.#next++)
     if (this.#running === 0) this.#exchange.json(200, { results: this.#results })
   }
@@ -74,7 +74,7 @@ class Batch {
   /** undefined when the operation has its result already: it cannot be asked. */
   #request(index: number): BatchRequest | undefined {
     const { site, startedAt, query } = this.#exchange
-    const left = startedAt + PATIENCE_MS - performance.now()
+    const left = startedAt + BATCH_PATIENCE_MS - performance.now()
     try {
       if (left <= 0) throw new DndError('DND_ERR_TIMEOUT', 'the batch took too long to come to it')
       const request = batchRequest(site, this.#operations[index], `operations[${index}]`)
@@ -90,7 +90,7 @@ class Batch {
   #result(request: BatchRequest, reply: ClientReply): BatchResult {
     if (reply.type === 'get' && reply.result.ok)
       for (const { value } of reply.result.live) this.#resultBytes += value?.bytes.length ?? 0
-    if (this.#resultBytes > RESULT_BYTES_MAX && request.type === 'get')
+    if (this.#resultBytes > BATCH_RESULT_BYTES_MAX && request.type === 'get')
       return batchProblem(
         new DndError('DND_ERR_BATCH_TOO_LARGE', 'the results before this one fill the answer'),
       )

@@ -16,7 +16,7 @@ import type { ConfigureResult } from '../../core/node/events.ts'
 import { DEFAULT_PROPERTIES, TTL_MS_MAX } from '../../core/node/buckets.ts'
 import type { BucketProperties } from '../../core/node/messages.ts'
 import { VALUE_BYTES_MAX } from '../../core/std/limits.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked, Exchange } from './exchange.ts'
 import { parseJson, shaped } from './json-body.ts'
 import { configureResult } from './reply.ts'
 
@@ -52,14 +52,14 @@ export interface BucketJson {
   readonly properties: BucketProperties
 }
 
-export function onBuckets(exchange: Exchange): void {
+export function onBuckets(exchange: Asked): void {
   const buckets = exchange.site.gateway
     .view()
     .buckets.map(({ name, properties }) => ({ name, configured: true, properties }))
   exchange.json(200, { buckets, defaults: DEFAULT_PROPERTIES })
 }
 
-export function onBucket(exchange: Exchange): void {
+export function onBucket(exchange: Asked): void {
   const { bucket, site } = exchange
   const found = site.gateway.view().buckets.find(({ name }) => name === bucket)
   exchange.json(200, bucketJson(bucket, found?.properties))
@@ -69,12 +69,16 @@ export function onConfigureBucket(exchange: Exchange): void {
   exchange.readBody(PROPERTIES_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', configure)
 }
 
-export function onResetBucket(exchange: Exchange): void {
+export function onResetBucket(exchange: Asked): void {
   change(exchange, undefined)
 }
 
 function configure(exchange: Exchange, body: Uint8Array): void {
-  change(exchange, propertiesOf(parseJson(body)))
+  configureBucket(exchange, parseJson(body))
+}
+
+export function configureBucket(exchange: Asked, json: unknown): void {
+  change(exchange, propertiesOf(json))
 }
 
 /**
@@ -96,14 +100,14 @@ function propertiesOf(json: unknown): BucketProperties {
   }
 }
 
-function change(exchange: Exchange, properties: BucketProperties | undefined): void {
+function change(exchange: Asked, properties: BucketProperties | undefined): void {
   exchange.site.gateway.submit(
     { type: 'configure-bucket', bucket: exchange.bucket, properties },
     (reply) => onConfigured(exchange, properties !== undefined, configureResult(reply)),
   )
 }
 
-function onConfigured(exchange: Exchange, configured: boolean, result: ConfigureResult): void {
+function onConfigured(exchange: Asked, configured: boolean, result: ConfigureResult): void {
   if (!result.ok) return exchange.failure(result)
   const { bucket } = exchange
   const { properties, pending } = result

@@ -1,6 +1,7 @@
 /**
  * `/cluster` and `/layout`: who belongs to the cluster, and who holds what.
  */
+import { servesHttp } from '../../core/membership/member.ts'
 import type { MemberRecord, MemberState } from '../../core/membership/member.ts'
 import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { LeavePhase } from '../../core/node/leaving.ts'
@@ -13,15 +14,15 @@ import { must } from '../../core/std/assert.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import type { NodeId } from '../../core/std/ids.ts'
 import { DndError } from '../../core/errors.ts'
-import type { Exchange } from './exchange.ts'
-import type { Site } from './site.ts'
+import type { Asked } from './exchange.ts'
+import type { NodeSite } from './site.ts'
 
-export function onCluster(exchange: Exchange): void {
+export function onCluster(exchange: Asked): void {
   const { gateway, keyring } = exchange.site
   exchange.json(200, clusterJson(gateway.view(), keyring))
 }
 
-export function onLayout(exchange: Exchange): void {
+export function onLayout(exchange: Asked): void {
   const { layout } = exchange.site.gateway.view()
   if (layout === undefined)
     throw new DndError('DND_ERR_NOT_READY', 'this node has not heard of a layout yet')
@@ -50,7 +51,7 @@ export interface MemberJson {
   readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
-  readonly addresses: { readonly cluster: string; readonly http: string }
+  readonly addresses: { readonly cluster: string; readonly http?: string }
   readonly generation: number
   readonly incarnation: number
   readonly version: string
@@ -69,7 +70,7 @@ export interface EncryptionJson {
   readonly key?: KeyId
 }
 
-function clusterJson(view: NodeView, { mode, primary }: Site['keyring']): ClusterJson {
+function clusterJson(view: NodeView, { mode, primary }: NodeSite['keyring']): ClusterJson {
   const { cluster, self, members, standings, clonedBy, leaving, replacing } = view
   const standingOf = (id: NodeId): MemberStanding =>
     must(standings.get(id), () => `the standing of member ${id}`)
@@ -96,7 +97,10 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     ...(suspectedBy.length === 0 ? {} : { suspectedBy }),
     zone,
     weight,
-    addresses: { cluster: formatAddress(address), http: formatAddress(httpAddress) },
+    addresses: {
+      cluster: formatAddress(address),
+      ...(servesHttp(member.info) ? { http: formatAddress(httpAddress) } : {}),
+    },
     generation: member.generation,
     incarnation: member.incarnation,
     version,

@@ -23,7 +23,7 @@ import type { Problem } from './problem.ts'
 import { NO_QUERY } from './query.ts'
 import type { Query } from './query.ts'
 import { RequestHeaders } from './request-headers.ts'
-import type { Site } from './site.ts'
+import type { NodeSite, Site } from './site.ts'
 
 /**
  * A body that is refused unread is still taken in, up to so many bytes, so that the connection can
@@ -47,6 +47,11 @@ export class Incoming extends IncomingMessage {
 }
 
 export type BodyHandler = (exchange: Exchange, body: Uint8Array) => void
+
+/** A question and the ways to answer it, wherever it came from. */
+export type Asked = Pick<Exchange, 'bucket' | 'key' | 'query' | 'json' | 'failure' | 'fail'> & {
+  readonly site: NodeSite
+}
 
 export class Exchange {
   readonly site: Site

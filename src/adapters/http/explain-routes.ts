@@ -5,13 +5,13 @@
 import type { ClientReply } from '../../core/node/events.ts'
 import type { ExplainResult } from '../../core/node/explanation.ts'
 import { assert } from '../../core/std/assert.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked } from './exchange.ts'
 import { explainJson } from './explain-json.ts'
 import type { ExplainedKey, ExplainJson } from './explain-json.ts'
 import { explainSummary } from './explain-summary.ts'
 import { checkKey } from './key.ts'
 
-export function onExplain(exchange: Exchange): void {
+export function onExplain(exchange: Asked): void {
   const { site, bucket, key } = exchange
   const { sort, timeout: timeoutMs } = exchange.query
   checkKey(key, sort)
@@ -20,7 +20,7 @@ export function onExplain(exchange: Exchange): void {
   )
 }
 
-function onExplained(exchange: Exchange, result: ExplainResult): void {
+function onExplained(exchange: Asked, result: ExplainResult): void {
   if (!result.ok) return exchange.failure(result)
   const { site, bucket, key, query } = exchange
   const asked: ExplainedKey = {

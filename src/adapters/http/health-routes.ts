@@ -13,7 +13,7 @@ import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
 import type { TransfersView } from '../../core/node/transfers.ts'
 import { totalOf } from '../../core/repair/partition-size.ts'
 import { formatAddress } from '../../core/std/ids.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked, Exchange } from './exchange.ts'
 import { getResult } from './reply.ts'
 
 const PROBE_TIMEOUT_MS = 2_000
@@ -21,7 +21,7 @@ const PROBE_TIMEOUT_MS = 2_000
 const PROBE_KEYS = 256
 const TEXT = 'text/plain; charset=utf-8'
 
-export function onHealth(exchange: Exchange): void {
+export function onHealth(exchange: Asked): void {
   const { site, query } = exchange
   site.gateway.submit(
     {
@@ -60,7 +60,7 @@ function probeKey(index: number): Uint8Array {
  * connected, and every partition still has its quorum. `unavailable`: some partition has none, or
  * the quorum read failed, or this node refuses all writes.
  */
-function onProbed(exchange: Exchange, probe: GetResult): void {
+function onProbed(exchange: Asked, probe: GetResult): void {
   const { partitions, ready, transfers, clonedBy, self, sizes } = exchange.site.gateway.view()
   const reachable = partitions.total > 0 && partitions.withQuorum === partitions.total
   const served = probe.ok && reachable && clonedBy === undefined
@@ -69,7 +69,7 @@ function onProbed(exchange: Exchange, probe: GetResult): void {
   const status = !served ? 'unavailable' : whole ? 'healthy' : 'degraded'
   exchange.json(served ? 200 : 503, {
     status,
-    ready: ready && !exchange.site.closing,
+    ready: ready && exchange.site.closing !== true,
     read: probe.ok
       ? { ok: true, answers: probe.answers }
       : {

@@ -7,7 +7,7 @@
  * then.
  */
 import type { NodeView } from '../../core/node/view.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked } from './exchange.ts'
 import { nameIn } from './explain-json.ts'
 
 export interface HintsJson {
@@ -50,7 +50,7 @@ export interface WriteProgressJson {
   readonly over: number
 }
 
-export function onHints(exchange: Exchange): void {
+export function onHints(exchange: Asked): void {
   exchange.json(200, hintsJson(exchange.site.gateway.view()))
 }
 

@@ -8,7 +8,7 @@ import { KEY_BYTES_MAX } from '../../core/std/limits.ts'
 import { decodeContextToken, encodeContextToken } from '../../core/versions/context-token.ts'
 import type { ContextProblem } from '../../core/versions/context-token.ts'
 import type { Context } from '../../core/versions/version.ts'
-import type { Site } from './site.ts'
+import type { NodeSite } from './site.ts'
 
 /**
  * Eight bytes of authentication code end every token, and twelve characters hold them wherever they
@@ -39,7 +39,7 @@ export function checkKey(key: Uint8Array, sort: Uint8Array | undefined): void {
  * this key.
  */
 export function contextOfToken(
-  site: Site,
+  site: Pick<NodeSite, 'cluster' | 'mac'>,
   bucket: string,
   key: Uint8Array,
   sort: Uint8Array | undefined,
@@ -55,7 +55,7 @@ export function contextOfToken(
 }
 
 export function tokenOfContext(
-  site: Site,
+  site: Pick<NodeSite, 'cluster' | 'mac'>,
   bucket: string,
   key: Uint8Array,
   sort: Uint8Array | undefined,

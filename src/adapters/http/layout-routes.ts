@@ -17,7 +17,7 @@ import { DndError } from '../../core/errors.ts'
 import { assert } from '../../core/std/assert.ts'
 import { nodeId } from '../../core/std/ids.ts'
 import type { NodeId } from '../../core/std/ids.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked, Exchange } from './exchange.ts'
 import { parseJson, shaped } from './json-body.ts'
 
 export interface RoleJson {
@@ -82,42 +82,54 @@ const REMOVED = strictObject({
   partitions: optional(pipe(number(WHOLE), integer(WHOLE))),
 })
 
-export function onLayoutPlan(exchange: Exchange): void {
+export function onLayoutPlan(exchange: Asked): void {
   ask(exchange, { what: 'plan', roles: undefined }, (result) => answerPlan(exchange, result))
 }
 
 export function onLayoutPlanOf(exchange: Exchange): void {
-  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) => {
-    const { roles } = shaped(PLANNED, parseJson(body), 'the body')
-    const wanted = rolesOf(roles, answer.site.gateway.view())
-    ask(answer, { what: 'plan', roles: wanted }, (result) => answerPlan(answer, result))
-  })
+  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) =>
+    planLayout(answer, parseJson(body)),
+  )
+}
+
+export function planLayout(answer: Asked, json: unknown): void {
+  const { roles } = shaped(PLANNED, json, 'the body')
+  const wanted = rolesOf(roles, answer.site.gateway.view())
+  ask(answer, { what: 'plan', roles: wanted }, (result) => answerPlan(answer, result))
 }
 
 export function onLayoutApply(exchange: Exchange): void {
-  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) => {
-    const { version, hash, roles } = shaped(APPLIED, parseJson(body), 'the body')
-    const wanted = rolesOf(roles, answer.site.gateway.view())
-    const plan = { version, hash: Number.parseInt(hash, 16), roles: wanted }
-    ask(answer, { what: 'apply', ...plan }, (result) => {
-      assert(result.what === 'applied', result.what)
-      answer.json(200, { version: result.version })
-    })
+  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) =>
+    applyLayout(answer, parseJson(body)),
+  )
+}
+
+export function applyLayout(answer: Asked, json: unknown): void {
+  const { version, hash, roles } = shaped(APPLIED, json, 'the body')
+  const wanted = rolesOf(roles, answer.site.gateway.view())
+  const plan = { version, hash: Number.parseInt(hash, 16), roles: wanted }
+  ask(answer, { what: 'apply', ...plan }, (result) => {
+    assert(result.what === 'applied', result.what)
+    answer.json(200, { version: result.version })
   })
 }
 
 export function onLayoutRemove(exchange: Exchange): void {
-  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) => {
-    const { node: name, partitions = 0 } = shaped(REMOVED, parseJson(body), 'the body')
-    const node = nodeNamed(name, answer.site.gateway.view())
-    ask(answer, { what: 'remove', node, partitions }, (result) => {
-      assert(result.what === 'removed', result.what)
-      answer.json(202, { node })
-    })
+  exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', (answer, body) =>
+    removeNode(answer, parseJson(body)),
+  )
+}
+
+export function removeNode(answer: Asked, json: unknown): void {
+  const { node: name, partitions = 0 } = shaped(REMOVED, json, 'the body')
+  const node = nodeNamed(name, answer.site.gateway.view())
+  ask(answer, { what: 'remove', node, partitions }, (result) => {
+    assert(result.what === 'removed', result.what)
+    answer.json(202, { node })
   })
 }
 
-export function onLayoutHistory(exchange: Exchange): void {
+export function onLayoutHistory(exchange: Asked): void {
   ask(exchange, { what: 'history' }, (result) => {
     assert(result.what === 'history', result.what)
     exchange.json(200, { layouts: result.entries.map(historyJson) })
@@ -126,7 +138,7 @@ export function onLayoutHistory(exchange: Exchange): void {
 
 type Answer = Extract<LayoutResult, { ok: true }>
 
-function ask(exchange: Exchange, asked: LayoutAsk, done: (result: Answer) => void): void {
+function ask(exchange: Asked, asked: LayoutAsk, done: (result: Answer) => void): void {
   exchange.site.gateway.submit({ type: 'layout', ask: asked }, (reply) => {
     const result = layoutResult(reply)
     if (result.ok) done(result)
@@ -139,7 +151,7 @@ function layoutResult(reply: ClientReply): LayoutResult {
   return reply.result
 }
 
-function answerPlan(exchange: Exchange, result: Answer): void {
+function answerPlan(exchange: Asked, result: Answer): void {
   assert(result.what === 'plan', result.what)
   const { transfers, sizes, background } = exchange.site.gateway.view()
   const { copies, pulledPerSecond, sentPerSecond } = transfers

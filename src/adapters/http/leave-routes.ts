@@ -9,8 +9,8 @@ import type { LeaveHindrance, LeaveResult, LeavingView } from '../../core/node/l
 import type { NodeView } from '../../core/node/view.ts'
 import { assert } from '../../core/std/assert.ts'
 import type { NodeId } from '../../core/std/ids.ts'
-import type { Exchange } from './exchange.ts'
-import type { Site } from './site.ts'
+import type { Asked } from './exchange.ts'
+import type { NodeSite } from './site.ts'
 
 export interface LeaveJson {
   readonly node: string
@@ -32,17 +32,17 @@ export interface LeaveJson {
 /** Members named in one sentence. */
 const NAMED_MAX = 5
 
-export function onLeave(exchange: Exchange): void {
+export function onLeave(exchange: Asked): void {
   exchange.site.gateway.submit({ type: 'leave' }, (reply) => onAsked(exchange, leaveResult(reply)))
 }
 
-export function onLeaveProgress(exchange: Exchange): void {
+export function onLeaveProgress(exchange: Asked): void {
   const { site } = exchange
   const view = site.gateway.view()
   exchange.json(200, leaveJson(site, view, view.leaving))
 }
 
-function onAsked(exchange: Exchange, result: LeaveResult): void {
+function onAsked(exchange: Asked, result: LeaveResult): void {
   if (!result.ok) return exchange.failure(result)
   const { site } = exchange
   exchange.json(202, leaveJson(site, site.gateway.view(), result.leaving))
@@ -54,7 +54,7 @@ function leaveResult(reply: ClientReply): LeaveResult {
 }
 
 function leaveJson(
-  { dataDirectory }: Site,
+  { dataDirectory }: NodeSite,
   view: NodeView,
   leaving: LeavingView | undefined,
 ): LeaveJson {

@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer'
 import type { ListResult } from '../../core/node/events.ts'
 import { listingBounds, nextStart } from '../../core/node/listing-bounds.ts'
 import { DndError } from '../../core/errors.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked } from './exchange.ts'
 import { LIST_LIMIT_DEFAULT } from './query.ts'
 import { listResult } from './reply.ts'
 
@@ -14,7 +14,7 @@ interface KeyJson {
   readonly sort?: string
 }
 
-export function onList(exchange: Exchange): void {
+export function onList(exchange: Asked): void {
   const { site, bucket, query } = exchange
   const bounds = listingBounds(query)
   if (bounds === undefined) return exchange.json(200, { keys: [] })
@@ -32,7 +32,7 @@ export function onList(exchange: Exchange): void {
   )
 }
 
-function onListed(exchange: Exchange, result: ListResult): void {
+function onListed(exchange: Asked, result: ListResult): void {
   if (!result.ok) return exchange.failure(result)
   const keys: KeyJson[] = []
   for (const { key, sort } of result.keys) {

@@ -215,7 +215,7 @@ const MEMBER = object(
     },
     zone: STRING,
     weight: COUNT,
-    addresses: object({ cluster: STRING, http: STRING }),
+    addresses: object({ cluster: STRING }, { http: STRING }),
     generation: COUNT,
     incarnation: COUNT,
     version: STRING,

@@ -10,6 +10,7 @@ import { Agent, get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { DndError } from '../../core/errors.ts'
 import type { Address } from '../../core/std/ids.ts'
+import { servesHttp } from '../../core/membership/member.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import { onHints } from './hints-routes.ts'
 import { onMetrics } from './info-routes.ts'
@@ -41,6 +42,8 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
     if (member === undefined)
       throw new DndError('DND_ERR_NODE_UNKNOWN', 'the cluster has no member with this id')
     const { name, httpAddress } = member.info
+    if (!servesHttp(member.info))
+      throw new DndError('DND_ERR_NODE_SILENT', `${name} serves no HTTP`)
     ask(httpAddress, path).then(
       ({ status, type, body }) => exchange.respond(status, ['content-type', type], body),
       (error: unknown) => {

@@ -11,7 +11,7 @@ import type { RepairResult } from '../../core/node/events.ts'
 import type { RepairRunView } from '../../core/node/repair-runs.ts'
 import { DndError } from '../../core/errors.ts'
 import { assert } from '../../core/std/assert.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked } from './exchange.ts'
 
 export interface RepairRunJson {
   /** Counted from 1 in each life of the node. */
@@ -59,7 +59,7 @@ export interface RepairJson {
   readonly recordsBroken: number
 }
 
-export function onRepair(exchange: Exchange): void {
+export function onRepair(exchange: Asked): void {
   const { site, query } = exchange
   const prefix = query.prefix ?? new Uint8Array(0)
   const unnamed = prefix.length > 0 ? DEFAULT_BUCKET : undefined
@@ -69,7 +69,7 @@ export function onRepair(exchange: Exchange): void {
   )
 }
 
-export function onRepairProgress(exchange: Exchange): void {
+export function onRepairProgress(exchange: Asked): void {
   const { self, antiEntropy } = exchange.site.gateway.view()
   const body: RepairJson = {
     node: self.info.id,
@@ -84,7 +84,7 @@ export function onRepairProgress(exchange: Exchange): void {
   exchange.json(200, body)
 }
 
-function onBegun(exchange: Exchange, result: RepairResult): void {
+function onBegun(exchange: Asked, result: RepairResult): void {
   if (!result.ok) return exchange.failure(result)
   exchange.json(202, runJson(result.repair))
 }

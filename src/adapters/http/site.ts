@@ -59,6 +59,13 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   checkIntervalMs: 5_000,
 }
 
+/** What answering takes of the node, whoever asks: a client over HTTP, or the app it runs in. */
+export type NodeSite = Pick<
+  Site,
+  'gateway' | 'cluster' | 'mac' | 'keyring' | 'dataDirectory' | 'probes'
+> &
+  Partial<Pick<Site, 'closing'>>
+
 export interface Site {
   readonly gateway: Gateway
   readonly cluster: ClusterId

@@ -13,7 +13,7 @@ const NO_BYTES = new Uint8Array(0)
 export function onWatch(exchange: Exchange): void {
   const { site, bucket, query, headers } = exchange
   const since = query.since && Buffer.from(query.since).toString('latin1')
-  const token = tokenOf(headers.lastEventId ?? since)
+  const token = watchToken(headers.lastEventId ?? since)
   const ask = { what: 'open', bucket, prefix: query.prefix ?? NO_BYTES, token } as const
   site.gateway.submit({ type: 'watch', ask }, (reply) => {
     assert(reply.type === 'watch', `a watcher was answered by ${reply.type}`)
@@ -29,7 +29,7 @@ function onOpened(exchange: Exchange, result: WatchResult): void {
 }
 
 /** What browsers send when they connect again comes before what the address says. */
-function tokenOf(text: string | undefined): Uint8Array | undefined {
+export function watchToken(text: string | undefined): Uint8Array | undefined {
   if (text === undefined || text === '') return undefined
   if (text.length > TOKEN_TEXT_MAX)
     throw new DndError('DND_ERR_BAD_TOKEN', 'a token is what the id of an event was')

@@ -13,7 +13,7 @@ export interface MemberInfo {
   readonly name: string
   /** Cluster traffic, UDP and TCP. */
   readonly address: Address
-  /** HTTP. */
+  /** HTTP; the same as `address`, of which one port serves one thing: it serves none. */
   readonly httpAddress: Address
   readonly zone: string
   readonly weight: number
@@ -23,6 +23,13 @@ export interface MemberInfo {
   readonly protocol?: number
   /** What the secret must open that proves a leave of this generation (`leave-proof.ts`). */
   readonly leaveLock: string
+}
+
+export function servesHttp({
+  address,
+  httpAddress,
+}: Pick<MemberInfo, 'address' | 'httpAddress'>): boolean {
+  return address.host !== httpAddress.host || address.port !== httpAddress.port
 }
 
 /**

@@ -138,7 +138,7 @@ function detailRow(ui: Ui, row: NodeRow): VNode {
   const { figures, hints } = look
   const facts: [string, string | undefined][] = [
     ['Id', member.id],
-    ['HTTP', member.addresses.http],
+    ['HTTP', member.addresses.http ?? 'none'],
     ['Cluster', member.addresses.cluster],
     ['Version', member.version],
     ['Weight', String(member.weight)],
@@ -169,6 +169,7 @@ function detailRow(ui: Ui, row: NodeRow): VNode {
       look.silence !== undefined &&
         h('p', { class: 'note' }, `Its own figures are missing. ${look.silence}`),
       !row.isSelf &&
+        member.addresses.http !== undefined &&
         h('a', { href: `http://${member.addresses.http}/` }, `Open the console on ${member.name}`),
     ),
   )
