@@ -228,3 +228,14 @@ test('every error and every metric that a document names is there', () => {
   )
   assert.deepEqual(unknown, [])
 })
+
+test('every page of the documentation is in an index', () => {
+  const indexes = DOCUMENTS.filter(({ file }) => /^docs\/(?:\w+\/)?README\.md$/.test(file))
+  const linked = indexes.flatMap(({ file, text }) =>
+    [...text.matchAll(/\]\(([^)\s#]+)/g)].map(([, target]) => join(dirname(file), target!)),
+  )
+  const missing = DOCUMENTS.map(({ file }) => file).filter(
+    (file) => file.startsWith('docs/') && file !== 'docs/README.md' && !linked.includes(file),
+  )
+  assert.deepEqual(missing, [], 'link them from docs/README.md, or from the README.md beside them')
+})
