@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { HttpServer } from '../src/adapters/http/http-server.ts'
 import { Metrics } from '../src/adapters/metrics/metrics.ts'
+import { AccessRegistry } from '../src/core/node/access-registry.ts'
 import type { ClientReply, ClientRequest } from '../src/core/node/events.ts'
 import type { NodeView } from '../src/core/node/view.ts'
 import { bytesToBinary } from '../src/core/std/bytes.ts'
@@ -46,6 +47,8 @@ class MapGateway implements Gateway {
     if (this.#waiting.length === 0) setImmediate(() => this.#answer())
     this.#waiting.push(() => done(this.#reply(request)))
   }
+
+  readonly access = new AccessRegistry()
 
   view(): NodeView {
     throw new Error('not part of this measurement')

@@ -116,6 +116,7 @@ export function describeStore(batch: number, operations: readonly StoreOperation
 export function describeRequest(request: ClientRequest): About {
   if (request.type === 'leave') return { text: 'leave' }
   if (request.type === 'cluster-keys') return { text: `keys: ${request.ask.what}` }
+  if (request.type === 'access') return { text: `users: ${request.ask.what} ${request.ask.name}` }
   if (request.type === 'configure-bucket')
     return { text: `configure ${request.bucket} ${request.properties?.conflicts ?? 'defaults'}` }
   if (request.type === 'list') return { text: `list ${request.bucket}` }

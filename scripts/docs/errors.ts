@@ -1,5 +1,6 @@
 /** `errors.md`: the tables of codes, one for each file of the table in `src/core/errors/`. */
 import { ERRORS } from '../../src/core/errors.ts'
+import { ACCESS_ERRORS } from '../../src/core/errors/access-errors.ts'
 import { CLUSTER_ERRORS } from '../../src/core/errors/cluster-errors.ts'
 import { COMMAND_ERRORS } from '../../src/core/errors/command-errors.ts'
 import type { ErrorInfo } from '../../src/core/errors/error-info.ts'
@@ -12,6 +13,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, ErrorInfo>>>> = {
   requests: REQUEST_ERRORS,
   limits: LIMIT_ERRORS,
   cluster: CLUSTER_ERRORS,
+  access: ACCESS_ERRORS,
   start: START_ERRORS,
   commands: COMMAND_ERRORS,
 }

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { HttpServer } from '../../src/adapters/http/http-server.ts'
 import type { HttpMetrics } from '../../src/adapters/http/site.ts'
 import { SIBLINGS_MAX } from '../../src/core/std/limits.ts'
+import { AccessRegistry } from '../../src/core/node/access-registry.ts'
 import type { ClientReply, ClientRequest } from '../../src/core/node/events.ts'
 import type { Gateway, Log } from '../../src/runtime/ports.ts'
 import type { MemberJson } from '../../packages/client/src/api.ts'
@@ -48,6 +49,7 @@ before(async () => {
   const gateway: Gateway = {
     submit: (request, done) => done(answer(behind, request)),
     view: () => behind.nodes[0]!.machine!.view(),
+    access: new AccessRegistry(),
   }
   server = await HttpServer.listen({
     host: '127.0.0.1',

@@ -54,6 +54,11 @@ test('every failure of a request has a code that is told over HTTP', () => {
     DND_ERR_BAD_TOKEN: 400,
     DND_ERR_WATCHER_GONE: 410,
     DND_ERR_WOULD_LOSE_DATA: 409,
+    DND_ERR_BAD_PRINCIPAL: 400,
+    DND_ERR_PRINCIPAL_EXISTS: 409,
+    DND_ERR_PRINCIPAL_UNKNOWN: 404,
+    DND_ERR_TOO_MANY_PRINCIPALS: 409,
+    DND_ERR_LAST_ADMIN: 409,
   } as const satisfies Record<FailureCode, number> & Partial<Record<ErrorCode, number>>
   for (const [code, status] of Object.entries(failures))
     assert.equal(ERRORS[code as FailureCode].status, status, code)

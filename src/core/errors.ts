@@ -14,6 +14,8 @@ import { LIMIT_ERRORS } from './errors/limit-errors.ts'
 import type { LimitErrorCode } from './errors/limit-errors.ts'
 import { CLUSTER_ERRORS } from './errors/cluster-errors.ts'
 import type { ClusterErrorCode } from './errors/cluster-errors.ts'
+import { ACCESS_ERRORS } from './errors/access-errors.ts'
+import type { AccessErrorCode } from './errors/access-errors.ts'
 import { START_ERRORS } from './errors/start-errors.ts'
 import type { StartErrorCode } from './errors/start-errors.ts'
 import { COMMAND_ERRORS } from './errors/command-errors.ts'
@@ -30,6 +32,7 @@ export type ErrorCode =
   | RequestErrorCode
   | LimitErrorCode
   | ClusterErrorCode
+  | AccessErrorCode
   | StartErrorCode
   | CommandErrorCode
 
@@ -38,6 +41,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   ...REQUEST_ERRORS,
   ...LIMIT_ERRORS,
   ...CLUSTER_ERRORS,
+  ...ACCESS_ERRORS,
   ...START_ERRORS,
   ...COMMAND_ERRORS,
 }

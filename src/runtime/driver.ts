@@ -22,6 +22,7 @@ import type {
 } from '../core/node/events.ts'
 import type { KeyringState } from '../core/node/cluster-key.ts'
 import type { Node } from '../core/node/node.ts'
+import type { AccessView } from '../core/node/access.ts'
 import type { NodeView } from '../core/node/view.ts'
 import type { StoreEntry } from '../core/ports.ts'
 import { must, unreachable } from '../core/std/assert.ts'
@@ -197,10 +198,18 @@ export class Driver implements Gateway {
     return this.#commits
   }
 
+  get access(): AccessView {
+    return this.#node().access
+  }
+
   view(): NodeView {
+    return this.#node().view()
+  }
+
+  #node(): DriverParts['node'] {
     if (this.#parts === undefined)
       throw new DndError('DND_ERR_NOT_READY', 'this node is being started')
-    return this.#parts.node.view()
+    return this.#parts.node
   }
 
   #run(event: NodeEvent): void {

@@ -3,6 +3,7 @@
  * serves clients. Adapters report back through the listener that they are given; none of these
  * methods throws or waits.
  */
+import type { AccessView } from '../core/node/access.ts'
 import type { ClusterKey, KeyId, KeyringState } from '../core/node/cluster-key.ts'
 import type { ClientReply, ClientRequest } from '../core/node/events.ts'
 import type { NodeView } from '../core/node/view.ts'
@@ -123,6 +124,8 @@ export interface Gateway {
   /** `done` is called exactly once, never before `submit` returns. */
   submit(request: ClientRequest, done: (reply: ClientReply) => void): void
   view(): NodeView
+  /** Who may do what; as `view`, it throws a `DndError` while the node is being started. */
+  readonly access: AccessView
 }
 
 /**

@@ -28,6 +28,8 @@ export type ConfigField =
   | 'tlsCert'
   | 'tlsKey'
   | 'tlsCa'
+  | 'requireAuth'
+  | 'adminPasswordFile'
   | 'partitions'
   | 'replicas'
   | 'manualLayout'
@@ -258,6 +260,22 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     field: 'tlsCa',
     ...file,
     about: 'Certificates of those who sign the certificates of all nodes, PEM',
+  },
+  {
+    field: 'requireAuth',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: false,
+    about:
+      'Serves nobody over HTTP who does not say who he is, even before the cluster has users. Give it to all nodes; with users every node does so anyhow',
+  },
+  {
+    field: 'adminPasswordFile',
+    ...file,
+    about:
+      'File whose first line is the password of the user `admin`, who is made when the cluster has no admin. Only this user should read it',
   },
   {
     field: 'partitions',

@@ -41,6 +41,10 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
   allowPlaintextClusterTraffic: { tradeOff: 'No keys to keep, no protection' },
   tlsCert: { tradeOff: 'One node can be shut out by its certificate; certificates expire' },
   tlsKey: {},
+  requireAuth: {
+    tradeOff: 'Every client needs a token or a password, and nobody gets in without an admin',
+  },
+  adminPasswordFile: {},
   tlsCa: {},
   partitions: {
     unit: 'partitions',

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { PROTOCOL_MAX } from '../core/wire/protocol.ts'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
 import type { FieldDescription } from './config-fields.ts'
 import { CONFIG_FIELDS, environmentOf, flagOf } from './config-fields.ts'
@@ -77,9 +78,11 @@ describe('values', () => {
       tlsCert: undefined,
       tlsKey: undefined,
       tlsCa: undefined,
+      requireAuth: false,
+      adminPasswordFile: undefined,
       partitions: 256,
       replicas: 3,
-      protocolMax: 6,
+      protocolMax: PROTOCOL_MAX,
       drainMs: 1000,
       logLevel: 'info',
     })
@@ -117,6 +120,8 @@ describe('values', () => {
       tlsCert: '/tmp/cert',
       tlsKey: '/tmp/cert-key',
       tlsCa: '/tmp/ca',
+      requireAuth: 'true',
+      adminPasswordFile: '/tmp/password',
       partitions: '512',
       replicas: '5',
       manualLayout: 'true',

@@ -53,6 +53,10 @@ export interface NodeServerConfig extends NodeConfig {
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
   readonly tlsCa: string | undefined
+  /** Whether nobody is served over HTTP whom the cluster does not know. */
+  readonly requireAuth: boolean
+  /** Absolute path. */
+  readonly adminPasswordFile: string | undefined
   /** Of a new cluster only, like `replicas`. */
   readonly partitions: number
   readonly replicas: number
@@ -65,7 +69,10 @@ export interface NodeServerConfig extends NodeConfig {
 /** Read when it is there and `--config` names no other. */
 export const CONFIG_FILE_DEFAULT = 'dnd.config.json'
 /** Environment variables with our prefix that are no field. */
-const OTHER_VARIABLES = ['DND_CONFIG', 'DND_SERVER', 'DND_DEBUG']
+const OTHER_VARIABLES = [
+  ...['DND_CONFIG', 'DND_SERVER', 'DND_DEBUG'],
+  ...['DND_TOKEN', 'DND_TOKEN_FILE', 'DND_USER', 'DND_PASSWORD', 'DND_PASSWORD_FILE'],
+]
 /**
  * DND_PROT is a slip; DND_SERVICE_PORT, three letters from DND_SERVER_PORT, is what Kubernetes
  * sets.
@@ -113,7 +120,9 @@ interface Given {
   readonly origin: string
 }
 /** In a file they are relative to that file. */
-const PATH_FIELDS: readonly ConfigField[] = ['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa']
+const PATH_FIELDS: readonly ConfigField[] = [
+  ...(['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa', 'adminPasswordFile'] as const),
+]
 /** Without a value of their own when nobody gives one. */
 const OPEN_FIELDS: readonly ConfigField[] = [
   ...(['seeds', 'replace', 'name', 'key', 'encryption'] as const),
@@ -338,6 +347,8 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     tlsCert: path('tlsCert'),
     tlsKey: path('tlsKey'),
     tlsCa: path('tlsCa'),
+    requireAuth: valueOf(given, 'requireAuth') === true,
+    adminPasswordFile: path('adminPasswordFile'),
     partitions: number('partitions'),
     replicas: number('replicas'),
     protocolMax: number('protocolMax'),

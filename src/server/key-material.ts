@@ -3,6 +3,7 @@
  * the setting and the path, never with what is in the file.
  */
 import { readFileSync, statSync } from 'node:fs'
+import { checkPassword } from '../adapters/http/secrets.ts'
 import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DndError } from '../core/errors.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
@@ -42,6 +43,22 @@ export function configuredTls(
     key: readPem('tlsKey', tlsKey),
     ca: readPem('tlsCa', tlsCa),
   }
+}
+
+/** The password that the first line of the file is; undefined: none. Throws a `DndError`. */
+export function configuredPassword(
+  config: Pick<NodeServerConfig, 'adminPasswordFile'>,
+): string | undefined {
+  const { adminPasswordFile: path } = config
+  if (path === undefined) return undefined
+  const [password = ''] = readMaterial('adminPasswordFile', path).toString('utf8').split(/\r?\n/)
+  try {
+    checkPassword(password)
+  } catch (error) {
+    if (!(error instanceof DndError)) throw error
+    throw new DndError('DND_ERR_BAD_CONFIG', `adminPasswordFile: ${path}: ${error.message}`)
+  }
+  return password
 }
 
 function readPem(field: string, path: string): Buffer {

@@ -32,11 +32,12 @@ import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
 import { keyringPath } from './encryption-config.ts'
+import { ensureAdmin } from './first-admin.ts'
 import { nodeClient } from './embedded/node-client.ts'
 import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredTls } from './key-material.ts'
+import { configuredKey, configuredPassword, configuredTls } from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -122,6 +123,7 @@ async function open(
     )
   const tls = configuredTls(config)
   const configured = configuredKey(config)
+  const adminPassword = configuredPassword(config)
   const { engine, data, encryption: mode } = config
   const ring = { path: keyringPath(engine, data), mode, configured }
   const identity = await openIdentity(config, { keyring: KeyringFile.peek(ring), tls })
@@ -140,8 +142,7 @@ async function open(
   if (dataDirectory !== undefined) metrics.attach({ disk: () => diskUsage(dataDirectory) })
   const store = await openStore(config.engine, identity.storePath, driver.storeListener)
   closing.push(() => store.close())
-  const { host } = config
-  const { protocolMax } = config
+  const { host, protocolMax } = config
   const speaker = { node, generation, cluster, protocolMax }
   const linkOptions = { host, port: config.port, self: speaker, keyring, tls }
   const links = await TcpLinks.listen({ ...linkOptions, listener: driver.linkListener })
@@ -158,7 +159,8 @@ async function open(
   // The last doors to open are the first to close: what was begun still needs the others.
   const { client, desk } = nodeClient({ ...answers, probes: 0 })
   closing.push(() => desk.close(DESK_GRACE_MS))
-  const listening = { host, port: config.httpPort, log, metrics, version: VERSION }
+  const { requireAuth } = config
+  const listening = { host, port: config.httpPort, log, metrics, version: VERSION, requireAuth }
   const http =
     options.http === false ? undefined : await HttpServer.listen({ ...answers, ...listening })
   closing.push(async () => http?.close(CLOSE_GRACE_MS))
@@ -173,19 +175,27 @@ async function open(
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
   driver.start({ node: running.core, links, datagrams, store, keyring }, config.seeds)
+  if (adminPassword !== undefined)
+    void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  const drain = { announce: drainOf(log, http, driver), ms: config.drainMs }
+  const drain = drainOf(config, log, http, driver)
   return runningServer(identity, self, { closing, driver, log, client, drain })
 }
 
 /** Tells everybody that this node is about to stop. */
-function drainOf(log: Log, http: HttpServer | undefined, driver: Driver): () => void {
-  return () => {
+function drainOf(
+  { drainMs }: NodeServerConfig,
+  log: Log,
+  http: HttpServer | undefined,
+  driver: Driver,
+): Running['drain'] {
+  const announce = (): void => {
     log.info('draining: told to stop, serves until the others have turned away')
     http?.drain()
     driver.drain()
   }
+  return { announce, ms: drainMs }
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */

@@ -9,6 +9,7 @@ import type { BatchResult } from '../../../src/adapters/http/batch-operation.ts'
 import type * as bucketRoutes from '../../../src/adapters/http/bucket-routes.ts'
 import type * as clusterRoutes from '../../../src/adapters/http/cluster-routes.ts'
 import type { ExplainJson } from '../../../src/adapters/http/explain-json.ts'
+import type * as accessRoutes from '../../../src/adapters/http/access-routes.ts'
 import type { ClusterKeysJson, KeyChangeJson } from '../../../src/adapters/http/key-routes.ts'
 import type { HintsJson } from '../../../src/adapters/http/hints-routes.ts'
 import type { LeaveJson } from '../../../src/adapters/http/leave-routes.ts'
@@ -17,6 +18,7 @@ import { METADATA_PREFIX } from '../../../src/adapters/http/metadata.ts'
 import type { Problem } from '../../../src/adapters/http/problem.ts'
 import type { SiblingJson, ValueJson } from '../../../src/adapters/http/value-json.ts'
 import type { BucketProperties } from '../../../src/core/node/messages.ts'
+import type * as access from './access-api.ts'
 import type * as api from './api.ts'
 import type * as explain from './explain.ts'
 import { BATCH_BYTES_MAX, BATCH_OPERATIONS_MAX, METADATA_HEADER_PREFIX } from './api.ts'
@@ -27,6 +29,11 @@ type Is<From extends To, To> = From
 /** What the node sends is what the client expects. Nobody runs this: the compiler does. */
 export type Sent = [
   Is<Problem, api.ProblemJson>,
+  Is<accessRoutes.UsersJson, access.UsersJson>,
+  Is<accessRoutes.TokensJson, access.TokensJson>,
+  Is<accessRoutes.AccessChangeJson, access.AccessChangeJson>,
+  Is<accessRoutes.NewTokenJson, access.NewTokenJson>,
+  Is<accessRoutes.WhoAmIJson, access.WhoAmIJson>,
   Is<ValueJson, api.ValueJson>,
   Is<SiblingJson, api.SiblingJson>,
   Is<BatchResult, api.BatchResultJson>,

@@ -8,6 +8,7 @@
 import { array, strictObject, unknown } from 'valibot'
 import type { ClientReply } from '../../core/node/events.ts'
 import { DndError } from '../../core/errors.ts'
+import { mustBeAllowed } from './admission.ts'
 import { batchProblem, batchRequest, batchResult } from './batch-operation.ts'
 import type { BatchRequest, BatchResult } from './batch-operation.ts'
 import type { Exchange } from './exchange.ts'
@@ -78,6 +79,8 @@ class Batch {
     try {
       if (left <= 0) throw new DndError('DND_ERR_TIMEOUT', 'the batch took too long to come to it')
       const request = batchRequest(site, this.#operations[index], `operations[${index}]`)
+      const role = request.type === 'get' ? 'read' : 'write'
+      mustBeAllowed(this.#exchange, role, request.bucket, request.key)
       const { timeout } = query
       return timeout === undefined ? request : { ...request, timeoutMs: Math.min(timeout, left) }
     } catch (error) {

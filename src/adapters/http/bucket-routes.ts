@@ -16,6 +16,8 @@ import type { ConfigureResult } from '../../core/node/events.ts'
 import { DEFAULT_PROPERTIES, TTL_MS_MAX } from '../../core/node/buckets.ts'
 import type { BucketProperties } from '../../core/node/messages.ts'
 import { VALUE_BYTES_MAX } from '../../core/std/limits.ts'
+import { maySee } from './admission.ts'
+import { note } from './audit.ts'
 import type { Asked, Exchange } from './exchange.ts'
 import { parseJson, shaped } from './json-body.ts'
 import { configureResult } from './reply.ts'
@@ -55,7 +57,8 @@ export interface BucketJson {
 export function onBuckets(exchange: Asked): void {
   const buckets = exchange.site.gateway
     .view()
-    .buckets.map(({ name, properties }) => ({ name, configured: true, properties }))
+    .buckets.filter(({ name }) => maySee(exchange, name))
+    .map(({ name, properties }) => ({ name, configured: true, properties }))
   exchange.json(200, { buckets, defaults: DEFAULT_PROPERTIES })
 }
 
@@ -74,7 +77,9 @@ export function onResetBucket(exchange: Asked): void {
 }
 
 function configure(exchange: Exchange, body: Uint8Array): void {
-  configureBucket(exchange, parseJson(body))
+  const json = parseJson(body)
+  note(exchange, { properties: json })
+  configureBucket(exchange, json)
 }
 
 export function configureBucket(exchange: Asked, json: unknown): void {

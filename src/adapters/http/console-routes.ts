@@ -73,6 +73,10 @@ export const CONSOLE_ROUTES: readonly Route[] = CONSOLE_FOLDERS.map((folder) => 
       304: { description: 'What If-None-Match names is still what it is.' },
     },
     onConsoleFile(folder),
-    { headers: ['If-None-Match'], errors: ['DND_ERR_NOT_FOUND', 'DND_ERR_INTERNAL'] },
+    {
+      access: 'open',
+      headers: ['If-None-Match'],
+      errors: ['DND_ERR_NOT_FOUND', 'DND_ERR_INTERNAL'],
+    },
   ),
 }))

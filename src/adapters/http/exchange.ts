@@ -13,6 +13,9 @@ import { DndError } from '../../core/errors.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
 import type { Context } from '../../core/versions/version.ts'
+import { logAudited } from './audit.ts'
+import type { Audited } from './audit.ts'
+import type { Caller } from './doorman.ts'
 import { lingerClose } from './linger.ts'
 import { NO_LIFETIME } from './lifetime.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -51,6 +54,8 @@ export type BodyHandler = (exchange: Exchange, body: Uint8Array) => void
 /** A question and the ways to answer it, wherever it came from. */
 export type Asked = Pick<Exchange, 'bucket' | 'key' | 'query' | 'json' | 'failure' | 'fail'> & {
   readonly site: NodeSite
+  /** Absent where nobody need say who he is. */
+  readonly caller?: Caller | undefined
 }
 
 export class Exchange {
@@ -68,6 +73,12 @@ export class Exchange {
   context: Context | undefined = undefined
   metadata: Metadata = NO_METADATA
   lifetime: Lifetime = NO_LIFETIME
+  /** Who asks; undefined: nobody asked him, or he is not let in. */
+  caller: Caller | undefined = undefined
+  /** What the log will say of it; undefined: nothing. */
+  audited: Audited | undefined = undefined
+  /** Whether the path names a bucket. */
+  hasBucket = false
   /** Begins the next request on the connection, which waits for this one to be answered. */
   next: (() => void) | undefined = undefined
   #answered = false
@@ -133,10 +144,9 @@ export class Exchange {
   }
 
   /** `headers`: names and values in turns; content-length is added here. */
-  respond(status: number, headers: string[], body: Uint8Array): void {
-    if (!this.#begin(status)) return
-    const layout = this.site.layoutTag.at(this.startedAt)
-    if (layout !== '') headers.push('x-dnd-layout', layout)
+  respond(status: number, headers: string[], body: Uint8Array, code?: ErrorCode): void {
+    if (!this.#begin(status, code)) return
+    this.#addLayout(headers)
     if (this.site.closing) headers.push('connection', 'close', DRAINING_HEADER, '1')
     if (status !== 204 && status !== 304) headers.push('content-length', String(body.length))
     this.response.writeHead(status, headers)
@@ -183,23 +193,30 @@ export class Exchange {
     const body = Buffer.from(JSON.stringify(problem))
     headers.push('content-type', PROBLEM_TYPE)
     if (problem.status === 503) headers.push('retry-after', RETRY_AFTER_SECONDS)
-    if (!this.#bodyIsComing()) return this.respond(problem.status, headers, body)
+    const { status, code } = problem
+    if (!this.#bodyIsComing()) return this.respond(status, headers, body, code)
     if (this.headers.expectsContinue) headers.push('connection', 'close')
-    else if (
-      this.#bodyIsLong() &&
-      lingerClose(this.request, this.response, problem.status, headers, body)
-    )
-      return void this.#begin(problem.status)
-    this.respond(problem.status, headers, body)
+    else if (this.#bodyIsLong() && lingerClose(this.request, this.response, status, headers, body))
+      return void this.#begin(status, code)
+    this.respond(status, headers, body, code)
+  }
+
+  /** Who is not let in does not learn when the layout changes. */
+  #addLayout(headers: string[]): void {
+    const { site } = this
+    if (this.caller === undefined && site.doorman.isLocked) return
+    const layout = site.layoutTag.at(this.startedAt)
+    if (layout !== '') headers.push('x-dnd-layout', layout)
   }
 
   /** Marks the exchange as answered and counts it; false when it was already. */
-  #begin(status: number): boolean {
+  #begin(status: number, code?: ErrorCode): boolean {
     if (this.#answered) return false
     this.#answered = true
     this.#release()
     const seconds = (performance.now() - this.startedAt) / 1000
     this.site.metrics.request('http', this.op, status, seconds)
+    logAudited(this, status, code)
     if (this.next !== undefined) setImmediate(this.next)
     return true
   }

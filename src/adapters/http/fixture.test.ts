@@ -12,6 +12,8 @@ import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Failure } from '../../core/coordinator/messages.ts'
 import type { MemberRecord } from '../../core/membership/member.ts'
+import { AccessRegistry } from '../../core/node/access-registry.ts'
+import { accessAnswer } from './access-fixture.test.ts'
 import { DndError } from '../../core/errors.ts'
 import { DEFAULT_PROPERTIES } from '../../core/node/buckets.ts'
 import type {
@@ -103,6 +105,7 @@ export class FakeGateway implements Gateway {
   started: boolean = true
   layout: LayoutState | undefined = layoutState()
   readonly layoutAsks: LayoutAsk[] = []
+  readonly access: AccessRegistry = new AccessRegistry()
   /** While set, the answer to whatever is asked about layouts. */
   layoutFailure: Failure | undefined
   partitions: NodeView['partitions'] = { total: 4, withQuorum: 4, allUp: 4 }
@@ -209,6 +212,8 @@ export class FakeGateway implements Gateway {
       case 'layout':
         this.layoutAsks.push(request.ask)
         return { type: 'layout', result: this.layoutFailure ?? this.#layoutAnswer(request.ask) }
+      case 'access':
+        return { type: 'access', result: accessAnswer(this.access, request.ask) }
       case 'explain':
         return { type: 'explain', result: this.explanation }
       case 'watch':

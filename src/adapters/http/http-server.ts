@@ -17,9 +17,11 @@ import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
 import { listenError } from '../../runtime/listen-error.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
+import { admit } from './admission.ts'
 import { refusalOf } from './client-error.ts'
 import type { ParserError } from './client-error.ts'
 import { ConsoleFiles } from './console-files.ts'
+import { Doorman } from './doorman.ts'
 import { Exchange, Incoming } from './exchange.ts'
 import { LayoutTag } from './layout-tag.ts'
 import { endAnswered } from './linger.ts'
@@ -50,6 +52,8 @@ export interface HttpServerOptions {
   /** Shown: its mode, and the name of the primary key. Without it nothing is encrypted. */
   readonly keyring?: Pick<Keyring, 'mode' | 'primary'>
   readonly limits?: Partial<HttpLimits>
+  /** Whether nobody is served unknown, even while the cluster has no users. */
+  readonly requireAuth?: boolean
 }
 
 /** What is remembered of a connection, on its socket. */
@@ -203,11 +207,12 @@ export class HttpServer {
     const operation = route.operations.get(request.method ?? '')
     if (operation === undefined) return refuseMethod(exchange, route.allow)
     exchange.op = operation.op
-    if (route.bucket >= 0) exchange.bucket = bucketOf(match, route.bucket)
+    exchange.hasBucket = route.bucket >= 0
+    if (exchange.hasBucket) exchange.bucket = bucketOf(match, route.bucket)
     if (route.key >= 0) exchange.key = decoded(match, route.key, 'the key')
     exchange.query = parseQuery(match.target, match.queryStart, operation.query)
     checkForm(exchange, operation)
-    operation.handle(exchange)
+    admit(exchange, operation)
   }
 
   #onConnection(socket: Socket): void {
@@ -285,6 +290,7 @@ function siteOf(options: HttpServerOptions): Site {
     openapi: () => (openapi ??= Buffer.from(JSON.stringify(openapiDocument(ROUTES, version)))),
     console: new ConsoleFiles(import.meta.dirname),
     layoutTag: new LayoutTag(gateway),
+    doorman: new Doorman(gateway, options.requireAuth ?? false),
     bodyBytes: 0,
     closing: false,
     streams: new Set(),

@@ -27,12 +27,17 @@ export function onOpenapi(exchange: Exchange): void {
 export function onWelcome(exchange: Exchange): void {
   const { site, headers } = exchange
   if (/\btext\/html\b/.test(headers.accept)) return onConsolePage(exchange)
-  exchange.respond(
-    200,
-    ['content-type', 'text/plain; charset=utf-8', 'vary', 'accept'],
-    Buffer.from(welcomeText(site, site.gateway.view())),
-  )
+  if (site.doorman.isLocked) return exchange.respond(200, [...PLAIN], Buffer.from(LOCKED))
+  exchange.respond(200, [...PLAIN], Buffer.from(welcomeText(site, site.gateway.view())))
 }
+
+const PLAIN = ['content-type', 'text/plain; charset=utf-8', 'vary', 'accept'] as const
+/** For who has not said who he is; nobody need say it for this page. */
+const LOCKED = `dnd: the cluster is locked; send a token, or a user and password:
+
+curl -H 'Authorization: Bearer TOKEN' …
+curl -u USER …
+`
 
 const PLACES: readonly (readonly [path: string, what: string])[] = [
   ['/cluster', 'the members of the cluster'],

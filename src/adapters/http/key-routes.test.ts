@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { failure, serve } from './fixture.test.ts'
 import type { Served } from './fixture.test.ts'
-import { isOwnMachine } from './key-routes.ts'
+import { isOwnMachine } from './local-only.ts'
 
 type Json = Record<string, unknown>
 

@@ -2,10 +2,9 @@
  * `/keys`: the cluster's keys. Ids are shown, secrets never; a key that comes in a body is repeated
  * in no answer and in no log.
  *
- * The HTTP API does not know who asks. Who may change keys may let himself into the cluster, or
- * lock its nodes out; so that is done for nobody but programs on the node's own machine: not for
- * who comes over the network, and not for a page of the web that a browser on that machine happens
- * to show.
+ * Who may change keys may let himself into the cluster, or lock its nodes out, and a key is not to
+ * be sent where it can be overheard; so that is done for programs on the node's own machine
+ * (`local-only.ts`), and for admins who come over HTTPS.
  */
 import { pipe, regex, strictObject, string } from 'valibot'
 import { DndError } from '../../core/errors.ts'
@@ -15,7 +14,8 @@ import { parseSecret } from '../../core/node/cluster-key-text.ts'
 import type { KeysAsk, KeysResult, MemberKeys } from '../../core/node/key-asks.ts'
 import type { NodeView } from '../../core/node/view.ts'
 import { assert } from '../../core/std/assert.ts'
-import type { Exchange, Incoming } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import { mustBeLocal } from './local-only.ts'
 import { badJson, parseJson, shaped } from './json-body.ts'
 
 const BODY_BYTES_MAX = 1024
@@ -64,17 +64,17 @@ export function onKeys(exchange: Exchange): void {
 }
 
 export function onInstallKey(exchange: Exchange): void {
-  mustBeLocal(exchange.request)
+  mustBeAllowed(exchange)
   exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', install)
 }
 
 export function onUseKey(exchange: Exchange): void {
-  mustBeLocal(exchange.request)
+  mustBeAllowed(exchange)
   exchange.readBody(BODY_BYTES_MAX, 'DND_ERR_BODY_TOO_LARGE', use)
 }
 
 export function onRemoveKey(exchange: Exchange): void {
-  mustBeLocal(exchange.request)
+  mustBeAllowed(exchange)
   const id = keyId(Buffer.from(exchange.key).toString('latin1'))
   if (id === undefined)
     throw new DndError('DND_ERR_BAD_CLUSTER_KEY', 'the id of a key has 8 hexadecimal digits')
@@ -142,20 +142,8 @@ function memberJson({ node, report }: MemberKeys, { members }: NodeView): Member
   return { id: node, name, keys, ...(primary === undefined ? {} : { primary }) }
 }
 
-function mustBeLocal(request: Incoming): void {
-  const { remoteAddress } = request.socket
-  if (!isOwnMachine(remoteAddress))
-    throw new DndError(
-      'DND_ERR_LOCAL_ONLY',
-      'keys are changed only by requests from the machine of the node, over its loopback address, until the HTTP API can tell who asks',
-    )
-  // A browser says where a page is from that changes anything; no other program does.
-  const { headers } = request
-  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined)
-    throw new DndError('DND_ERR_LOCAL_ONLY', 'keys are not changed by pages in a browser')
-}
-
-/** Of the other side of a connection: undefined when that is gone. */
-export function isOwnMachine(address: string | undefined): boolean {
-  return address === '::1' || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/i.test(address ?? '')
+/** Who is known to be an admin may do it from elsewhere, where nobody overhears the key. */
+function mustBeAllowed(exchange: Exchange): void {
+  if (exchange.caller !== undefined && 'encrypted' in exchange.request.socket) return
+  mustBeLocal(exchange, 'keys are changed', 'keys are not changed by pages in a browser')
 }

@@ -20,6 +20,7 @@ const LAYOUT_PLAN: Route['methods'] = {
   POST: {
     id: 'planLayout',
     op: 'layout',
+    access: 'cluster',
     summary: 'What would follow if these roles were given',
     query: [],
     body: 'LayoutRoles',
@@ -33,6 +34,7 @@ const LAYOUT_APPLY: Route['methods'] = {
   POST: {
     id: 'applyLayout',
     op: 'layout',
+    access: 'admin',
     summary: 'Choose the layout that was planned',
     description:
       'Answered when it is chosen and in force on this node; the data moves then. Refused unless the plan, made again, is the one that is named.',
@@ -56,6 +58,7 @@ const LAYOUT_REMOVE: Route['methods'] = {
   POST: {
     id: 'removeNode',
     op: 'layout',
+    access: 'admin',
     summary: 'Have done with a node that will not come back',
     description:
       'Nobody waits for it any more, and the next layout, which follows at once or when the data has moved, is without it. Refused while it is up, and while partitions would lose their last replica, unless `partitions` says of how many.',

@@ -4,7 +4,11 @@
  */
 import { TTL_MS_MAX } from '../../core/node/buckets.ts'
 import { BUCKETS_MAX, LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../../core/std/limits.ts'
+import { ACCESS_SCHEMAS } from './access-schemas.ts'
+import type { AccessSchemaName } from './access-schemas.ts'
 import { BATCH_OPERATIONS_MAX } from './batch.ts'
+import { object } from './json-schema.ts'
+import type { JsonSchema } from './json-schema.ts'
 
 export type SchemaName =
   | 'Problem'
@@ -36,8 +40,7 @@ export type SchemaName =
   | 'Health'
   | 'Explanation'
   | 'Openapi'
-
-export type JsonSchema = Readonly<Record<string, unknown>>
+  | AccessSchemaName
 
 const STRING = { type: 'string' }
 const BOOLEAN = { type: 'boolean' }
@@ -60,15 +63,6 @@ const VALUE = {
 const NAMED = { bucket: STRING, key: STRING, sort: STRING }
 
 /** An object that has all of `required`, may have `optional`, and has nothing else. */
-function object(required: JsonSchema, optional: JsonSchema = {}): JsonSchema {
-  return {
-    type: 'object',
-    properties: { ...required, ...optional },
-    required: Object.keys(required),
-    additionalProperties: false,
-  }
-}
-
 function list(items: JsonSchema, maxItems?: number): JsonSchema {
   return maxItems === undefined ? { type: 'array', items } : { type: 'array', items, maxItems }
 }
@@ -265,6 +259,7 @@ const REPAIR_RUN = object(
 )
 
 export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
+  ...ACCESS_SCHEMAS,
   Problem: object(PROBLEM, PROBLEM_MORE),
   Siblings: object({ siblings: list(SIBLING), context: CONTEXT }),
   KeyPage: object(

@@ -71,6 +71,13 @@ const BODIES: Readonly<Record<string, string>> = {
   '/buckets/{bucket}': '{"n":3}',
   '/keys': `{"key":"${'A'.repeat(43)}="}`,
   '/keys/primary': '{"id":"0a0b0c0d"}',
+  '/users/{id}': '{"password":"long enough","grants":[]}',
+  '/users/{id}/password': '{"password":"long enough"}',
+  '/users/{id}/grant': '{"role":"read"}',
+  '/users/{id}/revoke': '{"role":"read"}',
+  '/tokens/{id}': '{"grants":[]}',
+  '/tokens/{id}/grant': '{"role":"read"}',
+  '/tokens/{id}/revoke': '{"role":"read"}',
   '/layout/plan': '{}',
   '/layout/apply': '{"version":2,"hash":"0a0b0c0d"}',
   '/layout/remove': '{"node":"a000000000000003"}',
@@ -295,7 +302,7 @@ test('an operation without a documented body takes none', async (t) => {
     assert.equal(response.status, 400, one.path)
     assert.equal(((await response.json()) as { code: string }).code, 'DND_ERR_BAD_BODY')
   }
-  assert.equal(metrics.faults.get('http/bad-body'), 4)
+  assert.equal(metrics.faults.get('http/bad-body'), 6)
 })
 
 test('documented response headers are there', async (t) => {

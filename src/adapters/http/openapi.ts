@@ -2,6 +2,7 @@
  * The OpenAPI 3.1 document, made from the table that the router runs.
  */
 import type { ErrorCode } from '../../core/errors.ts'
+import { ACCESS_ERRORS } from './admission.ts'
 import type {
   Content,
   Method,
@@ -12,7 +13,7 @@ import type {
   Route,
 } from './operation.ts'
 import { SCHEMAS } from './openapi-schemas.ts'
-import type { JsonSchema } from './openapi-schemas.ts'
+import type { JsonSchema } from './json-schema.ts'
 import { PROBLEM_TYPE, statusOf } from './problem.ts'
 import { PARAMETERS } from './query.ts'
 import type { ParameterKind } from './query.ts'
@@ -28,6 +29,9 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'DND_ERR_SLOW_REQUEST',
   'DND_ERR_OVERLOADED',
 ]
+
+/** Either of them, or nothing while the cluster has no users. */
+const SECURITY: readonly JsonSchema[] = [{}, { token: [] }, { user: [] }]
 
 const REQUEST_HEADERS: Readonly<Record<RequestHeaderName, string>> = {
   'X-Dnd-Context':
@@ -73,6 +77,10 @@ export function openapiDocument(routes: readonly Route[], version: string): Json
     },
     paths: Object.fromEntries(routes.map((route) => [route.path, pathItem(route)])),
     components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        user: { type: 'http', scheme: 'basic' },
+      },
       schemas: SCHEMAS,
       responses: {
         Problem: {
@@ -108,6 +116,7 @@ function operationObject(operation: Operation): JsonSchema {
     summary,
     parameters: parameters(operation),
     responses: responses(operation),
+    security: operation.access === 'open' ? [] : SECURITY,
   }
   if (description !== undefined) object['description'] = description
   if (body !== undefined)
@@ -157,7 +166,8 @@ function responses(operation: Operation): JsonSchema {
   const all: Record<string, unknown> = {}
   for (const [status, spec] of Object.entries(operation.responses)) all[status] = response(spec)
   const codes = new Map<number, ErrorCode[]>()
-  for (const code of [...operation.errors, ...COMMON_ERRORS]) {
+  const access = operation.access === 'open' ? [] : ACCESS_ERRORS
+  for (const code of [...operation.errors, ...access, ...COMMON_ERRORS]) {
     const status = statusOf(code)
     codes.set(status, [...(codes.get(status) ?? []), code])
   }

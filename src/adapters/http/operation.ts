@@ -3,6 +3,7 @@
  * it, in one place, so that neither can know something that the other does not.
  */
 import type { ErrorCode } from '../../core/errors.ts'
+import type { AccessNeed } from './admission.ts'
 import type { Exchange } from './exchange.ts'
 import type { ParameterName } from './query.ts'
 import type { SchemaName } from './openapi-schemas.ts'
@@ -44,6 +45,8 @@ export interface Operation {
   readonly op: string
   readonly summary: string
   readonly description?: string
+  /** What who asks must be allowed to do (`admission.ts`). */
+  readonly access: AccessNeed
   readonly query: readonly ParameterName[]
   readonly headers?: readonly RequestHeaderName[]
   readonly body?: Content
@@ -59,7 +62,7 @@ export interface Route {
   readonly methods: Readonly<Partial<Record<Method, Operation>>>
 }
 
-/** A path that is read and nothing else. */
+/** A path that is read and nothing else; unless it says otherwise, by who may read everything. */
 export function reading(
   id: string,
   summary: string,
@@ -67,5 +70,6 @@ export function reading(
   handle: Operation['handle'],
   more: Partial<Operation> = {},
 ): Route['methods'] {
-  return { GET: { id, op: 'info', summary, query: [], responses, errors: [], handle, ...more } }
+  const plain = { op: 'info', access: 'cluster', query: [], errors: [] } as const
+  return { GET: { ...plain, id, summary, responses, handle, ...more } }
 }

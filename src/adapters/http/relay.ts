@@ -44,7 +44,7 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
     const { name, httpAddress } = member.info
     if (!servesHttp(member.info))
       throw new DndError('DND_ERR_NODE_SILENT', `${name} serves no HTTP`)
-    ask(httpAddress, path).then(
+    ask(httpAddress, path, exchange.headers.authorization).then(
       ({ status, type, body }) => exchange.respond(status, ['content-type', type], body),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : 'no answer'
@@ -56,11 +56,13 @@ function onRelay(path: string, here: Operation['handle']): Operation['handle'] {
 }
 
 /** Rejects with a reason for people. */
-function ask(address: Address, path: string): Promise<Answer> {
+function ask(address: Address, path: string, authorization: string | undefined): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { host, port } = address
     const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const request = get({ host, port, path, agent, signal }, (response) => {
+    // There it is looked at again who asks.
+    const headers = authorization === undefined ? {} : { authorization }
+    const request = get({ host, port, path, headers, agent, signal }, (response) => {
       collect(response).then(resolve, reject)
     })
     request.on('error', (error: NodeJS.ErrnoException) => {

@@ -26,6 +26,8 @@ export class RequestHeaders {
   ifNoneMatch: string | undefined = undefined
   accept = ''
   lastEventId: string | undefined = undefined
+  /** Who asks, as the request says. */
+  authorization: string | undefined = undefined
   /** Whether the body is held back until it is asked for. */
   expectsContinue = false
   /**
@@ -81,6 +83,10 @@ export class RequestHeaders {
         return
       case 'last-event-id':
         this.lastEventId = value
+        return
+      case 'authorization':
+        if (this.authorization !== undefined) throw bad('Authorization is given twice')
+        this.authorization = value
         return
       case 'expect':
         return this.#onExpect(value)

@@ -6,6 +6,7 @@ import { Router, segment } from './router.ts'
 const GET: Operation = {
   id: 'x',
   op: 'x',
+  access: 'open',
   summary: '',
   query: [],
   responses: {},

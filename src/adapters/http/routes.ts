@@ -1,6 +1,7 @@
 /**
  * Every route of the API. The router runs this table and the OpenAPI document is made from it.
  */
+import { ACCESS_ROUTES } from './access-operations.ts'
 import { onBatch } from './batch.ts'
 import { onBucket, onBuckets, onConfigureBucket, onResetBucket } from './bucket-routes.ts'
 import { onCluster, onLayout } from './cluster-routes.ts'
@@ -47,6 +48,7 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
   const put: Operation = {
     id: `put${suffix}`,
     op: 'put',
+    access: 'write',
     summary: `Store the body under a key of ${where}`,
     query: ['sort', 'w', 'timeout'],
     headers: ['X-Dnd-Context', 'Content-Type', ...OF_VALUES, 'X-Dnd-TTL'],
@@ -64,6 +66,7 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
     GET: {
       id: `get${suffix}`,
       op: 'get',
+      access: 'read',
       summary: `Read a key of ${where}`,
       query: ['sort', 'r', 'timeout'],
       headers: ['If-None-Match'],
@@ -92,6 +95,7 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
     DELETE: {
       id: `delete${suffix}`,
       op: 'delete',
+      access: 'write',
       summary: `Delete a key of ${where}`,
       description: 'Also when nothing is there: the delete is stored all the same.',
       query: ['sort', 'w', 'timeout'],
@@ -111,6 +115,7 @@ function kvMethods(where: string, suffix: string): Route['methods'] {
 const LIST: Operation = {
   id: 'listKeys',
   op: 'list',
+  access: 'list',
   summary: 'The keys of a bucket in order, in pages',
   query: ['prefix', 'start', 'end', 'limit', 'reverse', 'timeout'],
   responses: { 200: { description: 'A page of keys.', content: 'KeyPage' } },
@@ -134,6 +139,7 @@ function explainMethods(where: string, suffix: string): Route['methods'] {
     onExplain,
     {
       op: 'explain',
+      access: 'read',
       query: ['sort', 'timeout'],
       errors: ['DND_ERR_BAD_KEY', 'DND_ERR_BAD_BUCKET', 'DND_ERR_NOT_READY'],
     },
@@ -143,6 +149,7 @@ function explainMethods(where: string, suffix: string): Route['methods'] {
 const BATCH: Operation = {
   id: 'batch',
   op: 'batch',
+  access: 'each',
   summary: 'Several gets, puts and deletes, each with its own result; not a transaction',
   query: ['timeout'],
   body: 'Batch',
@@ -157,6 +164,7 @@ const BUCKET_METHODS: Route['methods'] = {
   GET: {
     id: 'getBucket',
     op: 'get-bucket',
+    access: 'bucket',
     summary: 'Properties of a bucket, configured or by default',
     query: [],
     responses: { 200: { description: 'Its properties.', content: 'Bucket' } },
@@ -166,6 +174,7 @@ const BUCKET_METHODS: Route['methods'] = {
   PUT: {
     id: 'configureBucket',
     op: 'configure-bucket',
+    access: 'bucket-admin',
     summary: 'Configure a bucket',
     description:
       'What is left out is as by default; r and w are then a majority of n. `n` can be changed only while the bucket holds no keys.',
@@ -187,6 +196,7 @@ const BUCKET_METHODS: Route['methods'] = {
   DELETE: {
     id: 'resetBucket',
     op: 'reset-bucket',
+    access: 'bucket-admin',
     summary: 'Give a bucket its default properties again',
     description: 'Only while it holds no keys.',
     query: [],
@@ -213,6 +223,7 @@ const LEAVE: Route['methods'] = {
   POST: {
     id: 'leave',
     op: 'leave',
+    access: 'admin',
     summary: 'Ask the node that answers to leave the cluster',
     description:
       'Others take over its data, it says goodbye, and its process ends. Cannot be taken back; survives a restart of the node; may be asked again.',
@@ -238,6 +249,7 @@ const REPAIR: Route['methods'] = {
   POST: {
     id: 'repair',
     op: 'repair',
+    access: 'admin',
     summary: 'Compare what the node that answers holds with all other replicas now',
     description: 'Goes on in the background. Every node repairs what it holds: ask each.',
     query: ['bucket', 'prefix'],
@@ -265,11 +277,12 @@ const KEYS_METHODS: Route['methods'] = {
     'The keys that encrypt the traffic between nodes, by id, and who has which',
     { 200: { description: 'As the members say now.', content: 'ClusterKeys' } },
     onKeys,
-    { op: 'cluster-keys', errors: ['DND_ERR_NOT_ENCRYPTED', 'DND_ERR_NOT_READY'] },
+    { op: 'cluster-keys', access: 'admin', errors: ['DND_ERR_NOT_ENCRYPTED', 'DND_ERR_NOT_READY'] },
   ),
   POST: {
     id: 'installClusterKey',
     op: 'install-cluster-key',
+    access: 'admin',
     summary: 'Give all members a key, with which nobody seals yet',
     query: [],
     body: 'NewClusterKey',
@@ -287,6 +300,7 @@ const KEYS_METHODS: Route['methods'] = {
 const USE_KEY: Operation = {
   id: 'useClusterKey',
   op: 'use-cluster-key',
+  access: 'admin',
   summary: 'Make all members seal with an installed key',
   description: 'Refused while a member that is up has not said that it has the key.',
   query: [],
@@ -305,6 +319,7 @@ const USE_KEY: Operation = {
 const REMOVE_KEY: Operation = {
   id: 'removeClusterKey',
   op: 'remove-cluster-key',
+  access: 'admin',
   summary: 'Make all members forget a key',
   description:
     'Refused while it is the primary; and, unless forced, while any member of the layout, a dead one too, has not said that it seals with the new primary.',
@@ -329,6 +344,7 @@ export const ROUTES: readonly Route[] = [
       'Configured buckets, and the defaults of all others',
       { 200: { description: 'In order of name.', content: 'Buckets' } },
       onBuckets,
+      { access: 'known' },
     ),
   },
   { path: '/buckets/{bucket}', methods: BUCKET_METHODS },
@@ -344,6 +360,7 @@ export const ROUTES: readonly Route[] = [
       'The members of the cluster, as this node sees them',
       { 200: { description: 'In order of id.', content: 'Cluster' } },
       onCluster,
+      { access: 'known' },
     ),
   },
   {
@@ -353,7 +370,7 @@ export const ROUTES: readonly Route[] = [
       'Which nodes hold which partition, and what is moving',
       { 200: { description: 'The layout in force.', content: 'Layout' } },
       onLayout,
-      { errors: ['DND_ERR_NOT_READY'] },
+      { access: 'known', errors: ['DND_ERR_NOT_READY'] },
     ),
   },
   ...LAYOUT_ROUTES,
@@ -383,7 +400,9 @@ export const ROUTES: readonly Route[] = [
   },
   {
     path: '/livez',
-    methods: reading('getLive', 'Whether the process turns', { 200: OK_TEXT }, onLive),
+    methods: reading('getLive', 'Whether the process turns', { 200: OK_TEXT }, onLive, {
+      access: 'open',
+    }),
   },
   {
     path: '/readyz',
@@ -392,6 +411,7 @@ export const ROUTES: readonly Route[] = [
       'Whether to send this node requests',
       { 200: OK_TEXT, 503: { description: 'Starting or stopping.', content: 'text' } },
       onReady,
+      { access: 'open' },
     ),
   },
   {
@@ -411,8 +431,10 @@ export const ROUTES: readonly Route[] = [
       'This document',
       { 200: { description: 'OpenAPI 3.1.', content: 'Openapi' } },
       onOpenapi,
+      { access: 'known' },
     ),
   },
+  ...ACCESS_ROUTES,
   ...WATCH_ROUTES,
   ...RELAY_ROUTES,
   ...CONSOLE_ROUTES,
@@ -423,6 +445,7 @@ export const ROUTES: readonly Route[] = [
       'A page for people: text, or the console for a browser',
       { 200: { description: 'What this is and where to go.', content: 'html' } },
       onWelcome,
+      { access: 'open' },
     ),
   },
 ]

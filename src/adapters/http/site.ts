@@ -6,6 +6,7 @@ import type { ClusterId } from '../../core/std/ids.ts'
 import type { Mac } from '../../core/versions/context-token.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import type { ConsoleFiles } from './console-files.ts'
+import type { Doorman } from './doorman.ts'
 import type { LayoutTag } from './layout-tag.ts'
 
 /** Where counts go; kept by the metrics adapter. */
@@ -85,6 +86,8 @@ export interface Site {
   bodyBytes: number
   /** Whether the server is draining: answers are the last on their connection. */
   closing: boolean
+  /** Who asks. */
+  readonly doorman: Doorman
   /** What answers say of the layout. */
   readonly layoutTag: LayoutTag
   /** How to end answers whose end is not known. Bounded by: `connections`. */

@@ -39,6 +39,7 @@ export function watchToken(text: string | undefined): Uint8Array | undefined {
 const WATCH: Operation = {
   id: 'watch',
   op: 'watch',
+  access: 'list',
   summary: 'Changes of a bucket as they come, as server-sent events',
   description:
     'Each change at least once, those of one key in causal order. `id` of an event is the token by which to go on, as `Last-Event-ID` or `since`, on any node, whatever has died or joined meanwhile. Without one it begins now.',

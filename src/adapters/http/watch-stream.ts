@@ -14,6 +14,7 @@
  * ```
  */
 import type { ServerResponse } from 'node:http'
+import { mayStillRead } from './admission.ts'
 import type { Exchange } from './exchange.ts'
 import { isLive, siblingJson } from './value-json.ts'
 import type { SiblingJson } from './value-json.ts'
@@ -36,12 +37,16 @@ const HEAD = [
 ]
 
 export class WatchStream implements WatchSink {
+  readonly #exchange: Exchange
   readonly #response: ServerResponse
+  readonly #telling: WatchTelling
 
   constructor(exchange: Exchange, watcher: number) {
     const { site, bucket, query } = exchange
+    this.#exchange = exchange
     this.#response = exchange.response
     const telling = new WatchTelling({ site, bucket, prefix: query.prefix, watcher }, this)
+    this.#telling = telling
     // The request may be over by now: then nobody would say that the connection is.
     if (exchange.stream(HEAD, () => telling.end())) {
       this.#response.once('close', () => telling.end())
@@ -56,7 +61,9 @@ export class WatchStream implements WatchSink {
 
   /** The server closes what has been stuck for long. */
   tell(told: Told): Promise<void> {
-    if (this.#response.write(textOf(told))) return Promise.resolve()
+    // Nothing more for who was thrown out meanwhile.
+    if (!mayStillRead(this.#exchange)) this.#telling.end()
+    if (this.#response.writableEnded || this.#response.write(textOf(told))) return Promise.resolve()
     return new Promise((resolve) => {
       const go = (): void => {
         this.#response.off('drain', go)

@@ -6,7 +6,7 @@
  *   · version text · leave lock 16 · host text · port u16 · HTTP host text · HTTP port u16
  *   · [protocol varint] · [accuser 8, of a suspect] · [leave proof 16, of one who left]
  * state: the rank, 0x10 for a member that calls itself degraded, 0x20 where a protocol follows,
- *   0x40 for one that says that it is draining (since protocol 6)
+ *   0x40 for one that says that it is draining (since protocol 7)
  * ```
  * An accuser, or a proof, of zeros is none.
  * The version of this form is that of the packet, message or stored record around it.

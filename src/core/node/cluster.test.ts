@@ -22,6 +22,7 @@ import {
 import type { StateSync } from './messages.ts'
 import { complete, infoOf, memberOf, NodeBench } from './node-bench.test.ts'
 import { actorKey, stateKey } from './storage-keys.ts'
+import { PROTOCOL_MAX } from '../wire/protocol.ts'
 
 const BIRTH = { partitions: 8, replicas: 3 }
 /** Changes of members are gathered for half a second before they are stored. */
@@ -317,7 +318,7 @@ test('no layout is proposed while somebody who is up would not understand', () =
   assert.deepEqual(bench.take('register-prepare'), [])
   const upgraded = { ...memberOf(D), generation: 2 }
   bench.meet(D, undefined, { members: [upgraded] })
-  assert.equal(bench.node.view().protocol, 6)
+  assert.equal(bench.node.view().protocol, PROTOCOL_MAX)
   bench.message(D, join)
   bench.run(1_000)
   bench.agree()

@@ -1,8 +1,8 @@
 /**
- * What this node knows of the cluster, and how that knowledge travels: members, layout, buckets and
- * keys are told whole, over TCP, on contact, after a change, and now and then to one node at
- * random. Merging is commutative, associative and idempotent in each part, so neither order nor
- * repetition matters; gossip over UDP only makes the members' part faster.
+ * What this node knows of the cluster, and how that knowledge travels: members, layout, buckets,
+ * keys and users are told whole, over TCP, on contact, after a change, and now and then to one
+ * node at random. Merging is commutative, associative and idempotent in each part, so neither order
+ * nor repetition matters; gossip over UDP only makes the members' part faster.
  */
 import { assert } from '../std/assert.ts'
 import { ByteWriter } from '../std/bytes.ts'
@@ -15,6 +15,7 @@ import type { Swim, SwimEffect } from '../membership/swim.ts'
 import { DRAINING_SINCE } from '../wire/protocol.ts'
 import { encodeMembersList } from '../wire/records.ts'
 import type { Actors } from './actors.ts'
+import type { AccessChanges } from './access-changes.ts'
 import type { BucketChanges } from './bucket-changes.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { NodeTimer } from './host.ts'
@@ -27,6 +28,11 @@ import { stateKey } from './storage-keys.ts'
 
 /** How long a restarted node waits to hear from the others before it serves on what it knows. */
 const GRACE: Duration = duration(1_500)
+/**
+ * The same where there are users: what was revoked while the node was away must not be served by
+ * it. Only who cannot reach anybody waits so long.
+ */
+const LOCKED_GRACE: Duration = duration(10_000)
 /** Between a failed attempt to store the state and the next. */
 const PERSIST_PAUSE: Duration = duration(1_000)
 /** A storm of changes of members is stored once. */
@@ -43,6 +49,7 @@ export interface ClusterParts {
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
   readonly keys: KeyChanges
+  readonly accessChanges: AccessChanges
   readonly actors: Actors
   readonly rng: Prng
   readonly stateSyncIntervalMs: number
@@ -95,7 +102,7 @@ export class Cluster {
       this.contact(info.id)
     }
     this.#dialSeeds()
-    this.#arm('grace', GRACE)
+    this.#arm('grace', this.#parts.accessChanges.registry.isLocked ? LOCKED_GRACE : GRACE)
     this.#arm('state-sync', duration(this.#parts.stateSyncIntervalMs))
     layout.onJoinTimer(this.#outlet.now)
     this.settle()
@@ -120,6 +127,7 @@ export class Cluster {
         this.#persistArmed = false
         this.#parts.layout.persist()
         this.#parts.changes.persist()
+        this.#parts.accessChanges.persist()
         return this.persistMembers()
     }
   }
@@ -145,7 +153,7 @@ export class Cluster {
 
   /** Someone tells all that it knows. */
   heard(from: NodeId, message: StateSync): void {
-    const { swim, swimEffects, buckets, changes, keys, layout } = this.#parts
+    const { swim, swimEffects, buckets, changes, keys, accessChanges, layout } = this.#parts
     const { now } = this.#outlet
     swim.step({ type: 'records', records: message.members }, now, swimEffects)
     // The sender speaks for itself on a connection of its own: it is alive, whatever others say
@@ -156,6 +164,7 @@ export class Cluster {
     if (buckets.merge(message.buckets)) changes.persist()
     changes.heard(from, message.buckets)
     keys.heard(from, message.keyring)
+    accessChanges.heard(from, message.access ?? [])
     if (message.layout !== undefined) this.adopted(layout.merge(message.layout))
     this.#heard ||= message.layout !== undefined
     if (message.answer) this.#outlet.effect({ type: 'send', to: from, message: this.state(false) })
@@ -179,18 +188,21 @@ export class Cluster {
     this.settle()
   }
 
-  /** A layout of ours is durable: now the others may act on it. */
-  stateStored(version: number): void {
-    if (version === 0) return
-    const acked = this.#parts.layout.stored(version)
-    if (acked !== undefined) this.adopted(acked)
+  /** What this node knows is durable. */
+  knowledgeStored(what: 'cluster' | 'buckets' | 'access', token: number): void {
+    if (what === 'cluster') return this.#stateStored(token)
+    // Now the others may count on it.
+    if (what === 'buckets') this.#parts.changes.stored(token)
+    else this.#parts.accessChanges.stored(token)
+    this.#outlet.changed()
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 
-  /** What we know of the buckets is durable: now the others may count on it. */
-  bucketsStored(revision: number): void {
-    this.#parts.changes.stored(revision)
-    this.#outlet.changed()
+  /** A layout of ours is durable: now the others may act on it. */
+  #stateStored(version: number): void {
+    if (version === 0) return
+    const acked = this.#parts.layout.stored(version)
+    if (acked !== undefined) this.adopted(acked)
     for (const peer of this.others()) this.#outlet.tell(peer)
   }
 
@@ -241,6 +253,7 @@ export class Cluster {
   state(answer: boolean): StateSync {
     const { swim, layout, buckets, keys } = this.#parts
     const keyring = keys.durable
+    const access = this.#parts.accessChanges.registry.durableRecords()
     return {
       type: 'state-sync',
       answer,
@@ -248,6 +261,7 @@ export class Cluster {
       layout: layout.state,
       buckets: buckets.durableRecords(),
       ...(keyring === undefined ? {} : { keyring }),
+      ...(access.length === 0 ? {} : { access }),
     }
   }
 

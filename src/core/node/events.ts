@@ -12,6 +12,7 @@ import type { Container, Context, Value, Version } from '../versions/version.ts'
 import type { PeerMessage } from '../wire/messages.ts'
 import type { KeyId, KeyringState } from './cluster-key.ts'
 import type { ExplainResult } from './explanation.ts'
+import type { AccessAsk, AccessResult } from './access-asks.ts'
 import type { KeysAsk, KeysResult } from './key-asks.ts'
 import type { LayoutAsk, LayoutResult } from './layout-asks.ts'
 import type { LeavePhase, LeaveResult } from './leaving.ts'
@@ -105,6 +106,7 @@ export type ClientRequest =
   /** Compare what is held here with all other replicas now: answered when it has begun. */
   | { readonly type: 'repair'; readonly scope: RepairScope }
   | { readonly type: 'cluster-keys'; readonly ask: KeysAsk }
+  | { readonly type: 'access'; readonly ask: AccessAsk }
   | { readonly type: 'layout'; readonly ask: LayoutAsk }
   | { readonly type: 'watch'; readonly ask: WatchAsk }
   | ExplainKeyRequest
@@ -168,6 +170,7 @@ export type ClientReply =
   | { readonly type: 'leave'; readonly result: LeaveResult }
   | { readonly type: 'repair'; readonly result: RepairResult }
   | { readonly type: 'cluster-keys'; readonly result: KeysResult }
+  | { readonly type: 'access'; readonly result: AccessResult }
   | { readonly type: 'layout'; readonly result: LayoutResult }
   | { readonly type: 'explain'; readonly result: ExplainResult }
   | { readonly type: 'watch'; readonly result: WatchResult }

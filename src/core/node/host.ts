@@ -23,6 +23,7 @@ export type StoreOwner =
   | 'clock'
   | 'cluster'
   | 'buckets'
+  | 'access'
   | 'leaving'
   | 'holdings'
   | 'reaping'
@@ -45,6 +46,7 @@ export type NodeTimer =
   | { readonly owner: 'forwards'; readonly request: number }
   | { readonly owner: 'listings'; readonly listing: number }
   | { readonly owner: 'buckets'; readonly change: number }
+  | { readonly owner: 'access'; readonly change: number }
   | { readonly owner: 'leases' }
   | { readonly owner: 'leaving' }
   | { readonly owner: 'reaping' }

@@ -22,11 +22,13 @@ import { preferenceList } from '../placement/preference-list.ts'
 import type { StoreReader } from '../ports.ts'
 import type { Actor } from '../versions/actor.ts'
 import { HybridClock } from '../versions/hybrid-clock.ts'
-import { PROTOCOL_MAX } from '../wire/protocol.ts'
+import { ACCESS_SINCE, PROTOCOL_MAX } from '../wire/protocol.ts'
 import { decodeMembersList } from '../wire/records.ts'
 import { Actors } from './actors.ts'
 import { Background } from './background.ts'
 import { BrokenRecords } from './broken-records.ts'
+import { AccessChanges } from './access-changes.ts'
+import { AccessRegistry } from './access-registry.ts'
 import { BucketChanges } from './bucket-changes.ts'
 import { BucketRegistry } from './bucket-registry.ts'
 import { decodeClockLease } from './clock-lease.ts'
@@ -40,7 +42,7 @@ import { KeyRing } from './key-ring.ts'
 import type { Adoption, LayoutKeeper } from './layout-keeper.ts'
 import type { LayoutMachines } from './layout-machines.ts'
 import { LayoutChanges } from './layout-changes.ts'
-import { buildLayout } from './layout-machines.ts'
+import { buildLayout, spokenByAll } from './layout-machines.ts'
 import { Leaving } from './leaving.ts'
 import { ListingReplica } from './listing-replica.ts'
 import { Listings } from './listings.ts'
@@ -78,6 +80,8 @@ export interface Machines extends RepairMachines, WatchMachines {
   readonly actors: Actors
   readonly buckets: BucketRegistry
   readonly changes: BucketChanges
+  readonly access: AccessRegistry
+  readonly accessChanges: AccessChanges
   readonly keys: KeyChanges
   readonly layout: LayoutKeeper
   readonly replica: Replica
@@ -135,10 +139,10 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     antiEntropy.replan()
     watch.watching.replan()
   }
-  const keys = buildKeys(options, base, () => cluster)
+  const told = buildTold(options, base, () => cluster)
   const cluster: Cluster = new Cluster(outlet, {
-    ...{ swim, swimEffects, layout, buckets, changes, keys, actors, rng: rng.fork() },
-    ...{ birth, replan, isDecided: () => base.replacing.isDecided },
+    ...{ swim, swimEffects, layout, buckets, changes, actors, rng: rng.fork() },
+    ...{ ...told, birth, replan, isDecided: () => base.replacing.isDecided },
     stateSyncIntervalMs: config.stateSyncIntervalMs,
   })
   const broken: BrokenRecords = new BrokenRecords(outlet, {
@@ -163,7 +167,7 @@ export function buildMachines(options: NodeOptions, wiring: Wiring): Machines {
     hints: () => hinting.waiting(),
     waitOf: (partition, key) => reaping.waitOf(partition, key),
   })
-  const rooms = { changes, keys, transfers, cluster, requests, broken, leaving, conflicts }
+  const rooms = { ...told, changes, transfers, cluster, requests, broken, leaving, conflicts }
   const watch = buildWatch(options, base, facts)
   const asked = { ...watch, explaining, layoutChanges: buildLayoutChanges(base, cluster) }
   return { ...base, ...coordinators, ...repair, ...rooms, ...asked }
@@ -224,6 +228,24 @@ function buildKeys(
   })
 }
 
+/** Who changes what all are told of: the cluster's keys, users and tokens. */
+function buildTold(
+  options: NodeOptions,
+  base: Base,
+  cluster: () => Cluster,
+): Pick<Machines, 'keys' | 'accessChanges'> {
+  return { keys: buildKeys(options, base, cluster), accessChanges: buildAccess(base, cluster) }
+}
+
+function buildAccess({ outlet, swim, clock, access }: Base, cluster: () => Cluster): AccessChanges {
+  return new AccessChanges(outlet, {
+    ...{ registry: access, clock, isReady: () => cluster().ready },
+    isSpoken: () => spokenByAll(swim) >= ACCESS_SINCE,
+    others: () => cluster().others(),
+    announce: () => cluster().announce(),
+  })
+}
+
 /** Who holds data by any layout in force. */
 function activeNodes({ current, previous }: LayoutState): NodeId[] {
   return [...nodesOf(current), ...(previous === undefined ? [] : nodesOf(previous))]
@@ -239,6 +261,7 @@ export type Base = Pick<
   | 'holdings'
   | 'actors'
   | 'buckets'
+  | 'access'
   | 'layout'
   | 'replacing'
   | 'registers'
@@ -306,8 +329,11 @@ function buildBase(
   const buckets = new BucketRegistry()
   const stored = store.get(stateKey('buckets'))
   if (stored instanceof Uint8Array) buckets.restore(stored)
+  const access = new AccessRegistry()
+  const users = store.get(stateKey('access'))
+  if (users instanceof Uint8Array) access.restore(users)
   const layouts: LayoutMachines = buildLayout(options, outlet, { ...wiring, self, swim, buckets })
-  return { outlet, background, swim, clock, holdings, actors, buckets, ...layouts }
+  return { outlet, background, swim, clock, holdings, actors, buckets, access, ...layouts }
 }
 
 /** Who does what a client asks, and what other coordinators ask of this replica. */
@@ -377,4 +403,11 @@ function knownMembers(store: StoreReader): readonly MemberRecord[] {
   const reader = new ByteReader(bytes)
   const members = decodeMembersList(reader)
   return reader.finished ? members : []
+}
+
+/** Those that can say whether their invariants hold. */
+export function checkedOf(machines: Machines): readonly { check(): void }[] {
+  return Object.values(machines).filter(
+    (machine: object): machine is { check(): void } => 'check' in machine,
+  )
 }

@@ -17,6 +17,7 @@ import type { LayoutState, Role } from '../placement/layout.ts'
 import type { MemberRecord } from '../membership/member.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
 import type { Stamp } from '../versions/version.ts'
+import type { AccessRecord } from './access.ts'
 import type { KeyId, KeyringState } from './cluster-key.ts'
 
 export type ConflictMode = 'lww' | 'siblings'
@@ -64,6 +65,8 @@ export interface StateSync {
   readonly buckets: readonly BucketRecord[]
   /** Told between nodes only that encrypt all that they say to each other, and refuse the rest. */
   readonly keyring?: KeyringState
+  /** Users and tokens; absent: none was ever made. Bounded by: ACCESS_RECORDS_MAX. */
+  readonly access?: readonly AccessRecord[]
 }
 
 /** "Give me a share." */

@@ -21,10 +21,11 @@ import type { ReadEffect } from '../coordinator/reads.ts'
 import type { ReplicaEffect } from '../coordinator/replica.ts'
 import type { WriteEffect } from '../coordinator/writes.ts'
 import type { SwimEffect } from '../membership/swim.ts'
+import type { AccessView } from './access.ts'
 import type { ClientRequest, NodeEffect, NodeEvent } from './events.ts'
 import type { NodeTimer } from './host.ts'
 import type { Machines } from './machines.ts'
-import { buildMachines } from './machines.ts'
+import { buildMachines, checkedOf } from './machines.ts'
 import type { NodeOptions } from './options.ts'
 import type { Origin } from './requests.ts'
 import { encodeClockLease } from './clock-lease.ts'
@@ -39,6 +40,8 @@ const LEASE_INTERVAL: Duration = duration(500)
 export type { NodeOptions } from './options.ts'
 
 export class Node {
+  /** Who may do what. */
+  readonly access: AccessView
   readonly #options: NodeOptions
   readonly #machines: Machines
   readonly #inbox: Inbox
@@ -62,7 +65,8 @@ export class Node {
       ...{ swim: this.#swimEffects, writes: this.#writeEffects },
       ...{ reads: this.#readEffects, replica: this.#replicaEffects },
     })
-    this.#checked = Object.values(this.#machines).filter(isChecked)
+    this.access = this.#machines.access
+    this.#checked = checkedOf(this.#machines)
   }
 
   /** The only input. Total: whatever a peer, a client or a disk may do, it does not throw. */
@@ -76,9 +80,8 @@ export class Node {
         this.#armLeases()
         cluster.start(event.seeds)
         this.#machines.antiEntropy.replan()
-        this.#machines.reaping.start()
-        this.#machines.hinting.start()
-        return this.#machines.leaving.start()
+        for (const name of ['reaping', 'hinting', 'leaving'] as const) this.#machines[name].start()
+        return
       case 'request':
         return this.#onRequest(event.client, event.request)
       case 'message':
@@ -154,6 +157,8 @@ export class Node {
         return this.#machines.antiEntropy.repair(client, request.scope)
       case 'cluster-keys':
         return keys.ask(client, request.ask)
+      case 'access':
+        return this.#machines.accessChanges.ask(client, request.ask)
       case 'layout':
         return this.#machines.layoutChanges.ask(client, request.ask)
       case 'explain':
@@ -216,17 +221,17 @@ export class Node {
       case 'clock':
         return clock.leaseGranted(token)
       case 'cluster':
-        return cluster.stateStored(token)
       case 'buckets':
-        return cluster.bucketsStored(token)
+      case 'access':
+        return cluster.knowledgeStored(owner, token)
       case 'leaving':
         return this.#machines.leaving.stored()
       case 'barrier':
         return transfers.onBarrier(token)
       case 'reaping':
-        return this.#machines.reaping.stored(token)
       case 'trees':
-        return this.#machines.trees.stored(token)
+      case 'registers':
+        return this.#machines[owner].stored(token)
       case 'anti-entropy':
         return this.#machines.antiEntropy.exchanging.stored(token)
       case 'floors':
@@ -235,8 +240,6 @@ export class Node {
         return this.#machines.hinting.stored(token)
       case 'hint-intake':
         return this.#machines.hintIntake.stored(token)
-      case 'registers':
-        return this.#machines.registers.stored(token)
       case 'holdings':
       case 'cursors':
       case 'drop':
@@ -270,6 +273,7 @@ export class Node {
         return clock.leaseFailed()
       case 'cluster':
       case 'buckets':
+      case 'access':
         return cluster.stateFailed()
       case 'leaving':
         return this.#machines.leaving.storeFailed(reason)
@@ -315,13 +319,13 @@ export class Node {
   ): void {
     const { reaping, trees, antiEntropy, hinting: hints } = this.#machines
     const room = { reaping, trees, hints, 'anti-entropy': antiEntropy.exchanging }[owner]
-    if (event.type === 'scanned') room.scanned(token, event.ranges[0] ?? [])
-    else room.scanFailed(token)
+    if (event.type === 'scan-failed') return room.scanFailed(token)
+    room.scanned(token, event.ranges[0] ?? [])
   }
 
   #onTimer(timer: NodeTimer): void {
-    const { outlet, writes, reads, swim, transfers, forwards, listings, changes, cluster } =
-      this.#machines
+    const { outlet, writes, reads, swim, transfers, forwards, listings, cluster } = this.#machines
+    const { changes, accessChanges } = this.#machines
     switch (timer.owner) {
       case 'writes':
         return writes.step({ type: 'timer', request: timer.request }, this.#writeEffects)
@@ -336,19 +340,18 @@ export class Node {
       case 'listings':
         return listings.onDeadline(timer.listing)
       case 'buckets':
-        return changes.finish(timer.change)
+      case 'access':
+        return (timer.owner === 'access' ? accessChanges : changes).finish(timer.change)
       case 'node':
         return cluster.onTimer(timer.what)
       case 'leaving':
-        return this.#machines.leaving.onTimer()
+      case 'reaping':
+      case 'trees':
+        return this.#machines[timer.owner].onTimer()
       case 'keys':
         return this.#machines.keys.onTimer(timer.ask)
-      case 'reaping':
-        return this.#machines.reaping.onTimer()
       case 'background':
         return this.#machines.background.onTimer(timer.what, timer.at)
-      case 'trees':
-        return this.#machines.trees.onTimer()
       case 'anti-entropy':
         return this.#machines.antiEntropy.onTimer()
       case 'hints':
@@ -491,8 +494,4 @@ export class Node {
       }
     }
   }
-}
-
-function isChecked(machine: object): machine is { check(): void } {
-  return 'check' in machine
 }

@@ -6,8 +6,8 @@
  * ```
  * 0x01 · partition u16 · bucket · 0x00 · listing key    a record
  * 0x02 · partition u16         the replica's actor: vnode id and counter lease
- * 0x03 · name                  what the node knows: layout, members, buckets, clock lease, and
- *                              whether it wants to leave
+ * 0x03 · name                  what the node knows: layout, members, buckets, users, clock lease,
+ *                              and whether it wants to leave
  * 0x04 · partition u16         the partition clock
  * 0x05 · partition u16 · deadline u48 · the record's key from its fourth byte on
  *                              a record that has something to reap: a tombstone (deadline 0), or a
@@ -238,6 +238,7 @@ export type StateName =
   | 'register-bar'
   | 'members'
   | 'buckets'
+  | 'access'
   | 'clock'
   | 'leave'
   | 'scrub'

@@ -38,3 +38,7 @@ export const NODES_MAX: number = 1024
 export const BUCKETS_MAX: number = 1024
 /** Keys in one page of a listing. */
 export const LIST_LIMIT_MAX: number = 10_000
+/** Users and tokens of a cluster, removed ones included. */
+export const ACCESS_RECORDS_MAX: number = 1024
+/** What is granted to one user or token. */
+export const GRANTS_MAX: number = 32

@@ -11,7 +11,9 @@ import type { BucketRecord, ListEntry, StateSync } from '../node/messages.ts'
 import type { Layout, LayoutState, Role } from '../placement/layout.ts'
 import { hashLayout } from '../placement/layout-codec.ts'
 import type { ClusterId, NodeId, PartitionId } from '../std/ids.ts'
-import { LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
+import type { AccessRecord } from '../node/access.ts'
+import { SECRET_BYTES_MAX } from '../node/access.ts'
+import { GRANTS_MAX, LIST_LIMIT_MAX, VALUE_BYTES_MAX } from '../std/limits.ts'
 import { contexts, stamps, values } from '../versions/arbitraries.test.ts'
 import { exchangeMessages } from './exchange-samples.test.ts'
 import { registerMessages } from './register-samples.test.ts'
@@ -154,6 +156,26 @@ const keysReplies = fc
     primary: keys.length === 0 ? undefined : keys[place % keys.length],
   }))
 
+const accessRecords: fc.Arbitrary<AccessRecord> = fc.record({
+  kind: fc.constantFrom('user' as const, 'token' as const),
+  name: fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  stamp: stamps,
+  principal: fc.option(
+    fc.record({
+      secret: fc.uint8Array({ minLength: 1, maxLength: SECRET_BYTES_MAX }),
+      grants: fc.array(
+        fc.record({
+          role: fc.constantFrom('read' as const, 'write' as const),
+          bucket: fc.constantFrom('', 'default', 'carts'),
+          prefix: fc.uint8Array({ maxLength: 8 }),
+        }),
+        { maxLength: GRANTS_MAX },
+      ),
+    }),
+    none,
+  ),
+})
+
 const stateSyncs: fc.Arbitrary<StateSync> = fc
   .record({
     type: fc.constant('state-sync' as const),
@@ -162,8 +184,13 @@ const stateSyncs: fc.Arbitrary<StateSync> = fc
     layout: fc.option(layouts, none),
     buckets: fc.array(bucketRecords, { maxLength: 4 }),
     keyring: fc.option(keyrings, none),
+    access: fc.array(accessRecords, { maxLength: 4 }),
   })
-  .map(({ keyring, ...state }) => (keyring === undefined ? state : { ...state, keyring }))
+  .map(({ keyring, access, ...state }) => ({
+    ...state,
+    ...(keyring === undefined ? {} : { keyring }),
+    ...(access.length === 0 ? {} : { access }),
+  }))
 
 const operations: fc.Arbitrary<WriteOperation> = fc.record({
   bucket: names,

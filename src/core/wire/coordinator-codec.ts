@@ -107,6 +107,11 @@ const FAILURE_CODE: Codes<FailureCode> = codes<FailureCode>({
   DND_ERR_NODE_DOWN: 28,
   DND_ERR_BAD_TOKEN: 29,
   DND_ERR_WATCHER_GONE: 30,
+  DND_ERR_BAD_PRINCIPAL: 31,
+  DND_ERR_PRINCIPAL_EXISTS: 32,
+  DND_ERR_PRINCIPAL_UNKNOWN: 33,
+  DND_ERR_TOO_MANY_PRINCIPALS: 34,
+  DND_ERR_LAST_ADMIN: 35,
 })
 
 const FAILURE_OUTCOME: Codes<Failure['outcome']> = codes<Failure['outcome']>({

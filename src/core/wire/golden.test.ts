@@ -45,6 +45,9 @@ const GOLDEN: Readonly<Record<string, string>> = {
     02 056361727473 000000000009 0001 01 03 02 01 02 00001000 00 ac02 036f6c64 000000000001 0000 00 00`,
   'state-sync, keys': `20 00 00 00 00 01 01 c0c1c2c3 000000000006 0001 02
     0a0b0c0d 000000000007 0000 00 c0c1c2c3 000000000005 0002 01 ${'5e'.repeat(32)}`,
+  'state-sync, users': `20 00 00 00 00 02 02
+    01 04616e6e61 000000000009 0001 01 02 0708 02 03 00 00 01 056361727473 0161
+    02 026369 00000000000a 0000 00`,
   'join-request': '21 a0a1a2a3a4a5a6a7 017a 0064',
   'replace-request': '29 a0a1a2a3a4a5a6a7 017a 0064 b0b1b2b3b4b5b6b7',
   'list-request': '22 01 02 0764656661756c74 04 00 00 07 f51f 024b31 00 01 65',
@@ -98,8 +101,8 @@ function encoded(encode: (writer: ByteWriter) => void): string {
   return toHex(writer.view())
 }
 
-test('versions 5 to 6 of the protocol are spoken', () => {
-  assert.deepEqual([PROTOCOL_MIN, PROTOCOL_MAX], [5, 6])
+test('versions 5 to 7 of the protocol are spoken', () => {
+  assert.deepEqual([PROTOCOL_MIN, PROTOCOL_MAX], [5, 7])
   assert.equal(NO_CLUSTER, '00000000000000000000000000000000')
 })
 
@@ -108,6 +111,12 @@ test('golden bytes of state-sync, as protocol 5 has it', () => {
   const bytes = encoded((writer) => encodeMessage(writer, message, 5))
   assert.equal(bytes, hexOf(GOLDEN['state-sync']!.replace(`02 ${LAYOUT} 00 00`, `01 ${LAYOUT} 00`)))
   assert.deepEqual(decodeMessage(fromHex(bytes)!), message)
+})
+
+test('before protocol 7 nobody is told of users', () => {
+  const message = SAMPLES['state-sync, users']!
+  const bytes = encoded((writer) => encodeMessage(writer, message, 6))
+  assert.equal(bytes, hexOf(GOLDEN['state-sync, empty']!))
 })
 
 test('golden bytes of transfer-chunk, as protocol 5 has it', () => {

@@ -222,6 +222,28 @@ export const SAMPLES: Readonly<Record<string, PeerMessage>> = {
     buckets: [],
     keyring: KEYRING,
   },
+  'state-sync, users': {
+    type: 'state-sync',
+    answer: false,
+    members: [],
+    layout: undefined,
+    buckets: [],
+    access: [
+      {
+        kind: 'user',
+        name: 'anna',
+        stamp: { ms: 9, counter: 1 },
+        principal: {
+          secret: Uint8Array.of(7, 8),
+          grants: [
+            { role: 'admin', bucket: '', prefix: new Uint8Array(0) },
+            { role: 'read', bucket: 'carts', prefix: Uint8Array.of(0x61) },
+          ],
+        },
+      },
+      { kind: 'token', name: 'ci', stamp: { ms: 10, counter: 0 }, principal: undefined },
+    ],
+  },
   'join-request': { type: 'join-request', role: { node: NODE_A, zone: 'z', weight: 100 } },
   'replace-request': {
     type: 'replace-request',
