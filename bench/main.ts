@@ -14,12 +14,14 @@
  *   npm run bench -- storm                          clients during a storm of background work
  *   npm run bench -- client                         what the client library costs
  *   npm run bench -- space                          what deleting everything leaves on the disk
+ *   npm run bench -- embedded                       how late the loop of an app with a member is
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureClient } from './client.ts'
+import { measureEmbedded } from './embedded.ts'
 import { runLoad, sendAll } from './load.ts'
 import { cpuSeconds, startNodes } from './nodes.ts'
 import { printComparison, printResults } from './report.ts'
@@ -45,6 +47,7 @@ const OTHERS: Readonly<Record<string, (args: readonly string[]) => Promise<void>
   tree: measureTree,
   storm: measureStorm,
   space: measureSpace,
+  embedded: measureEmbedded,
 }
 
 async function main(): Promise<void> {
