@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { PROTOCOL_MAX } from '../../src/core/wire/protocol.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RealNode } from '../support/real-cluster.ts'
 import { eventually, getJson, RealCluster } from '../support/real-cluster.ts'
