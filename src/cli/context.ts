@@ -13,6 +13,11 @@ export interface CliContext {
    * ends the process, as the first does without a listener.
    */
   readonly onInterrupt: (listener: () => void) => () => void
+  /**
+   * Calls back at every SIGHUP, until the returned function is called. On a terminal never: there
+   * the signal says that the terminal is gone, and ends the process.
+   */
+  readonly onHangup: (listener: () => void) => () => void
   /** Of a command that ends without throwing. */
   exitCode: number
 }

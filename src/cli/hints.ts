@@ -9,16 +9,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, HintsJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure } from './failure.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, withServer } from './options.ts'
+import { clientOf, clientWith, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 import { agoText, bytesText } from './units.ts'
 import type { ServingMember } from './serving.ts'
-import { servesHttp } from './serving.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 200
 /** A line of what is left at most so often. */
@@ -57,18 +58,20 @@ async function hints(options: HintsOptions, context: CliContext): Promise<void> 
     // Whoever comes back meanwhile keeps hints as well, and is waited for like all others.
     if (news.length === 0) return tell([...keepers.values()], cluster, options, context)
     await Promise.all(
-      news.map(async (member) => keepers.set(member.id, await ask(member, options))),
+      news.map(async (member) => keepers.set(member.id, await ask(member, options, context))),
     )
     if (options.wait === true)
       await new Watch([...keepers.values()], client, options, context).untilDelivered()
   }
 }
 
-async function ask(member: ServingMember, options: HintsOptions): Promise<Keeper> {
-  const client = new DndClient({
-    server: `http://${member.addresses.http}`,
-    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
-  })
+async function ask(
+  member: ServingMember,
+  options: HintsOptions,
+  context: CliContext,
+): Promise<Keeper> {
+  const patience = options.timeout === undefined ? {} : { timeoutMs: options.timeout }
+  const client = clientWith({ server: urlOf(member), ...patience }, options, context)
   const before = await client.hints()
   return { name: member.name, client, before, now: before }
 }

@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, LeaveJson, MemberStateJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, serversOf, withServer } from './options.ts'
+import { clientOf, clientWith, examples, serversOf, withServer } from './options.ts'
 import { count, printable } from './terminal.ts'
-import { servesHttp } from './serving.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 150
 /** A line of figures at most so often, and one at once when something else is waited for. */
@@ -41,7 +42,9 @@ async function leave(options: ServerOptions, context: CliContext): Promise<void>
   const unsubscribe = context.onInterrupt(() => watch.interrupt())
   try {
     const last = await watch.untilGone()
-    if (last.phase !== 'left') await confirmed(last, cluster)
+    const clientAt = (server: string): DndClient =>
+      clientWith({ server, timeoutMs: ASK_TIMEOUT_MS }, options, context)
+    if (last.phase !== 'left') await confirmed(last, cluster, clientAt)
     if (options.json === true) return await out.json({ ...last, phase: 'left' })
     await out.line(lastLine(last))
   } finally {
@@ -124,12 +127,18 @@ class Watch {
 }
 
 /** It is gone, and was not seen to say goodbye: the others know whether it had. */
-async function confirmed(last: LeaveJson, { members }: ClusterJson): Promise<void> {
+async function confirmed(
+  last: LeaveJson,
+  { members }: ClusterJson,
+  clientAt: (url: string) => DndClient,
+): Promise<void> {
   const others = members
     .filter(({ id, state }) => id !== last.node && state === 'alive')
     .filter(servesHttp)
   for (const until = Date.now() + ASK_FOR_MS; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
-    const states = await Promise.all(others.map((each) => stateFor(each.addresses.http, last.node)))
+    const states = await Promise.all(
+      others.map((each) => stateFor(clientAt(urlOf(each)), last.node)),
+    )
     if (states.includes('left')) return
     if (states.includes('dead')) break
   }
@@ -141,10 +150,9 @@ async function confirmed(last: LeaveJson, { members }: ClusterJson): Promise<voi
   })
 }
 
-/** What the node at an address says of another. */
-async function stateFor(address: string, node: string): Promise<MemberStateJson | undefined> {
+/** What a node says of another. */
+async function stateFor(client: DndClient, node: string): Promise<MemberStateJson | undefined> {
   try {
-    const client = new DndClient({ server: `http://${address}`, timeoutMs: ASK_TIMEOUT_MS })
     const { members } = await client.cluster()
     return members.find(({ id }) => id === node)?.state
   } catch {

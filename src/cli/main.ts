@@ -40,6 +40,12 @@ function onInterrupt(listener: () => void): () => void {
   }
 }
 
+function onHangup(listener: () => void): () => void {
+  if (process.stdin.isTTY) return () => undefined
+  process.on('SIGHUP', listener)
+  return () => process.off('SIGHUP', listener)
+}
+
 const context: CliContext = {
   out: new Terminal(process.stdout, process.env),
   err: new Terminal(process.stderr, process.env),
@@ -47,6 +53,7 @@ const context: CliContext = {
   env: process.env,
   cwd: process.cwd(),
   onInterrupt,
+  onHangup,
   exitCode: 0,
 }
 

@@ -1,15 +1,22 @@
 /** Options that many commands share, and how their texts become values. */
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { DndClient } from '../../packages/client/src/client.ts'
+import type { DndClientOptions } from '../../packages/client/src/client.ts'
+import { httpExchange } from '../../packages/client/src/node/http-exchange.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './failure.ts'
 
 const SERVER_DEFAULT = 'http://127.0.0.1:6001'
+/** More is a mistaken path. */
+const CA_BYTES_MAX = 1024 * 1024
 
 export interface ServerOptions {
   readonly server?: readonly string[]
   readonly timeout?: number
+  readonly ca?: string
   readonly json?: boolean
 }
 
@@ -25,6 +32,10 @@ export function withServer(command: Command): Command {
         '--server <url>',
         `node to talk to; repeat or separate by commas to name more (default: DND_SERVER or ${SERVER_DEFAULT})`,
         collect,
+      )
+      .option(
+        '--ca <file>',
+        'who signs the certificates of https nodes, PEM (DND_CA; default: whom Node trusts)',
       )
       .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000)),
   )
@@ -45,18 +56,39 @@ export function clientOf(
   context: CliContext,
   servers: readonly string[] = serversOf(options, context),
 ): DndClient {
+  const { timeout } = options
+  // A command ends: what it learned of the ring would serve nobody, and its user waits.
+  const patience = timeout === undefined ? {} : { timeoutMs: timeout }
+  return clientWith({ server: servers, retries: 0, routing: false, ...patience }, options, context)
+}
+
+/** Of other settings than most commands have, with what it takes to be let in. */
+export function clientWith(
+  settings: DndClientOptions,
+  options: ServerOptions,
+  context: CliContext,
+): DndClient {
+  const path = options.ca ?? context.env['DND_CA'] ?? ''
+  const trust =
+    path === '' ? {} : { exchange: httpExchange({}, readCa(resolve(context.cwd, path))) }
   try {
-    const { timeout } = options
-    return new DndClient({
-      server: servers,
-      // A command ends: what it learned of the ring would serve nobody, and its user waits.
-      retries: 0,
-      routing: false,
-      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-    })
+    return new DndClient({ ...settings, ...trust })
   } catch (error) {
     throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
   }
+}
+
+function readCa(path: string): string {
+  let problem = 'holds no certificate ("-----BEGIN CERTIFICATE-----")'
+  try {
+    if (statSync(path).size <= CA_BYTES_MAX) {
+      const text = readFileSync(path, 'utf8')
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+    } else problem = 'is larger than 1 MiB'
+  } catch (error) {
+    problem = `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
+  }
+  throw usage(`${path} ${problem}`, 'Give --ca or DND_CA a file of certificates in PEM.')
 }
 
 /** A parser for commander: whole numbers within bounds. */

@@ -5,16 +5,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ClusterJson, RepairRunJson } from '../../packages/client/src/api.ts'
-import { DndClient, DndClientError } from '../../packages/client/src/client.ts'
+import { DndClientError } from '../../packages/client/src/client.ts'
+import type { DndClient } from '../../packages/client/src/client.ts'
 import type { CliContext } from './context.ts'
 import { CliFailure, usage } from './failure.ts'
 import { namesOf } from './member-table.ts'
 import type { ServerOptions } from './options.ts'
-import { clientOf, examples, withServer } from './options.ts'
+import { clientOf, clientWith, examples, withServer } from './options.ts'
 import { table } from './table.ts'
 import { count, printable } from './terminal.ts'
 import type { ServingMember } from './serving.ts'
-import { servesHttp } from './serving.ts'
+import { servesHttp, urlOf } from './serving.ts'
 
 const LOOK_EVERY_MS = 250
 /** A line of figures at most so often. */
@@ -56,7 +57,7 @@ export function addRepair(program: Command, context: CliContext): void {
 async function repair(options: RepairOptions, context: CliContext): Promise<void> {
   const cluster = await clientOf(options, context).cluster()
   const asked = membersAsked(cluster, options.node)
-  const tasks = await Promise.all(asked.map((member) => begin(member, options)))
+  const tasks = await Promise.all(asked.map((member) => begin(member, options, context)))
   const absent = options.node === undefined ? absentIn(cluster) : []
   if (!options.wait) return tell(tasks, absent, options, context, cluster)
   const watch = new Watch(tasks, options.json === true ? undefined : context.err)
@@ -94,11 +95,13 @@ function absentIn({ members }: ClusterJson): readonly string[] {
   return members.filter(({ state }) => state === 'dead').map(({ name }) => name)
 }
 
-async function begin(member: ServingMember, options: RepairOptions): Promise<Task> {
-  const client = new DndClient({
-    server: `http://${member.addresses.http}`,
-    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
-  })
+async function begin(
+  member: ServingMember,
+  options: RepairOptions,
+  context: CliContext,
+): Promise<Task> {
+  const patience = options.timeout === undefined ? {} : { timeoutMs: options.timeout }
+  const client = clientWith({ server: urlOf(member), ...patience }, options, context)
   const run = await client.repairs.begin({ bucket: options.bucket, prefix: options.prefix })
   return { id: member.id, name: member.name, client, run }
 }

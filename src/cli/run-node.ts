@@ -12,6 +12,7 @@ export interface ReadyMessage {
   readonly cluster: string
   readonly name: string
   readonly http: string
+  readonly url: string
   readonly clusterAddress: string
 }
 
@@ -68,10 +69,12 @@ function leftText(name: string, { engine, data }: NodeServerConfig): string {
 function stopWhenTold(server: NodeServer, context: CliContext): () => void {
   const stop = () => void server.stop()
   const unsubscribe = context.onInterrupt(stop)
+  const unsubscribeHangup = context.onHangup(() => void server.reload())
   // Whoever started us over a channel is gone when the channel is, however it ended.
   process.once('disconnect', stop)
   return () => {
     unsubscribe()
+    unsubscribeHangup()
     process.off('disconnect', stop)
   }
 }
@@ -80,11 +83,12 @@ async function announce(server: NodeServer, json: boolean, context: CliContext):
   const http = addressText(server.httpAddress!)
   const clusterAddress = addressText(server.clusterAddress)
   const { node, cluster, name } = server
-  const ready: ReadyMessage = { type: 'dnd-ready', node, cluster, name, http, clusterAddress }
+  const url = server.url!
+  const ready: ReadyMessage = { type: 'dnd-ready', node, cluster, name, http, url, clusterAddress }
   process.send?.(ready)
-  if (json) return context.out.json({ node, cluster, name, http, clusterAddress })
+  if (json) return context.out.json({ node, cluster, name, http, url, clusterAddress })
   await context.out.line(
-    `${name} is up: HTTP on http://${http}, cluster traffic on ${clusterAddress} (node ${node}, cluster ${cluster})`,
+    `${name} is up: HTTP on ${url}, cluster traffic on ${clusterAddress} (node ${node}, cluster ${cluster})`,
   )
 }
 

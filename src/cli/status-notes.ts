@@ -7,6 +7,7 @@ import type {
   ReplacingJson,
 } from '../../packages/client/src/api.ts'
 import { namesOf } from './member-table.ts'
+import { servesHttp, urlOf } from './serving.ts'
 import type { Style, Terminal } from './terminal.ts'
 import { printable } from './terminal.ts'
 
@@ -85,9 +86,7 @@ function lostText(
   names: (id: string) => string,
 ): string {
   const filling = members.filter(({ id }) => waiting.includes(id))
-  const where = filling.flatMap(({ addresses: { http } }) =>
-    http === undefined ? [] : [`--server http://${printable(http)}`],
-  )
+  const where = filling.filter(servesHttp).map((member) => `--server ${printable(urlOf(member))}`)
   const look = where.length === 0 ? '' : ` To see how far: dnd status ${where[0]}.`
   const gone = `The data of ${lost.map(names).join(', ')} is gone`
   const isReplaced = waiting.some((node) => !previous.roles.some((role) => role.node === node))

@@ -28,6 +28,9 @@ export type ConfigField =
   | 'tlsCert'
   | 'tlsKey'
   | 'tlsCa'
+  | 'httpCert'
+  | 'httpKey'
+  | 'httpCa'
   | 'requireAuth'
   | 'adminPasswordFile'
   | 'partitions'
@@ -257,6 +260,19 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     field: 'tlsCa',
     ...file,
     about: 'Certificates of those who sign the certificates of all nodes, PEM',
+  },
+  {
+    field: 'httpCert',
+    ...file,
+    about:
+      'Certificate of this node for clients, PEM, with who signed it behind it: with `httpKey`, HTTPS is spoken and nothing else. Read anew when the file changes',
+  },
+  { field: 'httpKey', ...file, about: 'Private key of `httpCert`, PEM' },
+  {
+    field: 'httpCa',
+    ...file,
+    about:
+      "Certificates of those who sign the other nodes' `httpCert`, PEM, for what nodes ask each other over HTTPS. Without it: whom the system trusts, and `httpCert` itself",
   },
   {
     field: 'requireAuth',

@@ -46,6 +46,11 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
   },
   adminPasswordFile: {},
   tlsCa: {},
+  httpCert: {
+    tradeOff: 'A new connection costs a handshake, about 1 ms of CPU; certificates expire',
+  },
+  httpKey: {},
+  httpCa: { tradeOff: 'An authority of your own: whoever it signs for may pass for a node' },
   partitions: {
     unit: 'partitions',
     formula:

@@ -16,6 +16,7 @@ import type { EncryptionMode } from '../runtime/ports.ts'
 import type { ConfigField, Engine, FieldDescription, LogLevel } from './config-fields.ts'
 import { CLUSTER_PORT_DEFAULT, CONFIG_FIELDS, environmentOf, flagOf } from './config-fields.ts'
 import type { EncryptionSettings } from './encryption-config.ts'
+import { doorProblem } from './door-config.ts'
 import { encryptionMode, encryptionProblem, isLoopback } from './encryption-config.ts'
 import { nearest } from './suggest.ts'
 
@@ -53,6 +54,10 @@ export interface NodeServerConfig extends NodeConfig {
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
   readonly tlsCa: string | undefined
+  /** Absolute paths; the first two or none. */
+  readonly httpCert: string | undefined
+  readonly httpKey: string | undefined
+  readonly httpCa: string | undefined
   /** Whether nobody is served over HTTP whom the cluster does not know. */
   readonly requireAuth: boolean
   /** Absolute path. */
@@ -68,7 +73,7 @@ export interface NodeServerConfig extends NodeConfig {
 export const CONFIG_FILE_DEFAULT = 'dnd.config.json'
 /** Environment variables with our prefix that are no field. */
 const OTHER_VARIABLES = [
-  ...['DND_CONFIG', 'DND_SERVER', 'DND_DEBUG'],
+  ...['DND_CONFIG', 'DND_SERVER', 'DND_CA', 'DND_DEBUG'],
   ...['DND_TOKEN', 'DND_TOKEN_FILE', 'DND_USER', 'DND_PASSWORD', 'DND_PASSWORD_FILE'],
 ]
 /**
@@ -119,7 +124,9 @@ interface Given {
 }
 /** In a file they are relative to that file. */
 const PATH_FIELDS: readonly ConfigField[] = [
-  ...(['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa', 'adminPasswordFile'] as const),
+  ...(['data', 'keyFile', 'tlsCert', 'tlsKey', 'tlsCa'] as const),
+  ...(['httpCert', 'httpKey', 'httpCa'] as const),
+  'adminPasswordFile',
 ]
 /** Without a value of their own when nobody gives one. */
 const OPEN_FIELDS: readonly ConfigField[] = [
@@ -265,6 +272,8 @@ function checkTogether(
   const { mode } = sources
   const unencrypted = encryptionProblem(encryptionSettings(given, sources))
   if (unencrypted !== undefined) problems.push(unencrypted)
+  const open = doorProblem(encryptionSettings(given, sources))
+  if (open !== undefined) problems.push(open)
   const interval = numberOf(given, 'probeIntervalMs')
   const timeout = numberOf(given, 'probeTimeoutMs')
   if (timeout >= interval)
@@ -345,6 +354,9 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     tlsCert: path('tlsCert'),
     tlsKey: path('tlsKey'),
     tlsCa: path('tlsCa'),
+    httpCert: path('httpCert'),
+    httpKey: path('httpKey'),
+    httpCa: path('httpCa'),
     requireAuth: valueOf(given, 'requireAuth') === true,
     adminPasswordFile: path('adminPasswordFile'),
     partitions: number('partitions'),

@@ -3,10 +3,12 @@
  * the setting and the path, never with what is in the file.
  */
 import { readFileSync, statSync } from 'node:fs'
+import { Certificate } from '../adapters/http/certificate.ts'
 import { checkPassword } from '../adapters/http/secrets.ts'
 import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DndError } from '../core/errors.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
+import type { Log } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 
 /** More is a mistaken path. */
@@ -43,6 +45,19 @@ export function configuredTls(
     key: readPem('tlsKey', tlsKey),
     ca: readPem('tlsCa', tlsCa),
   }
+}
+
+/** The certificate for clients; undefined: HTTP is plain. Throws a `DndError`. */
+export function httpCertificate(
+  { httpCert: cert, httpKey: key }: Pick<NodeServerConfig, 'httpCert' | 'httpKey'>,
+  log: Log,
+): Certificate | undefined {
+  return cert === undefined || key === undefined ? undefined : Certificate.open({ cert, key }, log)
+}
+
+/** Who signs the certificates of the other nodes' HTTP. Throws a `DndError`. */
+export function httpCa({ httpCa: path }: Pick<NodeServerConfig, 'httpCa'>): Buffer | undefined {
+  return path === undefined ? undefined : readPem('httpCa', path)
 }
 
 /** The password that the first line of the file is; undefined: none. Throws a `DndError`. */

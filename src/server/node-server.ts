@@ -10,7 +10,9 @@ import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
+import type { Certificate } from '../adapters/http/certificate.ts'
 import { HttpServer } from '../adapters/http/http-server.ts'
+import type { HttpServerOptions } from '../adapters/http/http-server.ts'
 import { KeyringFile } from '../adapters/keyring/keyring-file.ts'
 import { NodeLog } from '../adapters/log/log.ts'
 import { Metrics } from '../adapters/metrics/metrics.ts'
@@ -22,7 +24,7 @@ import { isStoreLost } from '../core/node/acceptor-memory.ts'
 import type { ClusterKey } from '../core/node/cluster-key.ts'
 import type { NodeOptions } from '../core/node/node.ts'
 import { Node } from '../core/node/node.ts'
-import { servesHttp } from '../core/membership/member.ts'
+import { httpUrl, servesHttp } from '../core/membership/member.ts'
 import type { Address } from '../core/std/ids.ts'
 import { Prng } from '../core/std/prng.ts'
 import { Driver } from '../runtime/driver.ts'
@@ -36,7 +38,13 @@ import { nodeClient } from './embedded/node-client.ts'
 import type { NodeClient } from './embedded/node-client.ts'
 import { openIdentity } from './identity.ts'
 import type { Identity } from './identity.ts'
-import { configuredKey, configuredPassword, configuredTls } from './key-material.ts'
+import {
+  configuredKey,
+  configuredPassword,
+  configuredTls,
+  httpCa,
+  httpCertificate,
+} from './key-material.ts'
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -49,6 +57,8 @@ export interface NodeServer {
   readonly name: string
   /** undefined: it serves no HTTP. */
   readonly httpAddress: Address | undefined
+  /** Of `httpAddress`, with its scheme. */
+  readonly url: string | undefined
   readonly clusterAddress: Address
   /** All that `dnd-client` can do, done in this process. */
   readonly client: NodeClient
@@ -56,6 +66,11 @@ export interface NodeServer {
   readonly bucket: NodeClient['bucket']
   /** Ends everything in order; a second call waits for the first. */
   stop(): Promise<void>
+  /**
+   * Reads the certificate for HTTP again, at once. False: it cannot be used, and the one before
+   * stays; the log says why.
+   */
+  reload(): boolean
   /**
    * Settles when the node serves: it knows its cluster and may coordinate. Never, if it is stopped
    * before.
@@ -148,10 +163,8 @@ async function open(
   // The last doors to open are the first to close: what was begun still needs the others.
   const { client, desk } = nodeClient({ ...answers, probes: 0 })
   closing.push(() => desk.close(CLOSE_GRACE_MS))
-  const { requireAuth } = config
-  const listening = { host, port: config.httpPort, log, metrics, version: VERSION, requireAuth }
-  const http =
-    options.http === false ? undefined : await HttpServer.listen({ ...answers, ...listening })
+  const door = options.http === false ? undefined : await openDoor(config, answers, log, metrics)
+  const { http, certificate } = door ?? {}
   closing.push(async () => http?.close(CLOSE_GRACE_MS))
   const self = {
     ...{ id: node, name: config.name, zone: config.zone, weight: config.weight },
@@ -160,6 +173,7 @@ async function open(
     address: { host, port },
     // One port serves one thing: the same address says that there is no HTTP.
     httpAddress: { host, port: http?.port ?? port },
+    ...(certificate !== undefined && { httpEncrypted: true as const }),
   }
   running.core = createNode(config, identity, self, store, keyring)
   logLoss(log, identity, running.core)
@@ -168,7 +182,22 @@ async function open(
     void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return runningServer(identity, self, { closing, driver, log, client })
+  return runningServer(identity, self, { closing, driver, log, client, certificate })
+}
+
+/** The door for clients, as the configuration wants it. */
+async function openDoor(
+  config: NodeServerConfig,
+  answers: Pick<HttpServerOptions, 'gateway' | 'cluster' | 'mac' | 'dataDirectory' | 'keyring'>,
+  log: Log,
+  metrics: Metrics,
+): Promise<{ readonly http: HttpServer; readonly certificate: Certificate | undefined }> {
+  const certificate = httpCertificate(config, log)
+  metrics.attach({ certificateExpiry: () => certificate?.expiresMs })
+  const { host, httpPort: port, requireAuth } = config
+  const listening = { host, port, log, metrics, version: VERSION, requireAuth }
+  const secrets = { certificate, ca: httpCa(config) }
+  return { http: await HttpServer.listen({ ...answers, ...listening, ...secrets }), certificate }
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -229,12 +258,13 @@ interface Running {
   readonly driver: Driver
   readonly log: Log
   readonly client: NodeClient
+  readonly certificate: Certificate | undefined
 }
 
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log, client }: Running,
+  { closing, driver, log, client, certificate }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -252,6 +282,7 @@ function runningServer(
     cluster: identity.cluster,
     name: self.name,
     httpAddress: servesHttp(self) ? self.httpAddress : undefined,
+    url: servesHttp(self) ? httpUrl(self) : undefined,
     clusterAddress: self.address,
     client,
     bucket: client.bucket.bind(client) as NodeClient['bucket'],
@@ -265,6 +296,7 @@ function runningServer(
     }),
     stopped,
     stop: stopOnce,
+    reload: () => certificate?.reload() ?? true,
   }
 }
 

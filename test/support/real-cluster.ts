@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { httpExchange } from '../../packages/client/src/node/client.ts'
 
 export const CLI: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const READY_WITHIN_MS = 30_000
@@ -18,6 +19,7 @@ interface Ready {
   readonly node: string
   readonly cluster: string
   readonly http: string
+  readonly url: string
   readonly clusterAddress: string
 }
 
@@ -37,7 +39,7 @@ export class RealNode {
   }
 
   get url(): string {
-    return `http://${this.ready!.http}`
+    return this.ready!.url
   }
 
   get port(): number {
@@ -122,14 +124,22 @@ export class RealCluster {
   flags: readonly string[]
   #added = 0
 
-  private constructor(flags: readonly string[]) {
+  /** Who signed the certificates of its nodes, if they have any. */
+  readonly ca: string | undefined
+
+  private constructor(flags: readonly string[], ca: string | undefined) {
     this.flags = flags
+    this.ca = ca
     this.folder = mkdtempSync(join(tmpdir(), 'dnd-cluster-'))
   }
 
   /** Starts `count` nodes and waits until all of them hold their share. */
-  static async start(count: number, flags: readonly string[] = []): Promise<RealCluster> {
-    const cluster = new RealCluster(flags)
+  static async start(
+    count: number,
+    flags: readonly string[] = [],
+    ca?: string,
+  ): Promise<RealCluster> {
+    const cluster = new RealCluster(flags, ca)
     try {
       for (let i = 0; i < count; i++) await cluster.add()
       await cluster.settled()
@@ -178,7 +188,7 @@ export class RealCluster {
     const until = Date.now() + withinMs
     const running = this.nodes.filter((node) => node.running)
     for (;;) {
-      const views = await Promise.all(running.map((node) => viewOf(node)))
+      const views = await Promise.all(running.map((node) => viewOf(node, this.ca)))
       const done = views.every(
         (view) =>
           view !== undefined &&
@@ -228,10 +238,14 @@ export async function eventually<T>(
 
 async function viewOf(
   node: RealNode,
+  ca: string | undefined,
 ): Promise<{ alive: number; roles: number; moving: boolean } | undefined> {
   try {
-    const members = (await getJson(`${node.url}/cluster`)) as { members: { state: string }[] }
-    const layout = (await getJson(`${node.url}/layout`)) as { roles?: unknown[]; moving?: unknown }
+    const members = (await getJson(`${node.url}/cluster`, ca)) as { members: { state: string }[] }
+    const layout = (await getJson(`${node.url}/layout`, ca)) as {
+      roles?: unknown[]
+      moving?: unknown
+    }
     const alive = members.members.filter(({ state }) => state === 'alive').length
     return { alive, roles: layout.roles?.length ?? 0, moving: layout.moving !== undefined }
   } catch {
@@ -240,8 +254,21 @@ async function viewOf(
   }
 }
 
-export async function getJson(url: string): Promise<unknown> {
+export async function getJson(url: string, ca?: string): Promise<unknown> {
+  if (ca !== undefined) return getSecurely(url, ca)
   const response = await fetch(url)
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`)
   return response.json()
+}
+
+async function getSecurely(url: string, ca: string): Promise<unknown> {
+  const exchange = httpExchange({}, ca)
+  const { signal } = new AbortController()
+  const answer = await exchange.send({
+    ...{ url, method: 'GET', headers: undefined, body: undefined, signal },
+  })
+  exchange.close()
+  const text = Buffer.from(answer.bytes).toString()
+  if (answer.status !== 200) throw new Error(`${url}: ${answer.status} ${text}`)
+  return JSON.parse(text) as unknown
 }

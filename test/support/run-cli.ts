@@ -72,6 +72,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    onHangup: () => () => undefined,
     exitCode: 0,
   }
   return {

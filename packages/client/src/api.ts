@@ -197,8 +197,11 @@ export interface MemberJson {
   readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
-  /** `host:port` each: traffic between nodes, and HTTP, unless it serves none. */
-  readonly addresses: { readonly cluster: string; readonly http?: string }
+  /**
+   * `host:port` each: traffic between nodes, and HTTP, unless it serves none. `url`: HTTP with its
+   * scheme; absent from nodes of an older version, whose HTTP is plain.
+   */
+  readonly addresses: { readonly cluster: string; readonly http?: string; readonly url?: string }
   readonly generation: number
   readonly incarnation: number
   /** Of the software that it runs. */

@@ -136,17 +136,18 @@ export class Learning {
 
 /**
  * The addresses that members tell of themselves, as far as they make sense from here: a node that
- * listens on loopback is this machine's only if the client was given a loopback address, and where
- * one of them is `https` something stands before the nodes, and to go round it would be to go
- * without encryption.
+ * listens on loopback is this machine's only if the client was given a loopback address. Who was
+ * given an `https` address goes nowhere without encryption: where the members' own HTTP is plain,
+ * something stands before the nodes, and to go round it would be to go without.
  */
 function reachableFrom(given: readonly string[]): AddressOf {
   const isEncrypted = given.some((url) => url.startsWith('https:'))
   const isLocal = given.some((url) => LOOPBACK.test(new URL(url).hostname))
-  return ({ addresses }: MemberJson) => {
-    if (isEncrypted || addresses.http === undefined) return undefined
+  return ({ addresses: { http, url: told } }: MemberJson) => {
+    if (http === undefined) return undefined
     try {
-      const url = new URL(`http://${addresses.http}`)
+      const url = new URL(told ?? `http://${http}`)
+      if (isEncrypted && url.protocol !== 'https:') return undefined
       if (NOWHERE.test(url.hostname)) return undefined
       return LOOPBACK.test(url.hostname) && !isLocal ? undefined : url.origin
     } catch {

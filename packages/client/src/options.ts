@@ -21,8 +21,8 @@ export interface DndClientOptions {
   readonly routing?: boolean
   /**
    * Where a member is reached from here; undefined: nowhere. Default: at the HTTP address that it
-   * tells of itself, unless a server was given as `https` or that address is another machine's
-   * loopback.
+   * tells of itself, unless that is plain and a server was given as `https`, or it is another
+   * machine's loopback.
    */
   readonly addressOf?: AddressOf
   /** Whether to ask a second node when a read is late. Default: false. */

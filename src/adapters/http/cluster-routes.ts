@@ -1,7 +1,7 @@
 /**
  * `/cluster` and `/layout`: who belongs to the cluster, and who holds what.
  */
-import { servesHttp } from '../../core/membership/member.ts'
+import { httpUrl, servesHttp } from '../../core/membership/member.ts'
 import type { MemberRecord, MemberState } from '../../core/membership/member.ts'
 import type { KeyId } from '../../core/node/cluster-key.ts'
 import type { LeavePhase } from '../../core/node/leaving.ts'
@@ -51,7 +51,7 @@ export interface MemberJson {
   readonly suspectedBy?: readonly string[]
   readonly zone: string
   readonly weight: number
-  readonly addresses: { readonly cluster: string; readonly http?: string }
+  readonly addresses: { readonly cluster: string; readonly http?: string; readonly url?: string }
   readonly generation: number
   readonly incarnation: number
   readonly version: string
@@ -86,7 +86,7 @@ function clusterJson(view: NodeView, { mode, primary }: NodeSite['keyring']): Cl
 }
 
 function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
-  const { id, name, address, httpAddress, zone, weight, version, protocol } = member.info
+  const { id, name, address, zone, weight, version, protocol } = member.info
   const { sinceMs, suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   return {
     id,
@@ -98,7 +98,9 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     weight,
     addresses: {
       cluster: formatAddress(address),
-      ...(servesHttp(member.info) ? { http: formatAddress(httpAddress) } : {}),
+      ...(servesHttp(member.info)
+        ? { http: formatAddress(member.info.httpAddress), url: httpUrl(member.info) }
+        : {}),
     },
     generation: member.generation,
     incarnation: member.incarnation,

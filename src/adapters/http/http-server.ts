@@ -8,7 +8,8 @@
  * off, and it is counted; nothing that it sends is thrown further than its own exchange.
  */
 import { createServer } from 'node:http'
-import type { Server, ServerResponse } from 'node:http'
+import type { Server, ServerOptions, ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { DndError } from '../../core/errors.ts'
@@ -18,6 +19,8 @@ import type { Mac } from '../../core/versions/context-token.ts'
 import { listenError } from '../../runtime/listen-error.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import { admit } from './admission.ts'
+import { TLS_MIN_VERSION } from './certificate.ts'
+import type { Certificate, CertificatePair } from './certificate.ts'
 import { refusalOf } from './client-error.ts'
 import type { ParserError } from './client-error.ts'
 import { ConsoleFiles } from './console-files.ts'
@@ -27,6 +30,7 @@ import { LayoutTag } from './layout-tag.ts'
 import { endAnswered } from './linger.ts'
 import { openapiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
+import { Peers } from './peers.ts'
 import { percentDecode } from './percent.ts'
 import { causeOf, PROBLEM_TYPE, problemOf, problemOfError } from './problem.ts'
 import { parseQuery } from './query.ts'
@@ -52,6 +56,10 @@ export interface HttpServerOptions {
   /** Shown: its mode, and the name of the primary key. Without it nothing is encrypted. */
   readonly keyring?: Pick<Keyring, 'mode' | 'primary'>
   readonly limits?: Partial<HttpLimits>
+  /** With it, HTTPS is spoken and nothing else. */
+  readonly certificate?: Certificate | undefined
+  /** Who signs the certificates of the other nodes' HTTPS, PEM. Default: who the system trusts. */
+  readonly ca?: Buffer | undefined
   /** Whether nobody is served unknown, even while the cluster has no users. */
   readonly requireAuth?: boolean
 }
@@ -75,9 +83,13 @@ export class HttpServer {
   readonly #router = new Router(ROUTES)
   // Bounded by: `connections` of the limits.
   readonly #connections = new Set<Connection>()
+  readonly #certificate: Certificate | undefined
+  /** As they were accepted, before TLS. Bounded by: `connections` of the limits. */
+  readonly #sockets = new Set<Socket>()
 
   private constructor(options: HttpServerOptions) {
     this.#site = siteOf(options)
+    this.#certificate = options.certificate
     this.#server = this.#create()
   }
 
@@ -103,28 +115,37 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve())
     })
+    this.#certificate?.close()
     for (const socket of this.#connections) if (isIdle(socket)) socket.destroy()
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    const speaking = new Set([...this.#connections].map(peerOf))
+    for (const socket of this.#sockets) if (!speaking.has(peerOf(socket))) socket.destroy()
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, graceMs)
     await closed
     clearTimeout(timer)
+    this.#site.peers.close()
   }
 
   #create(): Server<typeof Incoming> {
     const { limits } = this.#site
-    const server = createServer(
-      {
-        IncomingMessage: Incoming,
-        maxHeaderSize: limits.headerBytesMax,
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.keepAliveTimeoutMs,
-        connectionsCheckingInterval: limits.checkIntervalMs,
-        // Checked here, so that the refusal has a code and a count.
-        requireHostHeader: false,
-        noDelay: true,
-      },
-      (request, response) => this.#onRequest(request, response),
-    )
+    const options = {
+      IncomingMessage: Incoming,
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: limits.checkIntervalMs,
+      // Checked here, so that the refusal has a code and a count.
+      requireHostHeader: false,
+      noDelay: true,
+    }
+    const onRequest = (request: Incoming, response: ServerResponse): void =>
+      this.#onRequest(request, response)
+    const server =
+      this.#certificate === undefined
+        ? createServer(options, onRequest)
+        : this.#createSecure(options, this.#certificate, onRequest)
     server.maxConnections = limits.connections
     // Node drops headers beyond a count without a word; maxHeaderSize bounds them already.
     server.maxHeadersCount = 0
@@ -133,9 +154,29 @@ export class HttpServer {
     server.on('checkExpectation', (request, response) => this.#onRequest(request, response))
     server.on('clientError', (error, socket) => this.#onClientError(error, socket))
     server.on('connect', (_request, socket) => this.#onConnect(socket))
-    server.on('connection', (socket) => this.#onConnection(socket))
+    server.on('connection', (socket) => this.#onSocket(socket))
+    server.on(this.#certificate === undefined ? 'connection' : 'secureConnection', (socket) =>
+      this.#onConnection(socket),
+    )
     server.on('drop', () => this.#site.metrics.fault('http', 'connection-limit'))
     server.on('timeout', (socket) => this.#onStalled(socket))
+    return server
+  }
+
+  #createSecure(
+    options: ServerOptions<typeof Incoming>,
+    certificate: Certificate,
+    onRequest: (request: Incoming, response: ServerResponse) => void,
+  ): Server<typeof Incoming> {
+    const tls = (pair: CertificatePair) => ({ ...pair, minVersion: TLS_MIN_VERSION }) as const
+    const handshakeTimeout = this.#site.limits.headersTimeoutMs
+    const all = { ...options, ...tls(certificate.pair), handshakeTimeout }
+    const server = createSecureServer(all, onRequest)
+    certificate.watch((pair) => server.setSecureContext(tls(pair)))
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#site.metrics.fault('http', handshakeCause(error))
+      socket.destroy()
+    })
     return server
   }
 
@@ -203,14 +244,20 @@ export class HttpServer {
     admit(exchange, operation)
   }
 
-  #onConnection(socket: Socket): void {
+  #onSocket(socket: Socket): void {
     const { metrics } = this.#site
     metrics.connection('http', 1)
-    this.#connections.add(socket)
+    this.#sockets.add(socket)
     socket.once('close', () => {
       metrics.connection('http', -1)
-      this.#connections.delete(socket)
+      this.#sockets.delete(socket)
     })
+  }
+
+  /** HTTP may be spoken. */
+  #onConnection(socket: Socket): void {
+    this.#connections.add(socket)
+    socket.once('close', () => this.#connections.delete(socket))
   }
 
   /** A proxy is not what this is. */
@@ -262,6 +309,17 @@ function isIdle(connection: Connection): boolean {
   return exchange === undefined || exchange.response.writableFinished
 }
 
+/** No two open connections to one port have it in common. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`
+}
+
+/** Why a handshake failed, as far as it matters to who reads the counts. */
+function handshakeCause({ code }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_SSL_HTTP_REQUEST') return 'not-encrypted'
+  return code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'slow-handshake' : 'handshake'
+}
+
 function siteOf(options: HttpServerOptions): Site {
   const { gateway, cluster, mac, log, metrics, version } = options
   let openapi: Uint8Array | undefined
@@ -278,6 +336,7 @@ function siteOf(options: HttpServerOptions): Site {
     openapi: () => (openapi ??= Buffer.from(JSON.stringify(openapiDocument(ROUTES, version)))),
     console: new ConsoleFiles(import.meta.dirname),
     layoutTag: new LayoutTag(gateway),
+    peers: new Peers(options.ca, options.certificate),
     doorman: new Doorman(gateway, options.requireAuth ?? false),
     bodyBytes: 0,
     closing: false,

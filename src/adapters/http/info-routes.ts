@@ -4,6 +4,7 @@
  */
 import type { NodeView } from '../../core/node/view.ts'
 import { DndError } from '../../core/errors.ts'
+import { httpUrl } from '../../core/membership/member.ts'
 import { formatAddress } from '../../core/std/ids.ts'
 import { onConsolePage } from './console-routes.ts'
 import type { Exchange } from './exchange.ts'
@@ -51,7 +52,7 @@ const PLACES: readonly (readonly [path: string, what: string])[] = [
 
 function welcomeText(site: Site, view: NodeView): string {
   const { info } = view.self
-  const base = `http://${formatAddress(info.httpAddress)}`
+  const base = httpUrl(info)
   return `dnd ${site.version}: node ${info.name} of cluster ${view.cluster}
 ${countMembers(view)}
 ${warning(view)}

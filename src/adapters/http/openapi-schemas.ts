@@ -209,7 +209,7 @@ const MEMBER = object(
     },
     zone: STRING,
     weight: COUNT,
-    addresses: object({ cluster: STRING }, { http: STRING }),
+    addresses: object({ cluster: STRING }, { http: STRING, url: STRING }),
     generation: COUNT,
     incarnation: COUNT,
     version: STRING,

@@ -109,7 +109,11 @@ test('the cluster is shown with its members and their addresses', async (t) => {
     suspectedBy: ['a000000000000001', 'a000000000000002'],
     zone: 'z2',
     weight: 100,
-    addresses: { cluster: '127.0.0.1:5003', http: '127.0.0.1:6003' },
+    addresses: {
+      cluster: '127.0.0.1:5003',
+      http: '127.0.0.1:6003',
+      url: 'http://127.0.0.1:6003',
+    },
     generation: 1002,
     incarnation: 2,
     version: '1.0.0',

@@ -11,6 +11,7 @@ import { DndError } from '../../core/errors.ts'
 import type { Note } from '../../core/node/events.ts'
 import type { NodeView } from '../../core/node/view.ts'
 import { addBackgroundMetrics } from './background-metrics.ts'
+import { addCertificateMetrics } from './certificate-metrics.ts'
 import { addConflictMetrics } from './conflict-metrics.ts'
 import { addDiskMetrics } from './disk-metrics.ts'
 import type { ReadDisk } from './disk-metrics.ts'
@@ -45,6 +46,8 @@ export interface MetricsSources {
   /** Batches committed by the store so far. */
   readonly commits?: () => number
   readonly disk?: ReadDisk
+  /** When the certificate for HTTP ends, milliseconds since 1970; undefined: there is none. */
+  readonly certificateExpiry?: () => number | undefined
 }
 
 export interface MetricDescription {
@@ -77,6 +80,7 @@ export class Metrics {
     addTransferMetrics(this.#registry, () => this.#view())
     addHintMetrics(this.#registry, () => this.#view())
     addBackgroundMetrics(this.#registry, () => this.#view())
+    addCertificateMetrics(this.#registry, () => this.#sources.certificateExpiry?.())
     addDiskMetrics(this.#registry, async () => this.#sources.disk?.())
     if (options.process)
       collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 })

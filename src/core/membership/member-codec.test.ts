@@ -46,7 +46,8 @@ const anyRecord: fc.Arbitrary<MemberRecord> = fc
     incarnation: fc.integer({ min: 0, max: 0xffff_ffff }),
     version: textOf(32),
     leaveLock: anyHex(16),
-    protocol: fc.option(fc.nat(0xffff), { nil: undefined }),
+    protocol: fc.option(fc.nat(0x7fff), { nil: undefined }),
+    isEncrypted: fc.boolean(),
     state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
     degraded: fc.boolean(),
     accuser: fc.option(
@@ -55,15 +56,31 @@ const anyRecord: fc.Arbitrary<MemberRecord> = fc
     ),
     leaveProof: fc.option(anyHex(16), { nil: undefined }),
   })
-  .map(({ generation, incarnation, state, degraded, accuser, leaveProof, protocol, ...info }) => ({
-    info: { ...info, ...(protocol !== undefined && { protocol }) },
-    generation,
-    incarnation,
-    state,
-    ...(degraded && { degraded }),
-    ...(state === 'suspect' && accuser !== undefined && { accuser }),
-    ...(state === 'left' && leaveProof !== undefined && { leaveProof }),
-  }))
+  .map(
+    ({
+      generation,
+      incarnation,
+      state,
+      degraded,
+      accuser,
+      leaveProof,
+      protocol,
+      isEncrypted,
+      ...info
+    }) => ({
+      info: {
+        ...info,
+        ...(protocol !== undefined && { protocol }),
+        ...(protocol !== undefined && isEncrypted && { httpEncrypted: true as const }),
+      },
+      generation,
+      incarnation,
+      state,
+      ...(degraded && { degraded }),
+      ...(state === 'suspect' && accuser !== undefined && { accuser }),
+      ...(state === 'left' && leaveProof !== undefined && { leaveProof }),
+    }),
+  )
 
 test('a record comes back as it was, and takes as many bytes as said', () => {
   fc.assert(
@@ -111,6 +128,12 @@ suite('the form is fixed to the byte', () => {
   test('of one alive and degraded', () => {
     const record: MemberRecord = { ...claim(0x1234, 'alive', 300, 2, info), degraded: true }
     assert.equal(toHex(encoded(record)), hexOf('10'))
+  })
+
+  test('of one whose HTTP is encrypted, who to older nodes speaks a great protocol', () => {
+    const encrypted = { ...info, protocol: 6, httpEncrypted: true as const }
+    const record = claim(0x1234, 'alive', 300, 2, encrypted)
+    assert.equal(toHex(encoded(record)), hexOf('20', '868002'))
   })
 
   test('of one that says which protocol it speaks', () => {

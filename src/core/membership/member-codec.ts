@@ -6,7 +6,9 @@
  *   · version text · leave lock 16 · host text · port u16 · HTTP host text · HTTP port u16
  *   · [protocol varint] · [accuser 8, of a suspect] · [leave proof 16, of one who left]
  * state: the rank, 0x10 for a member that calls itself degraded, 0x20 where a protocol follows
+ * protocol: the number, 0x8000 for a member whose HTTP is encrypted
  * ```
+ * To nodes from before that bit, it is a protocol of a great number: they pass it on as it came.
  * An accuser, or a proof, of zeros is none.
  * The version of this form is that of the packet, message or stored record around it.
  */
@@ -15,7 +17,7 @@ import type { ByteReader } from '../std/bytes.ts'
 import { ByteWriter, fromHex, toHex } from '../std/bytes.ts'
 import type { Address, NodeId } from '../std/ids.ts'
 import { formatAddress, nodeId, parseAddress } from '../std/ids.ts'
-import type { MemberRecord } from './member.ts'
+import type { MemberInfo, MemberRecord } from './member.ts'
 import { LEAVE_PROOF_BYTES } from './leave-proof.ts'
 import { INCARNATION_MAX, rankOf, stateOf } from './member-order.ts'
 
@@ -29,7 +31,8 @@ const VERSION_BYTES_MAX = 32
 const ZONE_BYTES_MAX = 64
 const HOST_BYTES_MAX = 253
 const WEIGHT_MAX = 1000
-const PROTOCOL_MAX = 0xffff
+const PROTOCOL_MAX = 0x7fff
+const HTTP_ENCRYPTED = 0x8000
 const PROTOCOL_BYTES_MAX = 3
 /** Of one address: the host with its length, and the port. */
 const ADDRESS_BYTES_MAX = 2 + HOST_BYTES_MAX + 2
@@ -62,7 +65,8 @@ export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   encodeHex(writer, info.leaveLock, LEAVE_PROOF_BYTES)
   encodeAddress(writer, info.address)
   encodeAddress(writer, info.httpAddress)
-  if (protocol !== undefined) writer.varint(protocol)
+  if (protocol !== undefined)
+    writer.varint(protocol | (info.httpEncrypted === true ? HTTP_ENCRYPTED : 0))
   if (record.state === 'suspect') encodeHex(writer, record.accuser ?? NO_ACCUSER, NODE_ID_BYTES)
   if (record.state === 'left') encodeHex(writer, record.leaveProof ?? NO_PROOF, LEAVE_PROOF_BYTES)
 }
@@ -81,12 +85,12 @@ export function decodeMember(reader: ByteReader): MemberRecord {
   const leaveLock = toHex(reader.raw(LEAVE_PROOF_BYTES))
   const address = decodeAddress(reader)
   const httpAddress = decodeAddress(reader)
-  const protocol = (code & HAS_PROTOCOL) === 0 ? undefined : reader.varint()
-  if ((protocol ?? 0) > PROTOCOL_MAX) reader.fail()
+  const told = (code & HAS_PROTOCOL) === 0 ? undefined : reader.varint()
+  if ((told ?? 0) > (PROTOCOL_MAX | HTTP_ENCRYPTED)) reader.fail()
   if (id === undefined || state === undefined) reader.fail()
   if (incarnation > INCARNATION_MAX || weight > WEIGHT_MAX) reader.fail()
   const who = { id: id ?? ('' as NodeId), name, zone, weight, version, leaveLock }
-  const info = { ...who, address, httpAddress, ...(protocol !== undefined && { protocol }) }
+  const info = { ...who, address, httpAddress, ...abilities(told) }
   const accuser = state === 'suspect' ? toHex(reader.raw(NODE_ID_BYTES)) : NO_ACCUSER
   const proof = state === 'left' ? toHex(reader.raw(LEAVE_PROOF_BYTES)) : NO_PROOF
   return {
@@ -95,6 +99,13 @@ export function decodeMember(reader: ByteReader): MemberRecord {
     ...(accuser !== NO_ACCUSER && { accuser: accuser as NodeId }),
     ...(proof !== NO_PROOF && { leaveProof: proof }),
   }
+}
+
+/** The protocol that a member speaks, and whether its HTTP is encrypted. */
+function abilities(told: number | undefined): Pick<MemberInfo, 'protocol' | 'httpEncrypted'> {
+  if (told === undefined) return {}
+  const protocol = told & PROTOCOL_MAX
+  return (told & HTTP_ENCRYPTED) === 0 ? { protocol } : { protocol, httpEncrypted: true }
 }
 
 /** Records do not change: each is measured once. */

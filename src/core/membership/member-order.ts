@@ -61,6 +61,7 @@ export function sameInfo(a: MemberInfo, b: MemberInfo): boolean {
     a.weight === b.weight &&
     a.version === b.version &&
     a.protocol === b.protocol &&
+    a.httpEncrypted === b.httpEncrypted &&
     a.leaveLock === b.leaveLock &&
     sameAddress(a.address, b.address) &&
     sameAddress(a.httpAddress, b.httpAddress)

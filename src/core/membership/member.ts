@@ -1,6 +1,7 @@
 /**
  * A member and the total order of what is said about it.
  */
+import { formatAddress } from '../std/ids.ts'
 import type { Address, NodeId } from '../std/ids.ts'
 
 /** Ranks ascend: at equal generation and incarnation the later in this list wins (R1). */
@@ -15,6 +16,8 @@ export interface MemberInfo {
   readonly address: Address
   /** HTTP; the same as `address`, of which one port serves one thing: it serves none. */
   readonly httpAddress: Address
+  /** Whether HTTP is spoken there over TLS only. Told together with `protocol`, never without. */
+  readonly httpEncrypted?: true
   readonly zone: string
   readonly weight: number
   /** Of the software that it runs, for people; at most 32 bytes of UTF-8. */
@@ -23,6 +26,14 @@ export interface MemberInfo {
   readonly protocol?: number
   /** What the secret must open that proves a leave of this generation (`leave-proof.ts`). */
   readonly leaveLock: string
+}
+
+/** Where its HTTP is, as a URL without a path. */
+export function httpUrl({
+  httpAddress,
+  httpEncrypted,
+}: Pick<MemberInfo, 'httpAddress' | 'httpEncrypted'>): string {
+  return `${httpEncrypted === true ? 'https' : 'http'}://${formatAddress(httpAddress)}`
 }
 
 export function servesHttp({

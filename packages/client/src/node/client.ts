@@ -22,11 +22,17 @@ export type { PoolOptions } from './http-exchange.ts'
 export interface DndClientOptions extends AnyClientOptions {
   /** Of connections; not with `fetch` or `exchange`. */
   readonly pool?: PoolOptions
+  /**
+   * Who signs the certificates of the servers, PEM: trusted instead of the authorities that Node
+   * trusts. Not with `fetch` or `exchange`.
+   */
+  readonly ca?: string | Uint8Array
 }
 
 export class DndClient extends AnyClient {
   constructor(options: DndClientOptions) {
     const isGiven = options.exchange !== undefined || options.fetch !== undefined
-    super(isGiven ? options : { ...options, exchange: httpExchange(options.pool) })
+    const { pool, ca } = options
+    super(isGiven ? options : { ...options, exchange: httpExchange(pool, ca) })
   }
 }

@@ -27,17 +27,19 @@ const IDLE_MS_DEFAULT = 30_000
 /** Answers are at most a batch of 32 MiB of values, in base64 and JSON. */
 const BYTES_MAX = 96 * 1024 * 1024
 
-export function httpExchange(options: PoolOptions = {}): HttpExchange {
+/** `ca`: who signs the certificates of the servers, PEM; default: whom Node trusts. */
+export function httpExchange(options: PoolOptions = {}, ca?: string | Uint8Array): HttpExchange {
   const pool = {
     keepAlive: true,
     maxSockets: options.connections ?? CONNECTIONS_DEFAULT,
     timeout: options.idleMs ?? IDLE_MS_DEFAULT,
     scheduling: 'lifo',
   } as const
-  const agents = { plain: new Agent(pool), secure: new SecureAgent(pool) }
+  const trust = ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : Buffer.from(ca) }
+  const agents = { plain: new Agent(pool), secure: new SecureAgent({ ...pool, ...trust }) }
   // A stream has its connection to itself for as long as it lasts, and takes none from the pool.
   const own = { ...pool, keepAlive: false, maxSockets: Infinity, timeout: 0 }
-  const streaming = { plain: new Agent(own), secure: new SecureAgent(own) }
+  const streaming = { plain: new Agent(own), secure: new SecureAgent({ ...own, ...trust }) }
   return {
     send: (request) => exchanged(request, agents, collect),
     open: (request) => exchanged(request, streaming, streamOf),

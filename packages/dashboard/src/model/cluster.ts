@@ -255,3 +255,9 @@ export function repairsOf(looks: ReadonlyMap<string, NodeLook>): Repairs {
     broken: sum(({ recordsBroken }) => recordsBroken),
   }
 }
+
+/** Where a member's HTTP is, as it tells of itself; undefined: it serves none. */
+export function urlOf({ addresses }: Pick<MemberJson, 'addresses'>): string | undefined {
+  const { http, url } = addresses
+  return http === undefined ? undefined : (url ?? `http://${http}`)
+}

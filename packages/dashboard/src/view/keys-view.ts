@@ -1,5 +1,6 @@
 /** The key browser: buckets and keys on one side, what is with the open one on the other. */
 import type { KeyJson } from '../../../client/src/api.ts'
+import { urlOf } from '../model/cluster.ts'
 import { formatCount } from '../model/format.ts'
 import { hashOf } from '../model/route.ts'
 import type { Route } from '../model/route.ts'
@@ -161,7 +162,7 @@ function nothingListed(ui: Ui, route: KeysRoute): VNode {
     )
   const { live } = ui
   const self = live.cluster?.members.find(({ id }) => id === live.cluster?.self)
-  const base = `http://${self?.addresses.http ?? location.host}`
+  const base = (self && urlOf(self)) ?? location.origin
   const path = route.bucket === 'default' ? 'hello' : `${route.bucket}/hello`
   return empty(
     route.bucket === 'default' ? 'No keys yet' : `No keys in ${route.bucket} yet`,

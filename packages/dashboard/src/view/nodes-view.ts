@@ -1,5 +1,5 @@
 /** A row for each node: how it is, where, what it does, and how much it holds. */
-import { nodeRows } from '../model/cluster.ts'
+import { nodeRows, urlOf } from '../model/cluster.ts'
 import type { NodeRow } from '../model/cluster.ts'
 import {
   formatAgo,
@@ -169,7 +169,7 @@ function detailRow(ui: Ui, row: NodeRow): VNode {
         h('p', { class: 'note' }, `Its own figures are missing. ${look.silence}`),
       !row.isSelf &&
         member.addresses.http !== undefined &&
-        h('a', { href: `http://${member.addresses.http}/` }, `Open the console on ${member.name}`),
+        h('a', { href: `${urlOf(member)}/` }, `Open the console on ${member.name}`),
     ),
   )
 }

@@ -1,7 +1,7 @@
 /** What stands around every page: the name, the ways, how the node is, and light or dark. */
 import { formatAgo } from '../model/format.ts'
 import { compareNames } from '../model/palette.ts'
-import { isUp } from '../model/cluster.ts'
+import { isUp, urlOf } from '../model/cluster.ts'
 import { hashOf, HOME, DEFAULT_BUCKET } from '../model/route.ts'
 import type { Route } from '../model/route.ts'
 import { h } from './vdom.ts'
@@ -141,7 +141,7 @@ function banner(ui: Ui): readonly VNode[] {
           .slice(0, 6)
           .map((member, i) => [
             i > 0 && ', ',
-            h('a', { href: `http://${member.addresses.http}/${hashOf(ui.route)}` }, member.name),
+            h('a', { href: `${urlOf(member)}/${hashOf(ui.route)}` }, member.name),
           ]),
         others.length > 0 && '.',
       ),
