@@ -65,7 +65,7 @@ node.bucket<User>('users')
 `
 
 const STRICT = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false']
-const MODULES = ['--module', 'nodenext', '--target', 'es2023', '--lib', 'ES2023,DOM', '--types', '']
+const MODULES = ['--module', 'nodenext', '--target', 'es2023', '--types', 'node']
 
 let folder: string
 
@@ -78,7 +78,8 @@ before(() => {
   mkdirSync(join(modules, 'dnd'), { recursive: true })
   const into = ['--strip-components=1', '-C', join(modules, 'dnd')]
   execFileSync('tar', ['xzf', join(folder, archive!), ...into])
-  // What npm would install beside it.
+  // What npm would install beside it, and what any app has that is written for Node.
+  symlinkSync(join(ROOT, 'node_modules', '@types'), join(modules, '@types'))
   symlinkSync(join(ROOT, 'node_modules'), join(modules, 'dnd', 'node_modules'))
   writeFileSync(join(folder, 'app.mts'), APP)
 })

@@ -14,8 +14,8 @@
  * - The first bad length ends it. There is no way to find the next frame, so the connection must be
  *   closed.
  *
- * - Between two frames it can be told to pause: it then keeps the rest of the chunk until it is told
- *   to go on.
+ * - Between two frames it can be told to pause: it then keeps the rest of the chunk until it is
+ *   told to go on.
  *
  * Frames are plain `Uint8Array`s and never `Buffer`s, whose `slice` shares memory where the core
  * expects a copy.
