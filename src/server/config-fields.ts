@@ -38,6 +38,7 @@ export type ConfigField =
   | 'manualLayout'
   | 'protocolMax'
   | 'logLevel'
+  | 'drainMs'
   | 'requestTimeoutMs'
   | 'hedgeAfterMs'
   | 'requestsInFlightMax'
@@ -83,6 +84,8 @@ const NAME_BYTES_MAX = 64
 /** As many as the placement knows: each has at least four slots. */
 const PARTITIONS_MAX = 4096
 const SEEDS_MAX = 64
+/** Long enough for everybody who is told, and for a client's next request to meet the answer. */
+const DRAIN_MS_DEFAULT = 1_000
 
 function whole(min: number, max: number): Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> {
   return {
@@ -338,6 +341,13 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     placeholder: 'LEVEL',
     fallback: 'info',
     about: '`error`: someone must look. `info`: the state changed. `debug`: everything',
+  },
+  {
+    field: 'drainMs',
+    ...milliseconds(0, 5_000),
+    fallback: DRAIN_MS_DEFAULT,
+    about:
+      'How long a node that is told to stop goes on serving while it says that it is not ready. Longer than two looks of a load balancer; lower stops sooner',
   },
   {
     field: 'requestTimeoutMs',

@@ -65,7 +65,8 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
 export type NodeSite = Pick<
   Site,
   'gateway' | 'cluster' | 'mac' | 'keyring' | 'dataDirectory' | 'probes'
->
+> &
+  Partial<Pick<Site, 'closing'>>
 
 export interface Site {
   readonly gateway: Gateway
