@@ -13,6 +13,7 @@
  *   npm run bench -- tree                           what the hash trees cost a put
  *   npm run bench -- storm                          clients during a storm of background work
  *   npm run bench -- client                         what the client library costs
+ *   npm run bench -- locks                          what tokens and passwords cost a get
  *   npm run bench -- space                          what deleting everything leaves on the disk
  *   npm run bench -- embedded                       how late the loop of an app with a member is
  */
@@ -26,6 +27,7 @@ import { runLoad, sendAll } from './load.ts'
 import { cpuSeconds, startNodes } from './nodes.ts'
 import { printComparison, printResults } from './report.ts'
 import type { BenchResult, Measurement } from './report.ts'
+import { measureLocks } from './locks.ts'
 import { measureSpace } from './space.ts'
 import { measureStorm } from './storm.ts'
 import { measureTree } from './tree.ts'
@@ -45,6 +47,7 @@ interface Settings {
 const OTHERS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   client: measureClient,
   tree: measureTree,
+  locks: measureLocks,
   storm: measureStorm,
   space: measureSpace,
   embedded: measureEmbedded,

@@ -15,6 +15,7 @@ import type {
 } from '../../client/src/api.ts'
 import type { ExplainJson } from '../../client/src/explain.ts'
 import { fromBase64 } from './model/value.ts'
+import { session } from './session.ts'
 
 const TIMEOUT_MS = 8_000
 const KEYS_PAGE = 100
@@ -58,6 +59,11 @@ export interface ReadKey {
 export function keyPath({ bucket, key, sort }: KeyName, of: 'kv' | 'explain'): string {
   const query = sort === undefined ? '' : `?sort=${encodeURIComponent(sort)}`
   return `/${of}/${encodeURIComponent(bucket)}/${encodeURIComponent(key)}${query}`
+}
+
+/** Rejects with the reason when the node does not let us in. */
+export async function knock(): Promise<void> {
+  await send('/whoami')
 }
 
 export function cluster(): Promise<ClusterJson> {
@@ -196,12 +202,17 @@ async function send(
   let response: Response
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS)
-    response = await fetch(path, { ...init, signal, cache: 'no-store' })
+    const { authorization } = session
+    const headers = { ...init.headers, ...(authorization === undefined ? {} : { authorization }) }
+    // Without credentials of its own the browser shows no dialog of its own either.
+    const alone = { credentials: 'omit', cache: 'no-store' } as const
+    response = await fetch(path, { ...init, ...alone, headers, signal })
   } catch (error) {
     const late = error instanceof DOMException && error.name === 'TimeoutError'
     throw new ApiProblem(late ? 'The node does not answer.' : 'The node cannot be reached.')
   }
   if (response.ok || expected.includes(response.status)) return response
+  if (response.status === 401) session.refused()
   throw await problemOf(response)
 }
 

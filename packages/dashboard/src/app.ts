@@ -7,9 +7,12 @@ import { Keys } from './keys.ts'
 import { Live } from './live.ts'
 import { hashOf, parseRoute } from './model/route.ts'
 import type { Route } from './model/route.ts'
+import { session } from './session.ts'
+import type { Session } from './session.ts'
 import { bucketsView } from './view/buckets-view.ts'
 import { keysView } from './view/keys-view.ts'
 import { overview } from './view/overview.ts'
+import { loginView } from './view/login-view.ts'
 import { shell } from './view/shell.ts'
 import type { Theme, Ui } from './view/ui.ts'
 import { patch } from './view/vdom.ts'
@@ -31,6 +34,7 @@ export class App implements Ui {
   node: string | undefined
   chartAt: number | undefined
   readonly live: Live
+  readonly session: Session = session
   readonly keys: Keys
   readonly buckets: Buckets
   readonly #root: Element
@@ -39,6 +43,7 @@ export class App implements Ui {
   constructor(root: Element) {
     this.#root = root
     const changed = (): void => this.#changed()
+    session.listen(changed)
     this.live = new Live(changed)
     this.keys = new Keys(changed)
     this.buckets = new Buckets(changed)
@@ -114,6 +119,7 @@ export class App implements Ui {
 
   #page(): VNode {
     const { route } = this
+    if (session.isAsked) return loginView(this)
     switch (route.page) {
       case 'overview':
         return overview(this)

@@ -4,6 +4,7 @@ import { compareNames } from '../model/palette.ts'
 import { isUp, urlOf } from '../model/cluster.ts'
 import { hashOf, HOME, DEFAULT_BUCKET } from '../model/route.ts'
 import type { Route } from '../model/route.ts'
+import { logoutButton } from './login-view.ts'
 import { h } from './vdom.ts'
 import type { Child, VNode } from './vdom.ts'
 import type { Theme, Ui } from './ui.ts'
@@ -37,10 +38,14 @@ export function shell(ui: Ui, ...page: Child[]): readonly VNode[] {
   return [
     h('a', { class: 'skip', href: '#main', onclick: skip }, 'Skip to the content'),
     header(ui),
-    ...banner(ui),
+    ...(ui.session.isAsked ? [] : banner(ui)),
     h(
       'main',
-      { id: 'main', tabindex: '-1', 'aria-busy': String(ui.live.cluster === undefined) },
+      {
+        id: 'main',
+        tabindex: '-1',
+        'aria-busy': String(ui.live.cluster === undefined && !ui.session.isAsked),
+      },
       page,
     ),
   ]
@@ -64,7 +69,7 @@ function header(ui: Ui): VNode {
         return h('a', { href: hashOf(route), 'aria-current': current }, name)
       }),
     ),
-    h('div', { class: 'top-end' }, connection(ui), themeSwitch(ui)),
+    h('div', { class: 'top-end' }, connection(ui), logoutButton(ui), themeSwitch(ui)),
   )
 }
 
@@ -78,13 +83,13 @@ function logo(): VNode {
   )
 }
 
-function connection({ live }: Ui): VNode {
+function connection({ live, session }: Ui): VNode {
   const { state } = live.connection
   const self = live.cluster === undefined ? '' : live.nameOf(live.cluster.self)
   const texts = {
     connecting: 'connecting',
     live: `live from ${self}`,
-    lost: 'not reached',
+    lost: session.isAsked ? 'locked' : 'not reached',
     starting: 'starting',
   } as const
   return h('span', { class: `connection ${state}`, role: 'status' }, texts[state])

@@ -2,6 +2,7 @@
 import type { Buckets } from '../buckets.ts'
 import type { Keys } from '../keys.ts'
 import type { Live } from '../live.ts'
+import type { Session } from '../session.ts'
 import type { Route } from '../model/route.ts'
 
 export type Theme = 'system' | 'light' | 'dark'
@@ -11,6 +12,7 @@ export interface Ui {
   readonly route: Route
   readonly theme: Theme
   readonly live: Live
+  readonly session: Session
   readonly keys: Keys
   readonly buckets: Buckets
   /** Under the pointer, or chosen with the keyboard. */
