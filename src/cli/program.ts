@@ -23,6 +23,7 @@ import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
+import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
@@ -65,6 +66,7 @@ export function createProgram(context: CliContext): Command {
     addRepair,
     addHints,
     addKeys,
+    addAccess,
   ])
     add(program, context)
   program.commandsGroup('Data:')
