@@ -1,6 +1,6 @@
 /**
- * What deserves somebody's attention, and how urgently: the judgement behind `dnd check`, apart from
- * how the facts are gathered. The levels are those of Nagios and its relatives.
+ * What deserves somebody's attention, and how urgently: the judgement behind `dnd check`, apart
+ * from how the facts are gathered. The levels are those of Nagios and its relatives.
  */
 import type { ClusterJson, HealthJson, LayoutJson } from '../../packages/client/src/api.ts'
 
