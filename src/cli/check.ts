@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { ClusterJson } from '../../packages/client/src/api.ts'
+import { withCredentials } from '../../packages/client/src/credentials.ts'
 import { httpExchange } from '../../packages/client/src/node/http-exchange.ts'
 import type { Level, NodeFacts } from './check-rules.ts'
 import { judge, parseMetrics, worst } from './check-rules.ts'
 import type { CliContext } from './context.ts'
+import { credentialsOf } from './credentials.ts'
 import { CliFailure, reportOf } from './failure.ts'
 import type { ServerOptions } from './options.ts'
 import { caOf, clientOf, examples, serversOf, withServer } from './options.ts'
@@ -66,7 +68,10 @@ async function nodesOf(
   options: ServerOptions,
   context: CliContext,
 ): Promise<readonly NodeFacts[]> {
-  const exchange = httpExchange({}, caOf(options, context))
+  const exchange = withCredentials(
+    httpExchange({}, caOf(options, context)),
+    credentialsOf(options, context),
+  )
   const servers = serversOf(options, context).map((server) =>
     (server.includes('://') ? server : `http://${server}`).replace(/\/+$/, ''),
   )

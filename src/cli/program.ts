@@ -24,6 +24,7 @@ import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
+import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
@@ -67,6 +68,7 @@ export function createProgram(context: CliContext): Command {
     addRepair,
     addHints,
     addKeys,
+    addAccess,
   ])
     add(program, context)
   program.commandsGroup('Data:')
