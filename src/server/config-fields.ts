@@ -31,6 +31,9 @@ export type ConfigField =
   | 'httpCert'
   | 'httpKey'
   | 'httpCa'
+  | 'allowOrigin'
+  | 'allowHost'
+  | 'allowOpenHttp'
   | 'requireAuth'
   | 'adminPasswordFile'
   | 'partitions'
@@ -83,6 +86,8 @@ const NAME_BYTES_MAX = 64
 /** As many as the placement knows: each has at least four slots. */
 const PARTITIONS_MAX = 4096
 const SEEDS_MAX = 64
+/** Of origins, and of names. */
+const NAMES_MAX = 64
 
 function whole(min: number, max: number): Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> {
   return {
@@ -120,6 +125,15 @@ const milliseconds = (min: number, max: number) => ({ ...whole(min, max), placeh
 function isHost(text: string): boolean {
   if (isIP(text) !== 0) return !/^(0\.0\.0\.0|[0:]+)$/.test(text)
   return text.length <= 253 && /^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/.test(text)
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+}
+
+function names(isName: (text: string) => boolean): Pick<FieldDescription, 'schema' | 'kind'> {
+  const schema = v.pipe(v.array(v.pipe(v.string(), v.check(isName))), v.maxLength(NAMES_MAX))
+  return { kind: 'list', schema }
 }
 
 const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
@@ -273,6 +287,34 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     ...file,
     about:
       "Certificates of those who sign the other nodes' `httpCert`, PEM, for what nodes ask each other over HTTPS. Without it: whom the system trusts, and `httpCert` itself",
+  },
+  {
+    field: 'allowOrigin',
+    ...names(isOrigin),
+    placeholder: 'ORIGIN',
+    allowed: `a list of at most ${NAMES_MAX} origins as browsers write them, such as https://app.example.com; "*" is none`,
+    fallback: 'none',
+    about:
+      'Whose pages in browsers may use this node over HTTP besides its own console; repeat it, or separate by commas. Give it to all nodes',
+  },
+  {
+    field: 'allowHost',
+    ...names(isHost),
+    placeholder: 'HOST',
+    allowed: `a list of at most ${NAMES_MAX} host names or IP addresses, without ports`,
+    fallback: 'none',
+    about:
+      'Names by which clients may call a node on loopback besides those of loopback: that of the proxy before it',
+  },
+  {
+    field: 'allowOpenHttp',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: false,
+    about:
+      'Lets a node off loopback start without HTTPS or without `requireAuth`: whoever reaches its HTTP port, or hears what is sent, can read and change everything',
   },
   {
     field: 'requireAuth',
