@@ -163,6 +163,8 @@ export function describeReply(reply: ClientReply): About {
 /** Events that have no description of their own: those of the node's local world. */
 export function describeLocal(event: NodeEvent, nameOf: NameOf): string {
   switch (event.type) {
+    case 'drain':
+      return ''
     case 'start':
       return `seeds ${event.seeds.map((seed) => formatAddress(seed)).join(' ') || 'none'}`
     case 'link-up':

@@ -87,16 +87,20 @@ function failuresOf({ responses }: OperationDocument): readonly Failure[] {
   })
 }
 
-/** Those that every operation has, or answers in words of its own. */
+/** A failure that so many of all operations have is told once, for all. */
+const SHARE_OF_ANY = 0.8
+
+/** Those that nearly every operation has, or answers in words of its own. */
 function failuresOfAny(requests: readonly Request[]): readonly Failure[] {
   const all = requests.flatMap(({ failures }) => failures)
-  const common = all.filter(({ status, code }) =>
-    requests.every(
+  const common = all.filter(({ status, code }) => {
+    const having = requests.filter(
       ({ failures, operation }) =>
         failures.some((other) => other.code === code) ||
         operation.responses[status]?.description.startsWith('DND_ERR_') === false,
-    ),
-  )
+    )
+    return having.length >= SHARE_OF_ANY * requests.length
+  })
   return [...new Map(common.map((failure) => [failure.code, failure])).values()]
 }
 

@@ -59,7 +59,7 @@ export function layoutJson({ layout }: NodeView): LayoutJson {
 }
 
 function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson {
-  const { info, state, generation, incarnation, degraded } = member
+  const { info, state, generation, incarnation, degraded, draining } = member
   const { id, name, zone, weight, version, protocol } = info
   const { suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   const addresses = {
@@ -74,6 +74,7 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     ...(localHealth !== undefined && { localHealth }),
     ...(roundTripMs !== undefined && { roundTripMs: Number(roundTripMs.toFixed(3)) }),
     ...(degraded === true && { degraded }),
+    ...(draining === true && { draining }),
     ...(isFlapping && { flapping: true }),
   }
 }

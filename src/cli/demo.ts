@@ -58,6 +58,8 @@ async function demo(options: DemoCommandOptions, context: CliContext): Promise<v
     port: options.port,
     serverPort: options.serverPort,
   })
-  const extra = options.engine === undefined ? [] : ['--engine', options.engine]
+  // All nodes stop together: there is nobody to turn to.
+  const extra = ['--drain-ms', '0']
+  if (options.engine !== undefined) extra.push('--engine', options.engine)
   await new DemoRun(plan, extra, options.json === true, context).run()
 }

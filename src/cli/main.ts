@@ -22,10 +22,10 @@ const SAME_SIGNAL_MS = 300
 /** The first signal asks, a later one does not: it ends the process. */
 function onInterrupt(listener: () => void): () => void {
   let askedMs: number | undefined
-  const heard = (): void => {
+  const heard = (signal: NodeJS.Signals): void => {
     const now = Date.now()
     if (askedMs === undefined) listener()
-    else if (now - askedMs > SAME_SIGNAL_MS) process.exit(130)
+    else if (now - askedMs > SAME_SIGNAL_MS) process.exit(signal === 'SIGTERM' ? 143 : 130)
     askedMs ??= now
   }
   // Ctrl-C reaches every process of the terminal. One that was started over a channel waits for

@@ -67,6 +67,7 @@ export function namesOf(members: readonly MemberJson[]): (id: string) => string 
 
 function stateText(member: MemberJson, names: (id: string) => string, out: Terminal): string {
   const state = out.paint(STATE_STYLE[member.state] ?? 'reset', member.state)
+  if (member.state === 'alive' && member.draining === true) return out.paint('yellow', 'draining')
   const accusers = member.suspectedBy ?? []
   if (member.state !== 'suspect' || accusers.length === 0) return state
   const named = accusers.slice(0, ACCUSERS_MAX).map(names).join(', ')

@@ -68,7 +68,7 @@ function leftText(name: string, { engine, data }: NodeServerConfig): string {
 
 function stopWhenTold(server: NodeServer, context: CliContext): () => void {
   const stop = () => void server.stop()
-  const unsubscribe = context.onInterrupt(stop)
+  const unsubscribe = context.onInterrupt(() => void server.drain())
   const unsubscribeHangup = context.onHangup(() => void server.reload())
   // Whoever started us over a channel is gone when the channel is, however it ended.
   process.once('disconnect', stop)

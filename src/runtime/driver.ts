@@ -70,6 +70,8 @@ type Done = (reply: ClientReply) => void
 
 /** Events kept until the node is started. */
 const EARLY_MAX = 10_000
+/** How often it is looked whether requests are still in flight. */
+const IDLE_LOOK_MS = 20
 /** The longest that `setTimeout` can wait; a later deadline is looked at again then. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
@@ -125,6 +127,20 @@ export class Driver implements Gateway {
   start(parts: DriverParts, seeds: readonly Address[]): void {
     this.#parts = parts
     this.#run({ type: 'start', seeds })
+  }
+
+  /** Tells the other members that this node stops for a moment; it goes on until it is stopped. */
+  drain(): void {
+    if (this.#parts !== undefined) this.#run({ type: 'drain' })
+  }
+
+  /** Resolves when no client request is in flight here, or after `withinMs`. */
+  async idle(withinMs: number): Promise<void> {
+    const until = this.#clocks.monotonic() + withinMs
+    while (!this.#stopped && this.#parts !== undefined && this.view().inFlight > 0) {
+      if (this.#clocks.monotonic() >= until) return
+      await new Promise((resolve) => setTimeout(resolve, IDLE_LOOK_MS))
+    }
   }
 
   /** The node takes no more events; its adapters are closed by whoever opened them. */

@@ -9,6 +9,7 @@ import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
 import { parseAddress } from '../core/std/ids.ts'
 import { PROTOCOL_MAX, PROTOCOL_MIN } from '../core/wire/protocol.ts'
+import { isOrigin, list, LIST_MAX } from './list-fields.ts'
 
 export type ConfigField =
   | 'seeds'
@@ -41,6 +42,7 @@ export type ConfigField =
   | 'manualLayout'
   | 'protocolMax'
   | 'logLevel'
+  | 'drainMs'
   | 'requestTimeoutMs'
   | 'hedgeAfterMs'
   | 'requestsInFlightMax'
@@ -86,8 +88,8 @@ const NAME_BYTES_MAX = 64
 /** As many as the placement knows: each has at least four slots. */
 const PARTITIONS_MAX = 4096
 const SEEDS_MAX = 64
-/** Of origins, and of names. */
-const NAMES_MAX = 64
+/** Long enough for everybody who is told, and for a client's next request to meet the answer. */
+const DRAIN_MS_DEFAULT = 1_000
 
 function whole(min: number, max: number): Pick<FieldDescription, 'schema' | 'allowed' | 'kind'> {
   return {
@@ -125,15 +127,6 @@ const milliseconds = (min: number, max: number) => ({ ...whole(min, max), placeh
 function isHost(text: string): boolean {
   if (isIP(text) !== 0) return !/^(0\.0\.0\.0|[0:]+)$/.test(text)
   return text.length <= 253 && /^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/.test(text)
-}
-
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
-}
-
-function names(isName: (text: string) => boolean): Pick<FieldDescription, 'schema' | 'kind'> {
-  const schema = v.pipe(v.array(v.pipe(v.string(), v.check(isName))), v.maxLength(NAMES_MAX))
-  return { kind: 'list', schema }
 }
 
 const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
@@ -290,18 +283,18 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
   },
   {
     field: 'allowOrigin',
-    ...names(isOrigin),
+    ...list(isOrigin),
     placeholder: 'ORIGIN',
-    allowed: `a list of at most ${NAMES_MAX} origins as browsers write them, such as https://app.example.com; "*" is none`,
+    allowed: `a list of at most ${LIST_MAX} origins as browsers write them, such as https://app.example.com; "*" is none`,
     fallback: 'none',
     about:
       'Whose pages in browsers may use this node over HTTP besides its own console; repeat it, or separate by commas. Give it to all nodes',
   },
   {
     field: 'allowHost',
-    ...names(isHost),
+    ...list(isHost),
     placeholder: 'HOST',
-    allowed: `a list of at most ${NAMES_MAX} host names or IP addresses, without ports`,
+    allowed: `a list of at most ${LIST_MAX} host names or IP addresses, without ports`,
     fallback: 'none',
     about:
       'Names by which clients may call a node on loopback besides those of loopback: that of the proxy before it',
@@ -380,6 +373,13 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     placeholder: 'LEVEL',
     fallback: 'info',
     about: '`error`: someone must look. `info`: the state changed. `debug`: everything',
+  },
+  {
+    field: 'drainMs',
+    ...milliseconds(0, 5_000),
+    fallback: DRAIN_MS_DEFAULT,
+    about:
+      'How long a node that is told to stop goes on serving while it says that it is not ready. Longer than two looks of a load balancer; lower stops sooner',
   },
   {
     field: 'requestTimeoutMs',

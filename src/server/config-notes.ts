@@ -77,6 +77,11 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
     tradeOff: 'Lower: a step back stays possible, and what is new waits',
   },
   logLevel: { tradeOff: '`debug` costs CPU and disk under load' },
+  drainMs: {
+    unit: MS,
+    formula: 'More than two intervals of the health check of a load balancer',
+    tradeOff: 'Higher: every stop and every restart takes longer',
+  },
   requestTimeoutMs: {
     unit: MS,
     tradeOff: 'Longer rides out a stall, shorter fails honestly sooner',

@@ -89,6 +89,7 @@ describe('values', () => {
       partitions: 256,
       replicas: 3,
       protocolMax: PROTOCOL_MAX,
+      drainMs: 1000,
       logLevel: 'info',
     })
     assert.deepEqual(new Set(Object.values(origins)), new Set(['default']))
@@ -147,6 +148,7 @@ describe('values', () => {
       clockSkewMaxMs: '50',
       antiEntropyIntervalMs: '60000',
       scrubIntervalMs: '3600000',
+      drainMs: '2000',
       hintAfterMs: '700',
       hintBytesMax: '1000000',
       hintAgeMaxMs: '60000',

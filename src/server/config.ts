@@ -70,6 +70,8 @@ export interface NodeServerConfig extends NodeConfig {
   readonly partitions: number
   readonly replicas: number
   readonly protocolMax: number
+  /** How long a node that is told to stop goes on serving, milliseconds. */
+  readonly drainMs: number
   readonly logLevel: LogLevel
 }
 
@@ -371,6 +373,7 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     partitions: number('partitions'),
     replicas: number('replicas'),
     protocolMax: number('protocolMax'),
+    drainMs: number('drainMs'),
     logLevel: text('logLevel') as LogLevel,
     requestTimeoutMs: number('requestTimeoutMs'),
     hedgeAfterMs: number('hedgeAfterMs'),

@@ -8,6 +8,7 @@
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { diskUsage } from '../adapters/data-directory/disk-usage.ts'
 import type { Certificate } from '../adapters/http/certificate.ts'
@@ -48,8 +49,12 @@ import {
 import { openStore } from './open-store.ts'
 import { VERSION } from './version.ts'
 
-/** Clients get so long to finish what they have begun when the node stops, milliseconds. */
-const CLOSE_GRACE_MS = 5_000
+/** What clients have begun gets so long to end when the node stops, milliseconds. */
+const CLOSE_GRACE_MS = 10_000
+/** The same for what this process has begun by itself. */
+const DESK_GRACE_MS = 3_000
+/** The same for what other nodes have had this one begin, when the clients are done. */
+const IDLE_GRACE_MS = 2_000
 
 export interface NodeServer {
   readonly node: string
@@ -64,8 +69,14 @@ export interface NodeServer {
   readonly client: NodeClient
   /** As `client.bucket`: a node is taken wherever only buckets are wanted of a client. */
   readonly bucket: NodeClient['bucket']
-  /** Ends everything in order; a second call waits for the first. */
+  /** Ends everything in order, within 20 s; a second call waits for the first. */
   stop(): Promise<void>
+  /**
+   * Stops so that nobody notices: says that it is not ready, and to the other members that it
+   * stops for a moment; goes on serving for `drainMs` of the configuration, so that balancers,
+   * clients and members turn to others; then `stop`. A second call waits for the first.
+   */
+  drain(): Promise<void>
   /**
    * Reads the certificate for HTTP again, at once. False: it cannot be used, and the one before
    * stays; the log says why.
@@ -146,8 +157,7 @@ async function open(
   if (dataDirectory !== undefined) metrics.attach({ disk: () => diskUsage(dataDirectory) })
   const store = await openStore(config.engine, identity.storePath, driver.storeListener)
   closing.push(() => store.close())
-  const { host } = config
-  const { protocolMax } = config
+  const { host, protocolMax } = config
   const speaker = { node, generation, cluster, protocolMax }
   const linkOptions = { host, port: config.port, self: speaker, keyring, tls }
   const links = await TcpLinks.listen({ ...linkOptions, listener: driver.linkListener })
@@ -159,10 +169,11 @@ async function open(
     listener: driver.datagramListener,
   })
   closing.push(() => datagrams.close())
+  closing.push(() => driver.idle(IDLE_GRACE_MS))
   const answers = { gateway: driver, cluster, mac: clusterMac(cluster), dataDirectory, keyring }
   // The last doors to open are the first to close: what was begun still needs the others.
   const { client, desk } = nodeClient({ ...answers, probes: 0 })
-  closing.push(() => desk.close(CLOSE_GRACE_MS))
+  closing.push(() => desk.close(DESK_GRACE_MS))
   const door = options.http === false ? undefined : await openDoor(config, answers, log, metrics)
   const { http, certificate } = door ?? {}
   closing.push(async () => http?.close(CLOSE_GRACE_MS))
@@ -182,7 +193,8 @@ async function open(
     void driver.ready.then(() => ensureAdmin(driver, adminPassword, log))
   logStart(log, self, identity)
   logEncryption(log, keyring, configured)
-  return runningServer(identity, self, { closing, driver, log, client, certificate })
+  const drain = drainOf(config, log, http, driver)
+  return runningServer(identity, self, { closing, driver, log, client, drain, certificate })
 }
 
 /** The door for clients, as the configuration wants it. */
@@ -204,6 +216,21 @@ async function openDoor(
     http: await HttpServer.listen({ ...answers, ...listening, ...secrets, ...guests }),
     certificate,
   }
+}
+
+/** Tells everybody that this node is about to stop. */
+function drainOf(
+  { drainMs }: NodeServerConfig,
+  log: Log,
+  http: HttpServer | undefined,
+  driver: Driver,
+): Running['drain'] {
+  const announce = (): void => {
+    log.info('draining: told to stop, serves until the others have turned away')
+    http?.drain()
+    driver.drain()
+  }
+  return { announce, ms: drainMs }
 }
 
 /** Counts what happens, and keeps what the next life of the node must know. */
@@ -264,13 +291,14 @@ interface Running {
   readonly driver: Driver
   readonly log: Log
   readonly client: NodeClient
+  readonly drain: { readonly announce: () => void; readonly ms: number }
   readonly certificate: Certificate | undefined
 }
 
 function runningServer(
   identity: Identity,
   self: NodeOptions['self'],
-  { closing, driver, log, client, certificate }: Running,
+  { closing, driver, log, client, drain, certificate }: Running,
 ): NodeServer {
   let settle = (): void => undefined
   const stopped = new Promise<void>((resolve) => {
@@ -283,6 +311,12 @@ function runningServer(
     settle()
   }
   const stopOnce = (): Promise<void> => (stopping ??= stop())
+  let draining: Promise<void> | undefined
+  const drainAndStop = async (): Promise<void> => {
+    drain.announce()
+    await Promise.race([stopped, sleep(drain.ms, undefined, { ref: false })])
+    await stopOnce()
+  }
   return {
     node: identity.node,
     cluster: identity.cluster,
@@ -302,6 +336,7 @@ function runningServer(
     }),
     stopped,
     stop: stopOnce,
+    drain: () => (draining ??= stopping ?? drainAndStop()),
     reload: () => certificate?.reload() ?? true,
   }
 }

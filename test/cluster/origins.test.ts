@@ -69,9 +69,9 @@ async function appAt(server: Server): Promise<Page> {
 /** Runs the body of an async function in the page, with a client and its users. */
 function inPage<T>(page: Page, body: string): Promise<T> {
   return page.evaluate(`(async () => {
-    const { DndClient } = await import('/client.js')
+    const { DndClient, jsonCodec } = await import('/client.js')
     const client = new DndClient({ server: ${JSON.stringify(cluster.urls)}, retries: 1 })
-    const users = client.bucket('users')
+    const users = client.bucket('users', { codec: jsonCodec() })
     ${body}
   })()`)
 }
@@ -95,8 +95,8 @@ test(
     for await (const { key } of users.list()) keys.push(key)
     const stop = new AbortController()
     const next = (async () => {
-      for await (const { key } of users.watch({ signal: stop.signal }))
-        if (key === 'bob') return key
+      for await (const { entry } of users.watch({ signal: stop.signal }))
+        if (entry?.key === 'bob') return entry.key
     })()
     let watched
     for (let i = 0; i < 200 && watched === undefined; i++) {

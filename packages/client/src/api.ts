@@ -20,6 +20,8 @@ export const TTL_HEADER = 'x-dnd-ttl'
 export const EXPIRES_HEADER = 'x-dnd-expires-at'
 /** With every answer: the version of the layout in force; `7;moving` while its data moves. */
 export const LAYOUT_HEADER = 'x-dnd-layout'
+/** With every answer of a node that is about to stop: ask another one next time. */
+export const DRAINING_HEADER = 'x-dnd-draining'
 
 /** `rejected`: nothing was stored, try again freely. `unknown`: it may be stored. */
 export type Outcome = 'rejected' | 'unknown'
@@ -220,6 +222,8 @@ export interface MemberJson {
   readonly roundTripMs?: number
   /** It says that it is slow or badly connected: others are asked first. Absent when not. */
   readonly degraded?: true
+  /** It says that it stops for a moment: others are asked first. Absent when not. */
+  readonly draining?: true
   /** It comes and goes so often that others are asked first. Absent when not. */
   readonly flapping?: true
 }

@@ -75,6 +75,7 @@ import { Repairs } from './repairs.ts'
 import type { TransportRequest, TransportResponse } from './transport.ts'
 import { Transport, TRANSPORT_DEFAULTS, parseJson } from './transport.ts'
 import type { OpenPath, WatchEvent, WatchOptions } from './watch.ts'
+import { AnySignal } from './any-signal.ts'
 import { watchBucket } from './watch.ts'
 
 export type {
@@ -299,14 +300,19 @@ export class DndClient {
    * write at least once, those of one key in causal order, whatever nodes die or join meanwhile.
    * @throws DndClientError when it cannot be watched
    */
-  watch(
+  async *watch(
     bucket: string = DEFAULT_BUCKET,
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent, void, undefined> {
     const { signal } = options
     const ends = signal === undefined ? [this.#closed.signal] : [this.#closed.signal, signal]
+    const any = new AnySignal(ends)
     const open: OpenPath = (path, until) => this.#transport.open(path, until)
-    return watchBucket(open, bucket, { ...options, signal: AbortSignal.any(ends) })
+    try {
+      yield* watchBucket(open, bucket, { ...options, signal: any.signal })
+    } finally {
+      any.release()
+    }
   }
 
   /**

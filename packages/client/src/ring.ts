@@ -68,8 +68,8 @@ export class Ring {
   }
 }
 
-function isWellMember({ state, degraded, flapping }: MemberJson): boolean {
-  return state === 'alive' && degraded !== true && flapping !== true
+function isWellMember({ state, degraded, draining, flapping }: MemberJson): boolean {
+  return state === 'alive' && degraded !== true && draining !== true && flapping !== true
 }
 
 /**

@@ -8,7 +8,8 @@
  * meets it before.
  *
  * Who fails is `away`, and comes back by such a proof as well: nobody's request is the test. A
- * server that asks to be left alone `rests` and is asked after the others.
+ * server that asks to be left alone, or says that it is about to stop, `rests` and is asked after
+ * the others.
  */
 import type { Destination } from './attempt.ts'
 import type { DndClientError } from './error.ts'
@@ -17,6 +18,8 @@ import type { Ring } from './ring.ts'
 const PROBE_MS_MIN = 500
 const PROBE_MS_MAX = 5_000
 const REST_MS = 1_000
+/** About as long as a node takes to stop and to start again. */
+const DRAINING_REST_MS = 5_000
 /** A silence shorter than this may be the caller's haste, and is not held against the server. */
 const SILENCE_MS_MIN = 250
 /** Learned servers that are no replicas of the key and are asked all the same, in one round. */
@@ -112,6 +115,11 @@ export class Servers {
     server.failures = 0
     const place = this.#given.indexOf(server)
     if (place >= 0) this.#preferred = place
+  }
+
+  /** It has answered, and said that it is about to stop. */
+  drains(server: Server): void {
+    server.restsUntilMs = this.#now() + DRAINING_REST_MS
   }
 
   /** `waitedMs`: how long it had for its answer. */

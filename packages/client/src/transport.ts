@@ -17,6 +17,7 @@
  * the cluster nothing.
  */
 import type { TransportRequest, TransportResponse } from './attempt.ts'
+import { DRAINING_HEADER } from './api.ts'
 import { aborted, attempt, timedOut } from './attempt.ts'
 import { DndClientError } from './error.ts'
 import type { HttpExchange } from './exchange.ts'
@@ -178,6 +179,7 @@ export class Transport {
     try {
       const response = await attempt(this.#exchange, server.url, request, shareMs, cancel)
       this.#servers.succeeded(server)
+      if (response.headers.get(DRAINING_HEADER) !== null) this.#servers.drains(server)
       this.#learning?.look(response.headers)
       return response
     } catch (error) {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { FakeExchange } from '../../../test/support/fake-exchange.ts'
 import type { DndClientOptions, WatchEvent } from './client.ts'
 import { DndClient, DndClientError } from './client.ts'
@@ -204,4 +206,25 @@ test('a connection on which nothing comes is given up', async (t) => {
   silent.at(-1)!()
   assert.equal((await waiting).value?.type, 'change')
   await watch.return(undefined)
+})
+
+test('a watch that has lasted long is ended by its signal, and by close', async () => {
+  // A signal that Node composes of others is forgotten when memory is collected.
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  for (const isClosed of [false, true]) {
+    streams([READY])
+    const client = clientOf()
+    const stop = new AbortController()
+    const watch = client.watch('b', { signal: stop.signal })
+    assert.equal((await watch.next()).value?.type, 'ready')
+    const next = watch.next()
+    for (let i = 0; i < 5; i++) {
+      await turn()
+      collect()
+    }
+    if (isClosed) client.close()
+    else stop.abort()
+    assert.equal((await next).done, true)
+  }
 })

@@ -60,6 +60,7 @@ export interface MemberJson {
   readonly localHealth?: number
   readonly roundTripMs?: number
   readonly degraded?: true
+  readonly draining?: true
   readonly flapping?: true
 }
 
@@ -109,6 +110,7 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
     ...(localHealth === undefined ? {} : { localHealth }),
     ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 1000) / 1000 }),
     ...(member.degraded === true ? { degraded: true } : {}),
+    ...(member.draining === true ? { draining: true } : {}),
     ...(isFlapping ? { flapping: true } : {}),
   }
 }

@@ -42,6 +42,8 @@ const DRAIN_BYTES_MAX = 64 * 1024
 const ONE_WRITE_BYTES_MAX = 4096
 const RETRY_AFTER_SECONDS = '1'
 const EMPTY = new Uint8Array(0)
+/** Of answers of a node that is about to stop: ask somebody else next time. */
+const DRAINING_HEADER = 'x-dnd-draining'
 
 /** Node's request with a way from its listeners to the exchange, so that these need no closures. */
 export class Incoming extends IncomingMessage {
@@ -149,7 +151,7 @@ export class Exchange {
     if (!this.#begin(status, code)) return
     this.#addLayout(headers)
     addOriginHeaders(this, headers)
-    if (this.site.closing) headers.push('connection', 'close')
+    if (this.site.closing) headers.push('connection', 'close', DRAINING_HEADER, '1')
     if (status !== 204 && status !== 304) headers.push('content-length', String(body.length))
     this.response.writeHead(status, headers)
     if (body.length === 0 || this.request.method === 'HEAD') this.response.end()

@@ -5,7 +5,8 @@
  * A node that has met a clone of itself is live, since a restart would not help, but not ready: it
  * refuses all writes until an operator decides. One that is slow or badly connected is ready:
  * others route around it, and taking it away from its clients as well could take away the last
- * one. One that leaves serves until it has left.
+ * one. One that leaves serves until it has left. One that was told to stop is not ready at once,
+ * and serves for those who have not noticed yet.
  */
 import type { GetResult } from '../../core/node/events.ts'
 import { DEFAULT_BUCKET } from '../../core/node/buckets.ts'
@@ -68,7 +69,7 @@ function onProbed(exchange: Asked, probe: GetResult): void {
   const status = !served ? 'unavailable' : whole ? 'healthy' : 'degraded'
   exchange.json(served ? 200 : 503, {
     status,
-    ready,
+    ready: ready && exchange.site.closing !== true,
     read: probe.ok
       ? { ok: true, answers: probe.answers }
       : {

@@ -81,6 +81,8 @@ interface Connection extends Socket {
 
 /** Requests that may wait on one connection for those before them. */
 const PIPELINED_MAX = 256
+/** Between the last connection taken and the end of those on which nothing is asked. */
+const LAST_READ_MS = 50
 
 export class HttpServer {
   readonly #server: Server<typeof Incoming>
@@ -110,16 +112,26 @@ export class HttpServer {
   }
 
   /**
+   * Says with every answer that it is the last here, and ends the streams; goes on taking
+   * connections and requests, for those who have not noticed yet.
+   */
+  drain(): void {
+    this.#site.closing = true
+    for (const end of [...this.#site.streams]) end()
+  }
+
+  /**
    * Takes no more connections, lets what is in flight end, and cuts what has not ended after
    * `graceMs`.
    */
   async close(graceMs: number): Promise<void> {
-    this.#site.closing = true
-    for (const end of [...this.#site.streams]) end()
+    this.drain()
     const server = this.#server
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve())
     })
+    // What had arrived when the door was closed is read first: it is answered, and not cut off.
+    await new Promise((resolve) => setTimeout(resolve, LAST_READ_MS))
     this.#certificate?.close()
     for (const socket of this.#connections) if (isIdle(socket)) socket.destroy()
     const speaking = new Set([...this.#connections].map(peerOf))

@@ -229,10 +229,8 @@ const MEMBER = object(
       const: true,
       description: 'It says that it is slow or badly connected: others are asked first.',
     },
-    flapping: {
-      const: true,
-      description: 'It comes and goes so often that others are asked first.',
-    },
+    draining: { const: true, description: 'It stops for a moment: others are asked first.' },
+    flapping: { const: true, description: 'It comes and goes: others are asked first.' },
   },
 )
 

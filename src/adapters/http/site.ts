@@ -66,7 +66,8 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
 export type NodeSite = Pick<
   Site,
   'gateway' | 'cluster' | 'mac' | 'keyring' | 'dataDirectory' | 'probes'
->
+> &
+  Partial<Pick<Site, 'closing'>>
 
 export interface Site {
   readonly gateway: Gateway

@@ -5,7 +5,8 @@
  * id 8 · state u8 · generation varint · incarnation varint · name text · zone text · weight u16
  *   · version text · leave lock 16 · host text · port u16 · HTTP host text · HTTP port u16
  *   · [protocol varint] · [accuser 8, of a suspect] · [leave proof 16, of one who left]
- * state: the rank, 0x10 for a member that calls itself degraded, 0x20 where a protocol follows
+ * state: the rank, 0x10 for a member that calls itself degraded, 0x20 where a protocol follows,
+ *   0x40 for one that says that it is draining (since protocol 7)
  * protocol: the number, 0x8000 for a member whose HTTP is encrypted
  * ```
  * To nodes from before that bit, it is a protocol of a great number: they pass it on as it came.
@@ -24,6 +25,7 @@ import { INCARNATION_MAX, rankOf, stateOf } from './member-order.ts'
 const NODE_ID_BYTES = 8
 const DEGRADED = 0x10
 const HAS_PROTOCOL = 0x20
+const DRAINING = 0x40
 const NO_ACCUSER = '0'.repeat(2 * NODE_ID_BYTES)
 const NO_PROOF = '0'.repeat(2 * LEAVE_PROOF_BYTES)
 const NAME_BYTES_MAX = 64
@@ -54,7 +56,9 @@ export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
   encodeHex(writer, info.id, NODE_ID_BYTES)
   const { protocol } = info
   const flags =
-    (record.degraded === true ? DEGRADED : 0) | (protocol === undefined ? 0 : HAS_PROTOCOL)
+    (record.degraded === true ? DEGRADED : 0) |
+    (record.draining === true ? DRAINING : 0) |
+    (protocol === undefined ? 0 : HAS_PROTOCOL)
   writer.u8(rankOf(record.state) | flags)
   writer.varint(record.generation)
   writer.varint(record.incarnation)
@@ -75,7 +79,7 @@ export function encodeMember(writer: ByteWriter, record: MemberRecord): void {
 export function decodeMember(reader: ByteReader): MemberRecord {
   const id = nodeId(toHex(reader.raw(NODE_ID_BYTES)))
   const code = reader.u8()
-  const state = stateOf(code & ~(DEGRADED | HAS_PROTOCOL))
+  const state = stateOf(code & ~(DEGRADED | HAS_PROTOCOL | DRAINING))
   const generation = reader.varint()
   const incarnation = reader.varint()
   const name = reader.text(NAME_BYTES_MAX)
@@ -96,6 +100,7 @@ export function decodeMember(reader: ByteReader): MemberRecord {
   return {
     ...{ info, generation, incarnation, state: state ?? 'dead' },
     ...((code & DEGRADED) !== 0 && { degraded: true }),
+    ...((code & DRAINING) !== 0 && { draining: true }),
     ...(accuser !== NO_ACCUSER && { accuser: accuser as NodeId }),
     ...(proof !== NO_PROOF && { leaveProof: proof }),
   }

@@ -56,6 +56,11 @@ export interface MemberRecord {
   readonly state: MemberState
   /** It says of itself that it is slow or badly connected: others are asked first (R9). */
   readonly degraded?: boolean
+  /**
+   * It says of itself that it stops for a moment: others are asked first, and its silence is not
+   * held against it for a while.
+   */
+  readonly draining?: boolean
   /** Of a suspect: who says so. Not part of the order: of equal claims any may stand. */
   readonly accuser?: NodeId
   /** Of one who left: the secret that opens its lock. */

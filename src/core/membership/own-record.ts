@@ -3,8 +3,9 @@
  *
  * Only the node itself raises its incarnation (rule R2), and only to overrule a claim that would
  * otherwise stand: that it is suspect, dead or gone, or that it is other than it is; or to say
- * something new of itself, that it is degraded or is so no more. It then says one more than the
- * claim, so that its word is the greater everywhere. Once it is leaving it overrules nothing.
+ * something new of itself, that it is degraded or is so no more, or that it stops for a moment.
+ * It then says one more than the claim, so that its word is the greater everywhere. Once it is
+ * leaving it overrules nothing.
  *
  * A claim with our id and generation, or a later one, but another address is no mistake to be
  * overruled: somebody runs a copy of our data directory (rule R1). Overruling it would have both
@@ -40,6 +41,12 @@ export class OwnRecord {
     const { degraded: _before, ...rest } = this.#record
     const incarnation = rest.incarnation + 1
     this.#record = { ...rest, incarnation, ...(degraded && { degraded }) }
+  }
+
+  /** It stops for a moment. There is no way back but a new generation. */
+  drain(): void {
+    const { incarnation } = this.#record
+    this.#record = { ...this.#record, incarnation: incarnation + 1, draining: true }
   }
 
   /** Whether `claim` shows another process with our identity. */

@@ -6,11 +6,15 @@
  * back. So each change leaves a mark that fades by half every five minutes; whoever has too many is
  * asked last until it has rested (ringpop's flap damping). Nobody is told: each node judges for
  * itself by what it has seen.
+ *
+ * A member that has said that it stops for a moment is excused for a minute: when it falls silent
+ * it is not asked any more, and nobody is told that it is suspect. That it comes back costs no
+ * marks.
  */
 import { must } from '../std/assert.ts'
 import type { NodeId } from '../std/ids.ts'
 import type { Duration, Instant } from '../std/instant.ts'
-import { since } from '../std/instant.ts'
+import { duration, later, since } from '../std/instant.ts'
 import type { MemberRecord } from './member.ts'
 
 /** Weight of a new round trip in the smoothed one (RFC 6298 §2). */
@@ -22,6 +26,8 @@ const SUSPICION_MARKS = 250
 const FLAPPING_FROM = 5_000
 const RESTED_BELOW = 2_500
 const HALF_LIFE_MS = 300_000
+/** The silence of a member that stops for a moment is not held against it for so long. */
+const EXCUSED_FOR: Duration = duration(60_000)
 
 interface Entry {
   since: Instant
@@ -29,6 +35,10 @@ interface Entry {
   localHealth: number | undefined
   marks: number
   markedAt: Instant
+  /** Of a draining member: until when its silence is excused. */
+  excusedUntil: Instant | undefined
+  /** A draining member that does not answer any more. */
+  isSilent: boolean
 }
 
 export class Standings {
@@ -46,14 +56,19 @@ export class Standings {
     const { id } = record.info
     const entry = this.#entries.get(id)
     if (entry === undefined || before === undefined) {
-      this.#entries.set(id, fresh(now))
+      const entry = fresh(now)
+      if (record.draining === true) entry.excusedUntil = later(now, EXCUSED_FOR)
+      this.#entries.set(id, entry)
       return
     }
     const isRestart = record.generation !== before.generation
+    if (record.draining !== true) entry.excusedUntil = undefined
+    else entry.excusedUntil ??= later(now, EXCUSED_FOR)
+    if (isRestart || record.draining !== true) entry.isSilent = false
     if (isRestart) {
       entry.roundTripMs = undefined
       entry.localHealth = undefined
-      this.#mark(id, entry, RESTART_MARKS, now)
+      if (before.draining !== true) this.#mark(id, entry, RESTART_MARKS, now)
     }
     if (record.state === before.state && !isRestart) return
     entry.since = now
@@ -71,6 +86,22 @@ export class Standings {
     if (entry === undefined) return
     const smoothed = entry.roundTripMs ?? took
     entry.roundTripMs = smoothed + ROUND_TRIP_GAIN * (took - smoothed)
+  }
+
+  /** Whether its silence is no wonder, for it has said that it stops for a moment. */
+  isExcused(id: NodeId, now: Instant): boolean {
+    const until = this.#entries.get(id)?.excusedUntil
+    return until !== undefined && now < until
+  }
+
+  /** An excused member does not answer, or does again. */
+  setSilent(id: NodeId, isSilent: boolean): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.isSilent = isSilent
+  }
+
+  isSilent(id: NodeId): boolean {
+    return this.#entries.get(id)?.isSilent === true
   }
 
   isFlapping(id: NodeId): boolean {
@@ -100,7 +131,7 @@ export class Standings {
 function fresh(now: Instant): Entry {
   return {
     ...{ since: now, roundTripMs: undefined, localHealth: undefined },
-    ...{ marks: 0, markedAt: now },
+    ...{ marks: 0, markedAt: now, excusedUntil: undefined, isSilent: false },
   }
 }
 

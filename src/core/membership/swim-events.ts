@@ -26,6 +26,8 @@ export type SwimEvent =
   /** Whom the layout names now: they are not forgotten. */
   | { readonly type: 'layout'; readonly members: readonly NodeId[] }
   | { readonly type: 'timer'; readonly timer: SwimTimer }
+  /** Say that this node stops for a moment, while it still answers. */
+  | { readonly type: 'drain' }
   /** Say goodbye, as well as one can over UDP; afterwards only pings are answered. */
   | { readonly type: 'leave' }
 

@@ -155,20 +155,22 @@ export class Swim {
     return this.#claims.held(id)?.info.address
   }
 
-  /** Alive or suspect, or this node: worth sending to. */
+  /** Alive or suspect, or this node, and not stopped for a moment: worth sending to. */
   isUp(id: NodeId): boolean {
-    return id === this.self.info.id || this.#claims.isShownLive(id)
+    if (id === this.self.info.id) return true
+    return this.#claims.isShownLive(id) && !this.#standings.isSilent(id)
   }
 
   isAlive(id: NodeId): boolean {
     return id === this.self.info.id || this.#claims.shown(id)?.state === 'alive'
   }
 
-  /** Alive, and neither in trouble by its own word nor coming and going: to be asked first. */
+  /** Alive, neither in trouble nor draining by its own word, nor coming and going: asked first. */
   isPreferred(id: NodeId): boolean {
     if (id === this.self.info.id) return true
     const shown = this.#claims.shown(id)
-    return shown?.state === 'alive' && shown.degraded !== true && !this.#standings.isFlapping(id)
+    if (shown?.state !== 'alive' || shown.degraded === true || shown.draining === true) return false
+    return !this.#standings.isFlapping(id)
   }
 
   /** Smoothed, milliseconds; undefined until it has answered a probe of ours. */
@@ -206,6 +208,8 @@ export class Swim {
       case 'timer':
         if (event.timer.token === this.#pulseToken) this.#onPulse(now, effects)
         return
+      case 'drain':
+        return this.#onDrain(now, effects)
       case 'leave':
         return this.#onLeave(now, effects)
     }
@@ -284,6 +288,7 @@ export class Swim {
   }
 
   #onProbeEnded(probe: Probe, now: Instant, effects: Effects<SwimEffect>): void {
+    if (probe.answer !== undefined) this.#standings.setSilent(probe.target, false)
     switch (probe.answer) {
       case 'direct':
         return this.#health.onAnswered()
@@ -293,6 +298,8 @@ export class Swim {
       case 'heard':
         return this.#onUnanswered(probe)
       case undefined:
+        if (this.#standings.isExcused(probe.target, now))
+          return this.#standings.setSilent(probe.target, true)
         this.counts.probesFailed++
         this.#onUnanswered(probe)
         if (now >= this.#mayAccuseFrom && !this.#isMute(now))
@@ -395,6 +402,14 @@ export class Swim {
     if (this.#own.isLeaving) return
     this.#own.leave(this.#options.leaveSecret)
     this.#prober.voidProbe()
+    this.#judgement.onOwnWord(now)
+    for (const member of this.#claims.someAlive(FAREWELLS_MAX, this.#rng))
+      effects.push(this.#packets.gossip(receiverOf(member)))
+  }
+
+  #onDrain(now: Instant, effects: Effects<SwimEffect>): void {
+    if (this.#own.isLeaving || this.self.draining === true) return
+    this.#own.drain()
     this.#judgement.onOwnWord(now)
     for (const member of this.#claims.someAlive(FAREWELLS_MAX, this.#rng))
       effects.push(this.#packets.gossip(receiverOf(member)))

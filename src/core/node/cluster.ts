@@ -12,6 +12,7 @@ import { duration, later } from '../std/instant.ts'
 import type { Prng } from '../std/prng.ts'
 import type { Effects } from '../std/effects.ts'
 import type { Swim, SwimEffect } from '../membership/swim.ts'
+import { DRAINING_SINCE } from '../wire/protocol.ts'
 import { encodeMembersList } from '../wire/records.ts'
 import type { Actors } from './actors.ts'
 import type { AccessChanges } from './access-changes.ts'
@@ -20,6 +21,7 @@ import type { BucketRegistry } from './bucket-registry.ts'
 import type { NodeTimer } from './host.ts'
 import type { KeyChanges } from './key-changes.ts'
 import type { Adoption, LayoutKeeper } from './layout-keeper.ts'
+import { spokenByAll } from './layout-machines.ts'
 import type { StateSync } from './messages.ts'
 import type { Outlet } from './outlet.ts'
 import { stateKey } from './storage-keys.ts'
@@ -227,6 +229,17 @@ export class Cluster {
     for (const peer of this.others()) this.contact(peer)
   }
 
+  /**
+   * Tells everybody that this node stops for a moment. Members that speak an older protocol would
+   * not understand the word: they find out.
+   */
+  drain(): void {
+    const { swim, swimEffects } = this.#parts
+    if (spokenByAll(swim) < DRAINING_SINCE) return
+    swim.step({ type: 'drain' }, this.#outlet.now, swimEffects)
+    this.announce()
+  }
+
   settle(): void {
     const { actors, layout } = this.#parts
     if (this.#ready || !actors.leased || layout.state === undefined) return
@@ -269,7 +282,9 @@ export class Cluster {
 
   persistMembers(): void {
     const writer = new ByteWriter(1024)
-    encodeMembersList(writer, this.#parts.swim.known())
+    // Who stops for a moment has started again by the time that this is read.
+    const known = this.#parts.swim.known().map(({ draining: _draining, ...record }) => record)
+    encodeMembersList(writer, known)
     this.#outlet.store('cluster', 0, [
       { type: 'put', key: stateKey('members'), value: writer.take() },
     ])

@@ -49,6 +49,8 @@ export type NodeEvent =
   /** The keys are durable and in effect; or they are not, and those before them still are. */
   | { readonly type: 'keyring-stored'; readonly revision: number }
   | { readonly type: 'keyring-failed'; readonly revision: number; readonly reason: string }
+  /** This process is about to be stopped for a moment: the others are told, and it goes on. */
+  | { readonly type: 'drain' }
   /** `nextDeadline()` has come. */
   | { readonly type: 'tick' }
 

@@ -12,7 +12,7 @@ const names = (changes: readonly FeedChange[]): number[] => changes.map(({ key }
 
 function feedOf(count: number): Feed {
   const feed = new Feed(1)
-  for (let i = 1; i <= count; i++) feed.append(change(i))
+  for (let i = 1; i <= count; i++) feed.append(change(i), i)
   feed.check()
   return feed
 }
@@ -21,12 +21,12 @@ test('who asks for what came after a number gets it, in order, and once all', ()
   const feed = feedOf(5)
   const { changes, last, isWhole } = feed.after(2, 1e6)
   assert.deepEqual([names(changes), last, isWhole], [[3, 4, 5], 5, true])
-  assert.deepEqual(feed.after(5, 1e6), { changes: [], last: 5, isWhole: true })
+  assert.deepEqual(feed.after(5, 1e6), { changes: [], last: 5, nextMs: undefined, isWhole: true })
 })
 
 test('a page ends when it has its bytes, and has one change however large that is', () => {
   const feed = new Feed(1)
-  for (let i = 1; i <= 4; i++) feed.append(change(i, i === 2 ? 100_000 : 10))
+  for (let i = 1; i <= 4; i++) feed.append(change(i, i === 2 ? 100_000 : 10), i)
   const pages: number[][] = []
   for (let after = 0; after < feed.last;) {
     const page = feed.after(after, 500)
@@ -57,5 +57,5 @@ test('a feed that has forgotten all stands where it stood', () => {
   const feed = feedOf(2)
   for (let i = 0; i < 5; i++) feed.forgetOldest()
   assert.deepEqual([feed.size, feed.bytes, feed.last], [0, 0, 2])
-  assert.deepEqual(feed.after(2, 100), { changes: [], last: 2, isWhole: true })
+  assert.deepEqual(feed.after(2, 100), { changes: [], last: 2, nextMs: undefined, isWhole: true })
 })

@@ -28,6 +28,8 @@ export interface FeedPage {
   readonly changes: readonly FeedChange[]
   /** Number of the last of them, or that asked for when there are none. */
   readonly last: number
+  /** When the change after it came, by the wall clock; undefined: there is none. */
+  readonly nextMs: number | undefined
   /** Whether all that came after the number asked for is there still. */
   readonly isWhole: boolean
 }
@@ -47,6 +49,8 @@ export class Feed {
   readonly id: number
   // Bounded by: the bytes that all feeds of the node may take, which `feeds.ts` sees to.
   #changes: FeedChange[] = []
+  // When each came, by the wall clock; never less than the one before. As many as changes.
+  #cameMs: number[] = []
   // Place of the oldest one.
   #head = 0
   // Number of the newest one; the first has 1.
@@ -69,8 +73,9 @@ export class Feed {
     return this.#changes.length - this.#head
   }
 
-  append(change: FeedChange): void {
+  append(change: FeedChange, wallMs: number): void {
     this.#changes.push(change)
+    this.#cameMs.push(Math.max(wallMs, this.#cameMs.at(-1) ?? 0))
     this.#last++
     this.#bytes += bytesOf(change)
   }
@@ -79,8 +84,8 @@ export class Feed {
    * A number without a change: there is now more here than changes have brought, so whoever stands
    * before this number may have passed over something.
    */
-  skip(): void {
-    this.append(NO_CHANGE)
+  skip(wallMs: number): void {
+    this.append(NO_CHANGE, wallMs)
   }
 
   /** The oldest change is forgotten, if there is one. */
@@ -91,6 +96,7 @@ export class Feed {
     this.#head++
     if (this.#head < COMPACT_AFTER || this.#head * 2 < this.#changes.length) return
     this.#changes = this.#changes.slice(this.#head)
+    this.#cameMs = this.#cameMs.slice(this.#head)
     this.#head = 0
   }
 
@@ -103,7 +109,8 @@ export class Feed {
     for (let bytes = 0; to < this.#changes.length && (to === from || bytes < bytesMax); to++)
       bytes += bytesOf(this.#changes[to]!)
     const changes = this.#changes.slice(from, to).filter((change) => change !== NO_CHANGE)
-    return { changes, last: this.#last - (this.#changes.length - to), isWhole }
+    const last = this.#last - (this.#changes.length - to)
+    return { changes, last, nextMs: this.#cameMs[to], isWhole }
   }
 
   check(): void {

@@ -40,11 +40,15 @@ const PATIENCE: Duration = duration(15_000)
 /** How long a feed that nobody polls goes on. */
 const IDLE: Duration = duration(600_000)
 const LOOK_INTERVAL: Duration = duration(1_000)
+/** How long a write is under way before its client gives up: the default of requests. */
+const IN_FLIGHT: Duration = duration(5_000)
 /** Feeds of one second of a node's life; a life begins above all numbers of the one before. */
 const FEEDS_PER_SECOND_OF_LIFE = 2 ** 10
 
 interface Watched {
   readonly feed: Feed
+  /** Writes that this node took before the feed began have ended, or are given up. */
+  readonly youngUntil: Instant
   polledAt: Instant
   // Since which number each partition is told. Bounded by: the partitions that this node holds.
   readonly since: Map<PartitionId, number>
@@ -103,7 +107,7 @@ export class Feeds {
       const base = this.#baseIn(operations, name!.partition)
       const change = { partition: name!.partition, key: operation.key, record, base }
       const before = watched.feed.bytes
-      watched.feed.append(change)
+      watched.feed.append(change, this.#host.wallMs)
       this.#bytes += watched.feed.bytes - before
       changed.add(watched)
     }
@@ -168,7 +172,8 @@ export class Feeds {
     if (this.#watched.size >= FEEDS_MAX) return undefined
     const id = this.#parts.generation * FEEDS_PER_SECOND_OF_LIFE + ++this.#feeds
     const watched: Watched = {
-      ...{ feed: new Feed(id), polledAt: this.#host.now, since: new Map(), waiting: [] },
+      ...{ feed: new Feed(id), youngUntil: later(this.#host.now, IN_FLIGHT) },
+      ...{ polledAt: this.#host.now, since: new Map(), waiting: [] },
     }
     this.#watched.set(bucket, watched)
     for (const partition of this.#whole()) watched.since.set(partition, 0)
@@ -184,7 +189,7 @@ export class Feeds {
     const gained = [...whole].filter((partition) => !since.has(partition))
     if (gained.length === 0) return
     const before = feed.bytes
-    feed.skip()
+    feed.skip(this.#host.wallMs)
     this.#bytes += feed.bytes - before
     for (const partition of gained) since.set(partition, feed.last)
     this.#answerAll(watched)
@@ -228,20 +233,24 @@ export class Feeds {
   #answer(from: NodeId, { request, feed: asked, after }: WatchPoll, watched: Watched): void {
     const { feed, since } = watched
     const page = feed.after(after, PAGE_BYTES_MAX)
+    const { wallMs } = this.#host
     const goesOn = asked === feed.id && page.isWhole
     const holes = this.#parts.layout
       .held()
       .filter((partition) => !goesOn || (since.get(partition) ?? Infinity) > after)
     this.#reply(from, {
       ...{ type: 'watch-page', request, feed: feed.id, holes },
-      outcome: goesOn && page.last < feed.last ? 'more' : 'ok',
+      outcome: 'ok',
+      top: feed.last,
+      untilMs: goesOn ? Math.min(page.nextMs ?? wallMs, wallMs) : wallMs,
+      young: watched.youngUntil > this.#host.now,
       // Who asks for another feed, or for what is gone, goes on from now.
       ...(goesOn ? { last: page.last, changes: page.changes } : { last: feed.last, changes: [] }),
     })
   }
 
   #refuse(from: NodeId, { request }: WatchPoll): void {
-    const nothing = { feed: 0, last: 0, holes: [], changes: [] }
+    const nothing = { feed: 0, last: 0, top: 0, untilMs: 0, young: false, holes: [], changes: [] }
     this.#reply(from, { type: 'watch-page', request, outcome: 'refused', ...nothing })
   }
 

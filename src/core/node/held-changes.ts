@@ -6,15 +6,18 @@
  * Still the second may be heard of first, from a replica that is quicker or that the first has not
  * reached. To tell it at once would mean to tell the first after it, or never. So a change is held
  * until its predecessors must have been heard: until n − W + 1 of the replicas of each set, who
- * told it among them, have answered a question that was asked after it came, since one of those
- * has the first. What is older of the same key is told before it then, in order of stamps.
+ * told it among them, have told all they had when they were asked after it came, since one of
+ * those has the first. What is older of the same key is told before it then, in order of stamps.
  *
  * ```
  *   epoch   counts pages; a change has that of its page, an answer that in which it was asked for
- *   told    when enough replicas have answered in its epoch or later, or after HOLD
+ *   told    when enough replicas are heard of its epoch or later,
+ *           or have told what they took before the time of its stamp, and the skew of clocks,
+ *           or after HOLD
  * ```
- * It takes one round trip of the other replicas. Nothing is held for ever: replicas that do not
- * answer may be dead, and what they have told is then nobody's order any more.
+ * The first takes one round trip of the other replicas; by the second a watcher that is far
+ * behind is told what is old before it has read all that is new. Nothing is held for ever: replicas
+ * that do not answer may be dead, and what they have told is then nobody's order any more.
  */
 import { assert } from '../std/assert.ts'
 import type { NodeId, PartitionId } from '../std/ids.ts'
@@ -26,6 +29,8 @@ import type { Container, Stamp } from '../versions/version.ts'
 
 /** How long a change is held at the most. */
 export const HOLD: Duration = duration(5_000)
+/** Bytes of changes that are held; what is beyond it is told, the oldest first. */
+export const HELD_BYTES_MAX: number = 8 * 1024 * 1024
 
 export interface HeldChange {
   /** Of the record, as text. */
@@ -41,6 +46,14 @@ export interface HeldChange {
   readonly epoch: number
 }
 
+/** How far those are heard who may know of what came before. */
+export interface Coverage {
+  /** They have told what they had in this epoch. */
+  readonly epoch: number
+  /** They have told what was written before anything with a stamp below this time, ms. */
+  readonly ms: number
+}
+
 interface Held extends HeldChange {
   readonly stamp: Stamp
   readonly until: Instant
@@ -48,23 +61,24 @@ interface Held extends HeldChange {
 }
 
 export class HeldChanges {
-  // In order of epochs. Bounded by: the bytes that a watcher takes (`watcher.ts`).
+  // In order of epochs, some told already. Bounded by: HELD_BYTES_MAX, and the last page.
   #held: Held[] = []
   // Those of each key. Bounded by: as above.
   readonly #byName = new Map<string, Held[]>()
   #bytes = 0
+  #size = 0
 
   get size(): number {
-    return this.#held.length
+    return this.#size
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Of the youngest; 0: none is held. */
-  get lastEpoch(): number {
-    return this.#held.at(-1)?.epoch ?? 0
+  /** Whether something has been held long enough, or there is too much. */
+  isOverdue(now: Instant): boolean {
+    return this.#bytes > HELD_BYTES_MAX || (this.#held[0]?.until ?? now + 1) <= now
   }
 
   hold(change: HeldChange, now: Instant): void {
@@ -72,23 +86,33 @@ export class HeldChanges {
     const held: Held = { ...change, stamp, until: later(now, HOLD), isTold: false }
     this.#held.push(held)
     this.#bytes += held.bytes
+    this.#size++
     const same = this.#byName.get(held.name)
     if (same === undefined) this.#byName.set(held.name, [held])
     else same.push(held)
   }
 
+  /** Gives what is of this epoch or earlier, in the order in which to tell it. */
+  *releaseUpTo(epoch: number): Generator<HeldChange, void, undefined> {
+    let count = 0
+    for (; count < this.#held.length && this.#held[count]!.epoch <= epoch; count++)
+      if (!this.#held[count]!.isTold) yield* this.#upTo(this.#held[count]!)
+    if (count > 0) this.#held.splice(0, count)
+  }
+
   /**
-   * Gives what may be told now, in the order in which to tell it. `coveredTo`: the epoch up to
-   * which what this node told of this partition is covered.
+   * Gives what may be told now, in the order in which to tell it. `coveredTo`: how far what this
+   * node told of this partition is covered.
    */
   *release(
     now: Instant,
-    coveredTo: (partition: PartitionId, node: NodeId) => number,
+    coveredTo: (partition: PartitionId, node: NodeId) => Coverage,
   ): Generator<HeldChange, void, undefined> {
-    if (this.#held.length === 0) return
     for (const held of this.#held) {
       if (held.isTold) continue
-      if (held.until > now && held.epoch > coveredTo(held.partition, held.node)) continue
+      const isOverdue = held.until <= now || this.#bytes > HELD_BYTES_MAX
+      const { epoch, ms } = coveredTo(held.partition, held.node)
+      if (!isOverdue && held.epoch > epoch && held.stamp.ms >= ms) continue
       yield* this.#upTo(held)
     }
     this.#held = this.#held.filter(({ isTold }) => !isTold)
@@ -96,18 +120,16 @@ export class HeldChanges {
 
   /** Nothing told by `node` is held before this change of this feed; undefined: nothing at all. */
   oldestOf(node: NodeId): { readonly feed: number; readonly number: number } | undefined {
-    return this.#held.find((held) => held.node === node)
+    return this.#held.find((held) => held.node === node && !held.isTold)
   }
 
   check(): void {
-    let bytes = 0
-    for (const held of this.#held) {
-      bytes += held.bytes
-      assert(!held.isTold, () => `${held.name} is held and told`)
-    }
+    const held = this.#held.filter(({ isTold }) => !isTold)
+    const bytes = held.reduce((sum, each) => sum + each.bytes, 0)
     assert(bytes === this.#bytes, () => `${bytes} bytes held, ${this.#bytes} counted`)
     const named = [...this.#byName.values()].reduce((sum, same) => sum + same.length, 0)
-    assert(named === this.#held.length, () => `${named} changes by name, ${this.#held.length} held`)
+    assert(held.length === this.#size, () => `${held.length} changes held, ${this.#size} counted`)
+    assert(named === this.#size, () => `${named} changes by name, ${this.#size} held`)
   }
 
   /** What is held of the same key and not younger, the oldest first. */
@@ -121,6 +143,7 @@ export class HeldChanges {
     for (const held of due) {
       held.isTold = true
       this.#bytes -= held.bytes
+      this.#size--
       yield held
     }
   }

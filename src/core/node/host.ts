@@ -58,7 +58,7 @@ export type NodeTimer =
   | { readonly owner: 'hints'; readonly request: number | undefined }
   | { readonly owner: 'keys'; readonly ask: number }
   | { readonly owner: 'explaining'; readonly ask: number }
-  | { readonly owner: 'watching'; readonly what: 'feeds' | 'watchers' }
+  | { readonly owner: 'watching'; readonly what: 'feeds' | 'watchers' | 'polls' }
   | { readonly owner: 'registers'; readonly request: number; readonly turn: number }
   | {
       readonly owner: 'node'

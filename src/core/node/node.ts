@@ -62,10 +62,8 @@ export class Node {
       isLinked: (peer) => this.#linked.has(peer),
     })
     this.#inbox = new Inbox(this.#machines, {
-      swim: this.#swimEffects,
-      writes: this.#writeEffects,
-      reads: this.#readEffects,
-      replica: this.#replicaEffects,
+      ...{ swim: this.#swimEffects, writes: this.#writeEffects },
+      ...{ reads: this.#readEffects, replica: this.#replicaEffects },
     })
     this.access = this.#machines.access
     this.#checked = checkedOf(this.#machines)
@@ -110,6 +108,8 @@ export class Node {
         return cluster.keysStored(event.revision)
       case 'keyring-failed':
         return this.#machines.keys.storeFailed(event.revision, event.reason)
+      case 'drain':
+        return cluster.drain()
       case 'tick':
         for (let timer = outlet.timers.due(outlet.now); timer !== undefined;) {
           this.#onTimer(timer)

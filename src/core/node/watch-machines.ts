@@ -12,7 +12,7 @@ export interface WatchMachines {
 }
 
 export function buildWatch(
-  { checksum, generation }: NodeOptions,
+  { checksum, generation, config }: NodeOptions,
   { outlet, swim, layout, buckets, holdings }: Base,
   facts: { readonly isReady: () => boolean; readonly latestMs: () => number },
 ): WatchMachines {
@@ -22,6 +22,7 @@ export function buildWatch(
   })
   const watching = new Watching(outlet, {
     ...{ layout, buckets, holdings, feeds, ...facts },
+    skewMs: config.clockSkewMaxMs,
     isSpoken: () => spokenByAll(swim) >= WATCHING_SINCE,
   })
   outlet.isWatched = () => feeds.isWatched

@@ -25,11 +25,17 @@ export interface WatchPoll {
 export interface WatchPage {
   readonly type: 'watch-page'
   readonly request: number
-  /** `more`: there is more behind it. `refused`: too many buckets or watchers. */
-  readonly outcome: 'ok' | 'more' | 'refused'
+  /** `refused`: too many buckets or watchers. */
+  readonly outcome: 'ok' | 'refused'
   /** The feed from which it is, and the number of its last change, or where the feed stands. */
   readonly feed: number
   readonly last: number
+  /** Number of the last change that there was; above `last` there is more behind this page. */
+  readonly top: number
+  /** All that the sender took before this time of its wall clock is told, ms. */
+  readonly untilMs: number
+  /** Whether writes may be under way that the sender took before this feed began. */
+  readonly young: boolean
   /**
    * Partitions that the sender holds and of which it may have passed over something that was there
    * after what was asked for; ascending, each once.

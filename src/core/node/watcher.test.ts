@@ -20,8 +20,11 @@ class Bench {
   readonly #containers: Container[] = []
   set: readonly NodeId[] = [A, B, C]
   isLww = false
+  #now = 1
   // Polls that are not answered, by whether they may wait.
   readonly #asked = new Map<NodeId, boolean[]>()
+  // From where they were asked last.
+  readonly #places = new Map<NodeId, Place>()
 
   constructor(places?: readonly (readonly [NodeId, Place])[]) {
     this.watcher = new Watcher({
@@ -29,15 +32,23 @@ class Bench {
       nameOf: (key) => String(key[0]),
       isLww: () => this.isLww,
       isUp: (node) => !this.down.has(node),
+      skewMs: 500,
       setsOf: () => [{ nodes: this.set, needed: 2 }],
       decode: ({ record }) => this.#containers[record[0]!],
     })
     this.watcher.retarget([A, B, C])
   }
 
+  /** Some time after the last polls. */
+  polls(): { node: NodeId; place: Place; waits: boolean }[] {
+    this.#now += 5
+    return [...this.watcher.polls(instant(this.#now))]
+  }
+
   /** All that are up are asked. */
   ask(): NodeId[] {
-    return [...this.watcher.polls(instant(1))].map(({ node, waits }) => {
+    return this.polls().map(({ node, place, waits }) => {
+      this.#places.set(node, place)
       this.#asked.set(node, [...(this.#asked.get(node) ?? []), waits])
       return node
     })
@@ -51,27 +62,42 @@ class Bench {
     more: Partial<WatchPage> = {},
     waits: boolean = this.#asked.get(node)?.[0] ?? true,
   ): void {
-    const page = { type: 'watch-page', request: 1, outcome: 'ok', feed, last } as const
+    const page = {
+      type: 'watch-page',
+      request: 1,
+      outcome: 'ok',
+      feed,
+      last,
+      top: last,
+      untilMs: 0,
+      young: false,
+    } as const
     const whole = { ...page, holes: [], changes: [], ...more }
     const asked = this.#asked.get(node) ?? []
     if (asked.includes(waits)) asked.splice(asked.indexOf(waits), 1)
-    this.watcher.answered(node, whole, waits, instant(1))
-    this.watcher.settle(instant(1), WALL_MS)
+    this.watcher.answered(node, whole, waits, instant(this.#now))
+    this.watcher.settle(instant(this.#now), WALL_MS)
     this.watcher.check()
   }
 
   /** Who is asked for a prompt answer says that there is nothing else. */
   hear(nodes: readonly NodeId[] = [A, B, C, D]): void {
-    for (const { node, place, waits } of [...this.watcher.polls(instant(1))]) {
-      this.#asked.set(node, [...(this.#asked.get(node) ?? []), waits])
-      if (!waits && nodes.includes(node)) this.answer(node, place.feed, place.after, {}, false)
+    this.ask()
+    for (const node of nodes) {
+      const { feed, after } = this.#places.get(node) ?? { feed: 1, after: 0 }
+      if (this.#asked.get(node)?.includes(false) === true) this.answer(node, feed, after, {}, false)
     }
   }
 
-  /** All answer, from now on or where they stood. */
-  settle(holes: readonly PartitionId[] = []): void {
-    for (const node of this.ask()) this.answer(node, 1, 0, { holes })
+  /** All answer, from now on. */
+  settle(): void {
+    for (const node of this.ask()) this.answer(node, 1, 0)
     this.watcher.take()
+  }
+
+  pass(ms: number): void {
+    this.#now += ms
+    this.watcher.settle(instant(this.#now), WALL_MS)
   }
 
   change(key: number, container: Container): FeedChange {
@@ -157,11 +183,11 @@ test('one who comes back without its numbers is not needed, and counts again whe
   bench.answer(C, 1, 0)
   assert.equal(isPlace(), false, 'B and C were asked before')
   assert.deepEqual(bench.ask(), [A, B, C])
-  bench.answer(B, 1, 1)
-  bench.answer(C, 1, 1, { outcome: 'more' })
+  bench.answer(B, 1, 1, {}, false)
+  bench.answer(C, 1, 1, { top: 2 }, false)
   assert.equal(isPlace(), false, 'C has more to tell')
   bench.ask()
-  bench.answer(C, 1, 2)
+  bench.answer(C, 1, 2, {}, false)
   assert.equal(isPlace(), true)
   bench.ask()
   bench.answer(B, 9, 0, { holes: [P] })
@@ -182,7 +208,7 @@ test('with a token it goes on where it stood, and with too few who remember ther
   const places = [A, B, C].map((node) => [node, { feed: 1, after: 4 }] as const)
   const goesOn = new Bench(places)
   assert.deepEqual(
-    [...goesOn.watcher.polls(instant(1))].map(({ place }) => place.after),
+    goesOn.polls().map(({ place }) => place.after),
     [4, 4, 4],
   )
   goesOn.answer(A, 1, 5, { changes: [goesOn.change(3, holding([1], 1))] })
@@ -268,7 +294,7 @@ test('nothing is held for ever when nobody answers', () => {
   bench.ask()
   bench.answer(A, 1, 1, { changes: [bench.change(1, holding([1], 1))] })
   assert.deepEqual(bench.taken(), [])
-  bench.watcher.settle(instant(5_002), WALL_MS)
+  bench.pass(5_001)
   assert.deepEqual(bench.taken(), ['1:1'])
 })
 
@@ -284,4 +310,85 @@ test('an answer to an earlier question that comes later changes nothing', () => 
   bench.hear()
   assert.deepEqual(bench.taken(), ['1:1', '2:2', '3:3'])
   assert.deepEqual(bench.watcher.places().get(B), { feed: 1, after: 2 })
+})
+
+test('who has told what there was when it was asked is heard, though there is more by then', () => {
+  const bench = new Bench()
+  bench.settle()
+  bench.ask()
+  bench.answer(A, 1, 1, { changes: [bench.change(1, holding([1], 1))] })
+  bench.hear([A])
+  bench.answer(B, 1, 1, { top: 3, changes: [bench.change(2, holding([2], 2))] }, false)
+  assert.deepEqual(bench.taken(), [], 'B has more that may be older')
+  bench.ask()
+  const rest = [3, 4].map((key) => bench.change(key, holding([key], key)))
+  bench.answer(B, 1, 3, { top: 9, changes: rest }, false)
+  assert.deepEqual(bench.taken(), ['1:1'])
+})
+
+test('who refuses to answer is left alone for a while', () => {
+  const bench = new Bench()
+  bench.settle()
+  bench.ask()
+  bench.answer(A, 0, 0, { outcome: 'refused' })
+  assert.deepEqual(bench.ask(), [])
+  for (let i = 0; i < 200; i++) bench.polls()
+  assert.deepEqual(bench.watcher.pollAt, undefined, 'it was asked again')
+  bench.answer(A, 1, 1, { changes: [bench.change(1, holding([1], 1))] }, true)
+  assert.deepEqual(bench.take(), ['1:1'])
+})
+
+test('a node that is given a partition says so each time, and nobody is asked for ever', () => {
+  const bench = new Bench()
+  bench.settle()
+  bench.ask()
+  bench.answer(A, 1, 0, { holes: [P] })
+  for (let rounds = 0; rounds < 3; rounds++)
+    for (const { node, place, waits } of bench.polls())
+      if (!waits) bench.answer(node, 1, place.after, node === A ? { holes: [P] } : {}, false)
+  assert.deepEqual(
+    bench.polls().filter(({ waits }) => !waits),
+    [],
+  )
+})
+
+test('a node is asked at intervals, so that of what changes quickly much is told at once', () => {
+  const bench = new Bench()
+  bench.settle()
+  bench.ask()
+  bench.answer(A, 1, 1, { changes: [bench.change(1, holding([1], 1))] })
+  const at = (ms: number): number => [...bench.watcher.polls(instant(ms))].length
+  assert.equal(at(15), 0, 'all were asked at 11')
+  assert.equal(bench.watcher.pollAt, instant(16))
+  assert.equal(at(16), 3)
+  assert.equal(bench.watcher.pollAt, undefined)
+})
+
+test('a write under way when a feed began may be told by one replica alone: all are waited for', () => {
+  const bench = new Bench()
+  bench.isLww = true
+  bench.settle()
+  bench.ask()
+  // B has begun anew after it took a write that A takes only now.
+  bench.answer(B, 9, 0, { young: true })
+  bench.answer(C, 1, 1, { changes: [bench.change(1, at(2, WALL_MS))] })
+  bench.ask()
+  bench.answer(B, 9, 0, { young: true }, false)
+  assert.deepEqual(bench.taken(), [])
+  bench.answer(A, 1, 1, { changes: [bench.change(1, at(1, WALL_MS - 5))] })
+  bench.hear()
+  assert.deepEqual(bench.taken(), ['1:1', '1:2'])
+})
+
+test('who is far behind is told what is old before it has heard all that is new', () => {
+  const bench = new Bench()
+  bench.settle()
+  bench.ask()
+  bench.answer(A, 1, 1, { top: 90, changes: [bench.change(1, at(1, WALL_MS - 9_000))] })
+  bench.ask()
+  bench.answer(C, 1, 4, { top: 90, untilMs: WALL_MS - 8_600 }, false)
+  assert.deepEqual(bench.taken(), [], 'clocks may differ')
+  bench.ask()
+  bench.answer(C, 1, 9, { top: 90, untilMs: WALL_MS - 8_499 }, false)
+  assert.deepEqual(bench.taken(), ['1:1'])
 })

@@ -33,6 +33,7 @@ import type { Instant } from '../std/instant.ts'
 import { duration, instant, later } from '../std/instant.ts'
 import type { Container } from '../versions/version.ts'
 import type { FeedChange } from './feed.ts'
+import type { Coverage, HeldChange } from './held-changes.ts'
 import { HeldChanges } from './held-changes.ts'
 import type { Novelty } from './told.ts'
 import { Told } from './told.ts'
@@ -59,14 +60,21 @@ const BUFFER_BYTES_MAX = 1024 * 1024
 const SETTLE_WITHIN = duration(3_000)
 /** How long a node that has refused is not asked again. */
 const REST = duration(1_000)
+/** Between two polls of a node: of what changes quickly, many changes are told at once. */
+const POLL_INTERVAL = duration(5)
+/** More held changes than this are looked at one by one only now and then. */
+const LOOK_AT_MAX = 256
+const LOOK_INTERVAL = duration(20)
 
 interface Source {
   place: Place | undefined
   /** The epochs in which it was asked what it has not answered yet. */
   readonly asked: { waiting: number | undefined; prompt: number | undefined }
-  /** The last epoch in which it was asked, and has told all it had. */
+  /** The last epoch of which it has told all it had when it was asked. */
   heard: number
-  /** It has refused to answer: until then it is not asked again. */
+  /** It is heard of this epoch when it has told its feed up to this number. */
+  hearing: { readonly epoch: number; readonly feed: number; readonly top: number } | undefined
+  /** Before then it is not asked again: it has refused to answer, or was asked just now. */
   restsUntil: Instant
   hasAnswered: boolean
   // Partitions of which it may have passed over something. Bounded by: the partitions it holds.
@@ -74,6 +82,10 @@ interface Source {
   // Who must tell all it has, asked after the hole was known, before it counts again: in which
   // epoch that was. Bounded by: the nodes.
   awaits: Map<NodeId, number>
+  /** Writes may be under way that it took before its feed began. */
+  isYoung: boolean
+  /** It has told all that it took before this time of its wall clock. */
+  toldMs: number
 }
 
 export interface WatcherParts {
@@ -86,6 +98,8 @@ export interface WatcherParts {
   readonly isLww: () => boolean
   readonly now: Instant
   readonly isUp: (node: NodeId) => boolean
+  /** By how much wall clocks differ at the most. */
+  readonly skewMs: number
   /** The replica sets of which each must take a write, and how many of each. */
   readonly setsOf: (
     partition: PartitionId,
@@ -108,6 +122,10 @@ export class Watcher {
   #epoch = 1
   // The last in which there was something that answers are waited for.
   #wanted = 0
+  // Whether something that is held may be told now, other than by time.
+  #isDue = false
+  #lookAt = instant(0)
+  #pollAt: Instant | undefined
   #hasGap = false
   // Its first places are told even with nothing else: from there it can be resumed.
   #hasNews = false
@@ -124,6 +142,7 @@ export class Watcher {
 
   /** The nodes of the layouts in force: those are listened to. */
   retarget(nodes: readonly NodeId[]): void {
+    this.#isDue = true
     for (const node of nodes) if (!this.#sources.has(node)) this.#sources.set(node, newSource())
     for (const node of this.#sources.keys())
       if (!nodes.includes(node)) {
@@ -138,16 +157,30 @@ export class Watcher {
   *polls(
     now: Instant,
   ): Generator<{ readonly node: NodeId; readonly place: Place; readonly waits: boolean }> {
+    this.#pollAt = undefined
     if (this.#bytes >= BUFFER_BYTES_MAX) return
     const isFull = this.#bytes + this.#held.bytes >= BUFFER_BYTES_MAX
+    // What is held waits for those who are behind: only they are asked for more then.
+    const lastMs = isFull ? this.#leastToldMs() : Number.POSITIVE_INFINITY
     for (const [node, source] of this.#sources) {
       const { asked, heard, restsUntil, place = { feed: 0, after: 0 } } = source
-      if (asked.prompt !== undefined || restsUntil > now || !this.#parts.isUp(node)) continue
+      if (asked.prompt !== undefined || !this.#parts.isUp(node)) continue
       const waits = heard >= this.#wanted
       if (waits && (asked.waiting !== undefined || isFull)) continue
+      if (source.toldMs > lastMs) continue
+      if (restsUntil > now) {
+        this.#pollAt = sooner(this.#pollAt, restsUntil)
+        continue
+      }
       asked[waits ? 'waiting' : 'prompt'] = this.#epoch
+      source.restsUntil = later(now, POLL_INTERVAL)
       yield { node, place, waits }
     }
+  }
+
+  /** When somebody is to be asked that could not be asked just now. */
+  get pollAt(): Instant | undefined {
+    return this.#pollAt
   }
 
   /** There will be no answer. */
@@ -168,11 +201,16 @@ export class Watcher {
     }
     const isFirst = !source.hasAnswered
     source.hasAnswered = true
+    source.isYoung = page.young
+    const { toldMs } = source
+    const isSame = page.feed === source.place?.feed
+    source.toldMs = isSame ? Math.max(toldMs, page.untilMs) : page.untilMs
+    this.#isDue ||= source.toldMs > toldMs
     this.#hold(node, source.place, page, now)
     source.place = furthest(source.place, { feed: page.feed, after: page.last })
     if (isFirst) source.holes = new Set()
-    if (page.outcome === 'ok') this.#hear(node, source, asked)
-    this.#noteHoles(node, source, page.holes, waits)
+    this.#hear(node, source, page, asked)
+    if (page.holes.length > 0) this.#noteHoles(node, source, page.holes, waits)
   }
 
   /** Keys were read, as changes that are stale want it, and what they held was told. */
@@ -193,7 +231,7 @@ export class Watcher {
 
   /** Time has passed, or somebody has answered. */
   settle(now: Instant, wallMs: number): void {
-    this.#release(now, wallMs)
+    if (this.#isDue || this.#held.isOverdue(now)) this.#release(now, wallMs)
     if (this.#isSettled) return
     const missing = [...this.#sources].some(
       ([node, { hasAnswered }]) => !hasAnswered && this.#parts.isUp(node),
@@ -255,7 +293,7 @@ export class Watcher {
   #noteHoles(node: NodeId, source: Source, holes: readonly PartitionId[], waits: boolean): void {
     const isKnown = holes.every((partition) => source.holes.has(partition))
     if (!isKnown) source.holes = new Set([...source.holes, ...holes])
-    if (this.#isSettled && holes.length > 0 && (waits || !isKnown)) this.#judge(node, source, waits)
+    if (this.#isSettled && (waits || !isKnown)) this.#judge(node, source, waits)
   }
 
   /** `node` may have passed over something: others have it, or there is a gap. */
@@ -278,9 +316,20 @@ export class Watcher {
         source.awaits.set(other, this.#epoch)
   }
 
-  /** `node` has told all it had in this epoch. */
-  #hear(node: NodeId, source: Source, epoch: number): void {
-    source.heard = Math.max(source.heard, epoch)
+  /** `node` was asked in this epoch, and has told all it had by then, or is on its way to it. */
+  #hear(node: NodeId, source: Source, { feed, top }: WatchPage, epoch: number): void {
+    const told = source.place!.after
+    const before = source.heard
+    let hearing = source.hearing?.feed === feed ? source.hearing : undefined
+    if (hearing !== undefined && told >= hearing.top) {
+      source.heard = Math.max(source.heard, hearing.epoch)
+      hearing = undefined
+    }
+    if (told >= top) source.heard = Math.max(source.heard, epoch)
+    else hearing ??= { epoch, feed, top }
+    source.hearing = hearing
+    if (source.heard === before) return
+    this.#isDue = true
     for (const other of this.#sources.values()) {
       const since = other.awaits.get(node)
       if (since === undefined || source.heard < since) continue
@@ -312,6 +361,8 @@ export class Watcher {
       if (name === undefined || container === undefined) continue
       if (!isNew) this.#wanted = ++this.#epoch
       isNew = true
+      // Where all replicas must take a write, nobody else is waited for.
+      this.#isDue = true
       const bytes = key.length + record.length
       const told = { name, key, partition, container, bytes, node, feed, number }
       this.#held.hold({ ...told, epoch: this.#epoch }, now)
@@ -320,40 +371,81 @@ export class Watcher {
 
   /** Tells what is held and preceded by nothing any more. */
   #release(now: Instant, wallMs: number): void {
-    // By partition and who told it, for this moment.
-    const known = new Map<string, number>()
-    const coveredTo = (partition: PartitionId, node: NodeId): number => {
-      const name = `${partition} ${node}`
-      const epoch = known.get(name) ?? this.#coveredTo(partition, node)
-      known.set(name, epoch)
-      return epoch
+    for (const held of this.#held.releaseUpTo(this.#heardOfAll())) this.#tell(held, wallMs)
+    // Somebody has not answered yet: is it needed? That takes a look at each change.
+    this.#isDue = this.#held.size > LOOK_AT_MAX && now < this.#lookAt
+    if (this.#isDue || this.#held.size === 0) return
+    this.#lookAt = later(now, LOOK_INTERVAL)
+    // By who told it and partition, for this moment.
+    const known = new Map([...this.#sources.keys()].map((node) => [node, new Map()] as const))
+    const coveredTo = (partition: PartitionId, node: NodeId): Coverage => {
+      const ofNode: Map<PartitionId, Coverage> | undefined = known.get(node)
+      const covered = ofNode?.get(partition) ?? this.#coveredTo(partition, node)
+      ofNode?.set(partition, covered)
+      return covered
     }
-    for (const { name, key, container, bytes } of this.#held.release(now, coveredTo)) {
-      const novelty = this.#told.add(name, container, wallMs)
-      if (novelty === 'nothing') continue
-      this.#bytes += bytes
-      this.#changes.push({ name, key, container, isStale: novelty === 'stale' })
-    }
+    for (const held of this.#held.release(now, coveredTo)) this.#tell(held, wallMs)
+  }
+
+  #tell({ name, key, container, bytes }: HeldChange, wallMs: number): void {
+    const novelty = this.#told.add(name, container, wallMs)
+    if (novelty === 'nothing') return
+    this.#bytes += bytes
+    this.#changes.push({ name, key, container, isStale: novelty === 'stale' })
+  }
+
+  /** Of those who are up and answer. */
+  #leastToldMs(): number {
+    let least = Number.POSITIVE_INFINITY
+    for (const [node, { toldMs, hasAnswered }] of this.#sources)
+      if (hasAnswered && this.#parts.isUp(node)) least = Math.min(least, toldMs)
+    return least
+  }
+
+  /** Up to which epoch all nodes have told all they had. */
+  #heardOfAll(): number {
+    let least = this.#epoch
+    for (const { hasAnswered, heard } of this.#sources.values())
+      least = Math.min(least, hasAnswered ? heard : 0)
+    return least
   }
 
   /**
-   * Up to which epoch enough replicas have answered for all to have been heard that came before
-   * what `node` told of this partition.
+   * How far enough replicas are heard for all to have been told that came before what `node` told
+   * of this partition: n − W + 1 that have missed nothing, or all of them, since one has told what
+   * another took before its feed began.
    */
-  #coveredTo(partition: PartitionId, node: NodeId): number {
-    let least = Number.POSITIVE_INFINITY
-    const tells = (each: NodeId): boolean => {
-      const source = this.#sources.get(each)
-      return source?.hasAnswered === true && !source.holes.has(partition)
-    }
+  #coveredTo(partition: PartitionId, node: NodeId): Coverage {
+    let [epoch, ms] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
     for (const { nodes, needed } of this.#parts.setsOf(partition)) {
-      const others = nodes.filter((other) => other !== node && tells(other))
-      const heard = others.map((other) => this.#sources.get(other)!.heard).sort((a, b) => b - a)
+      const others = nodes.filter((other) => other !== node)
+      const isOneOf = nodes.includes(node) && this.#tells(node, partition)
       // Of n − W + 1 the one who told it may be one.
-      const wanted = nodes.length - needed + (nodes.includes(node) && tells(node) ? 0 : 1)
-      if (wanted > 0) least = Math.min(least, heard[wanted - 1] ?? 0)
+      const wanted = nodes.length - needed + (isOneOf ? 0 : 1)
+      if (wanted <= 0) continue
+      const clean = others.filter((other) => this.#tells(other, partition))
+      const least = (of: (source: Source) => number): number => {
+        const valueOf = (other: NodeId): number => {
+          const source = this.#sources.get(other)
+          return source === undefined ? 0 : of(source)
+        }
+        const enough = clean.map(valueOf).sort((a, b) => b - a)[wanted - 1]
+        return Math.max(Math.min(...others.map(valueOf)), enough ?? 0)
+      }
+      epoch = Math.min(
+        epoch,
+        least(({ heard }) => heard),
+      )
+      ms = Math.min(ms, least(({ toldMs }) => toldMs) - this.#parts.skewMs)
     }
-    return least
+    return { epoch, ms }
+  }
+
+  /** Whether it tells all that it takes of this partition, and has missed nothing. */
+  #tells(node: NodeId, partition: PartitionId): boolean {
+    const source = this.#sources.get(node)
+    if (source === undefined || !source.hasAnswered || source.isYoung) return false
+    return !source.holes.has(partition)
   }
 
   #rejudge(judge: (change: WatchedChange) => Novelty): void {
@@ -387,9 +479,13 @@ function inOrder(changes: readonly WatchedChange[], isGap: boolean): readonly Wa
 function newSource(place?: Place): Source {
   const asked = { waiting: undefined, prompt: undefined }
   return {
-    ...{ place, asked, heard: 0, restsUntil: instant(0), hasAnswered: false },
-    ...{ holes: new Set(), awaits: new Map() },
+    ...{ place, asked, heard: 0, hearing: undefined, restsUntil: instant(0) },
+    ...{ hasAnswered: false, holes: new Set(), awaits: new Map(), isYoung: true, toldMs: 0 },
   }
+}
+
+function sooner(a: Instant | undefined, b: Instant): Instant {
+  return a === undefined || b < a ? b : a
 }
 
 /** A poll may be answered after a later one. */

@@ -17,6 +17,11 @@ import { decodeToken, encodeToken, Watching, WATCHERS_MAX } from './watching.ts'
 type Opened = Extract<WatchResult, { what: 'opened' }>
 type Next = Extract<WatchResult, { what: 'next' }>
 
+function pageOf(request: number, feed: number, last: number): WatchPage {
+  const place = { feed, last, top: last, untilMs: 0, young: false, holes: [], changes: [] }
+  return { type: 'watch-page', request, outcome: 'ok', ...place }
+}
+
 /** Node A serves watchers of a layout of A, B and C, whose feeds the test plays. */
 class Bench {
   readonly host = new FakeHost()
@@ -40,6 +45,7 @@ class Bench {
       holdings: { decode: (record: Uint8Array) => this.#containers[record[0]!] } as never,
       isReady: () => this.isReady,
       isSpoken: () => this.isSpoken,
+      skewMs: 500,
       latestMs: () => this.host.wallMs,
       feeds: { ...noFeeds, asked: (_, poll) => this.ownPolls.push(poll) },
     })
@@ -91,16 +97,18 @@ class Bench {
   answer(node: NodeId, more: Partial<WatchPage> = {}): void {
     const { request, after } = this.pollOf(node)
     const last = after + (more.changes?.length ?? 0)
-    const page = { type: 'watch-page', request, outcome: 'ok', feed: 1, last } as const
-    this.watching.answered(node, { ...page, holes: [], changes: [], ...more })
-    this.hear()
+    this.watching.answered(node, { ...pageOf(request, 1, last), ...more })
+    // Until nobody else is to be asked.
+    for (let rounds = 0; rounds < 4; rounds++) {
+      this.hear()
+      this.pass(5, 'polls')
+    }
   }
 
   /** Who is asked for a prompt answer says that there is nothing else. */
   hear(): void {
     const answer = ({ request, feed, after }: WatchPoll, from: NodeId): void => {
-      const page = { type: 'watch-page', request, outcome: 'ok', feed, last: after } as const
-      this.watching.answered(from, { ...page, holes: [], changes: [] })
+      this.watching.answered(from, pageOf(request, feed, after))
     }
     for (const poll of this.ownPolls.filter(({ waits }) => !waits)) answer(poll, A)
     for (const { to, message } of this.host.sentOf('watch-poll'))
@@ -131,10 +139,10 @@ class Bench {
     return [this.change(key, { ...container, versions }), { ...container, versions }]
   }
 
-  pass(ms: number): void {
+  pass(ms: number, timer: 'watchers' | 'polls' = 'watchers'): void {
     this.host.now = instant(this.host.now + ms)
     this.host.wallMs += ms
-    this.watching.onTimer('watchers')
+    this.watching.onTimer(timer)
     this.watching.check()
   }
 }
@@ -290,8 +298,8 @@ test('an answer to a question that nobody waits for changes nothing', () => {
   const bench = new Bench()
   const client = bench.next(bench.standing())
   const { request } = bench.pollOf(B)
-  const page = { type: 'watch-page', request, outcome: 'ok', feed: 1, last: 1, holes: [] } as const
-  bench.watching.answered(C, { ...page, changes: [bench.written('k', 1)[0]] })
+  const page = { ...pageOf(request, 1, 1), changes: [bench.written('k', 1)[0]] }
+  bench.watching.answered(C, page)
   assert.equal(bench.answerOf(client), undefined)
 })
 

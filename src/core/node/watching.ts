@@ -64,6 +64,8 @@ export interface WatchingParts {
   readonly isReady: () => boolean
   /** Whether all members understand what a watcher asks of them. */
   readonly isSpoken: () => boolean
+  /** By how much wall clocks differ at the most. */
+  readonly skewMs: number
   /** As of reads: what has expired by then is not shown. */
   readonly latestMs: () => number
   /** This node's own, which are asked as those of the others are. */
@@ -80,6 +82,8 @@ export class Watching {
   readonly #polls = new Map<number, Poll>()
   #next = 0
   #isArmed = false
+  // When polls go on that could not be sent yet.
+  #pollAt: Instant | undefined
 
   constructor(host: Host, parts: WatchingParts) {
     this.#host = host
@@ -125,8 +129,9 @@ export class Watching {
     }
   }
 
-  onTimer(what: 'feeds' | 'watchers'): void {
+  onTimer(what: 'feeds' | 'watchers' | 'polls'): void {
     if (what === 'feeds') return this.#parts.feeds.onTimer()
+    if (what === 'polls') return this.#onPolls()
     this.#isArmed = false
     const { now } = this.#host
     // In order of time, since all may take as long.
@@ -139,6 +144,14 @@ export class Watching {
       else this.#goOn(id, entry)
     }
     if (this.#watchers.size > 0) this.#arm()
+  }
+
+  #onPolls(): void {
+    const { now } = this.#host
+    this.#pollAt = undefined
+    for (const [id, entry] of this.#watchers)
+      if ((entry.watcher.pollAt ?? later(now, IDLE)) <= now) this.#goOn(id, entry)
+      else this.#armPolls(entry.watcher.pollAt)
   }
 
   check(): void {
@@ -171,6 +184,7 @@ export class Watching {
       isLww: () => this.#parts.buckets.of(ask.bucket).conflicts === 'lww',
       nameOf: naming(ask.prefix),
       isUp: (node) => node === this.#host.self || this.#host.isUp(node),
+      skewMs: this.#parts.skewMs,
       setsOf: (partition) => this.#setsOf(ask.bucket, partition),
       decode: ({ record, base }) => this.#parts.holdings.decode(record, base),
     })
@@ -219,6 +233,7 @@ export class Watching {
       if (node === self) this.#parts.feeds.asked(self, poll)
       else this.#host.send(node, poll)
     }
+    this.#armPolls(watcher.pollAt)
   }
 
   /** There will be no answer, or it comes too late. */
@@ -259,6 +274,12 @@ export class Watching {
 
   #reply(client: number, result: WatchResult): void {
     this.#host.reply(client, { type: 'watch', result })
+  }
+
+  #armPolls(at: Instant | undefined): void {
+    if (at === undefined || (this.#pollAt !== undefined && this.#pollAt <= at)) return
+    this.#pollAt = at
+    this.#host.arm({ owner: 'watching', what: 'polls' }, at)
   }
 
   #arm(): void {

@@ -71,12 +71,14 @@ export const members: fc.Arbitrary<MemberRecord> = fc
     incarnation: fc.nat(0xffff),
     state: fc.constantFrom('alive', 'suspect', 'dead', 'left'),
     degraded: fc.boolean(),
+    draining: fc.boolean(),
     accuser: fc.option(hexOf(16), none),
     leaveProof: fc.option(hexOf(32), none),
   })
-  .map(({ degraded, accuser, leaveProof, ...record }) => ({
+  .map(({ degraded, draining, accuser, leaveProof, ...record }) => ({
     ...record,
     ...(degraded && { degraded }),
+    ...(draining && { draining }),
     ...(record.state === 'suspect' && accuser !== undefined && { accuser: accuser as NodeId }),
     ...(record.state === 'left' && leaveProof !== undefined && { leaveProof }),
   }))

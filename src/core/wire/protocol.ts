@@ -13,7 +13,7 @@
  *     and who is lost. Below it, no change of the layout begins. The chunks of transfers say how
  *     much there is to come, and what proves that it was all. Buckets can be watched.
  * 7   states of the cluster tell of users and tokens. Below it none can be made, for whoever does
- *     not know of them lets everybody in.
+ *     not know of them lets everybody in. A member record may say that its node stops for a moment.
  * ```
  * A format changes thus: a new version here, the codec writes the old form for versions below it,
  * and the golden bytes of both stay in `golden.test.ts`. A version is dropped when nobody need
@@ -24,6 +24,8 @@ export const PROTOCOL_MIN = 5
 export const PROTOCOL_MAX = 7
 /** The first in which layouts are chosen by registers. */
 export const LAYOUT_REGISTERS_SINCE = 6
+/** The first in which nodes say of themselves that they stop for a moment. */
+export const DRAINING_SINCE = 7
 /** The first in which nodes tell each other what changes. */
 export const WATCHING_SINCE = 6
 /** The first in which nodes tell each other of users and tokens. */

@@ -3,8 +3,9 @@
  *
  * ```
  * 54 watch-poll  request varint · bucket text · feed varint · after varint · waits flag
- * 55 watch-page  request varint · outcome code · feed varint · last varint · partitions ·
- *                count varint · (partition u16 · key bytes · record bytes · base bytes)*
+ * 55 watch-page  request varint · outcome code · feed varint · last varint · top varint ·
+ *                until varint · young flag · partitions · count varint ·
+ *                (partition u16 · key bytes · record bytes · base bytes)*
  * partitions     as in `list-codec.ts`
  * ```
  */
@@ -34,7 +35,6 @@ const CHANGES_MAX = 64 * 1024
 const OUTCOME: Codes<WatchPage['outcome']> = codes<WatchPage['outcome']>({
   ok: 1,
   refused: 2,
-  more: 3,
 })
 
 export function isOfWatch(message: PeerMessage): message is WatchMessage {
@@ -55,6 +55,9 @@ export function encodeWatch(writer: ByteWriter, message: WatchMessage): void {
   OUTCOME.encode(writer, message.outcome)
   writer.varint(message.feed)
   writer.varint(message.last)
+  writer.varint(message.top)
+  writer.varint(message.untilMs)
+  encodeFlag(writer, message.young)
   encodePartitions(writer, message.holes)
   writer.varint(message.changes.length)
   for (const { partition, key, record, base } of message.changes) {
@@ -75,7 +78,9 @@ export function decodeWatch(type: number, reader: ByteReader): WatchMessage | un
   }
   if (type !== WATCH_PAGE) return undefined
   const head = { request: reader.varint(), outcome: OUTCOME.decode(reader) }
-  const place = { feed: reader.varint(), last: reader.varint() }
+  const place = { feed: reader.varint(), last: reader.varint(), top: reader.varint() }
+  const untilMs = reader.varint()
+  const young = decodeFlag(reader)
   const holes = decodePartitions(reader)
   const changes: FeedChange[] = []
   for (let rest = reader.count(CHANGES_MAX, CHANGE_BYTES_MIN); rest > 0; rest--) {
@@ -84,5 +89,5 @@ export function decodeWatch(type: number, reader: ByteReader): WatchMessage | un
     const record = reader.bytes(RECORD_BYTES_MAX)
     changes.push({ partition, key, record, base: reader.bytes(BASE_BYTES_MAX) })
   }
-  return { type: 'watch-page', ...head, ...place, holes, changes }
+  return { type: 'watch-page', ...head, ...place, untilMs, young, holes, changes }
 }

@@ -15,24 +15,51 @@ export const WATCH_SAMPLES: Readonly<Record<string, WatchMessage>> = {
     ...{ type: 'watch-poll', request: 300, bucket: 'flags', feed: 1_000, after: 7, waits: true },
   },
   'watch-page': {
-    ...{ type: 'watch-page', request: 300, outcome: 'ok', feed: 1_000, last: 8 },
+    ...{
+      type: 'watch-page',
+      request: 300,
+      outcome: 'ok',
+      feed: 1_000,
+      last: 8,
+      top: 8,
+      untilMs: 300,
+      young: false,
+    },
     ...{ holes: [1, 4] as PartitionId[], changes: [change] },
   },
   'watch-page, more': {
-    ...{ type: 'watch-page', request: 300, outcome: 'more', feed: 1_000, last: 8 },
+    ...{
+      type: 'watch-page',
+      request: 300,
+      outcome: 'ok',
+      feed: 1_000,
+      last: 8,
+      top: 300,
+      untilMs: 7,
+      young: true,
+    },
     ...{ holes: [], changes: [change] },
   },
   'watch-page, refused': {
-    ...{ type: 'watch-page', request: 300, outcome: 'refused', feed: 0, last: 0 },
+    ...{
+      type: 'watch-page',
+      request: 300,
+      outcome: 'refused',
+      feed: 0,
+      last: 0,
+      top: 0,
+      untilMs: 0,
+      young: false,
+    },
     ...{ holes: [], changes: [] },
   },
 }
 
 export const WATCH_GOLDEN: Readonly<Record<string, string>> = {
   'watch-poll': '54 ac02 05666c616773 e807 07 01',
-  'watch-page': '55 ac02 01 e807 08 02 01 02 01 0102 024b31 025252 0142',
-  'watch-page, more': '55 ac02 03 e807 08 00 01 0102 024b31 025252 0142',
-  'watch-page, refused': '55 ac02 02 00 00 00 00',
+  'watch-page': '55 ac02 01 e807 08 08 ac02 00 02 01 02 01 0102 024b31 025252 0142',
+  'watch-page, more': '55 ac02 01 e807 08 ac02 07 01 00 01 0102 024b31 025252 0142',
+  'watch-page, refused': '55 ac02 02 00 00 00 00 00 00 00',
 }
 
 const counts = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
@@ -54,9 +81,12 @@ export const watchMessages: fc.Arbitrary<WatchMessage> = fc.oneof(
   fc.record({
     type: fc.constant('watch-page' as const),
     request: counts,
-    outcome: fc.constantFrom('ok' as const, 'more' as const, 'refused' as const),
+    outcome: fc.constantFrom('ok' as const, 'refused' as const),
     feed: counts,
     last: counts,
+    top: counts,
+    untilMs: counts,
+    young: fc.boolean(),
     holes: partitions,
     changes: fc.array(
       fc.record({

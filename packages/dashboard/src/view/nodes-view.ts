@@ -90,12 +90,13 @@ function nameCell(ui: Ui, { member, isSelf }: NodeRow, isOpen: boolean): VNode {
 }
 
 function stateCell(ui: Ui, { member }: NodeRow): readonly Child[] {
-  const { state, since, degraded, flapping } = member
+  const { state, since, degraded, draining, flapping } = member
   const sinceMs = ui.nowMs - Date.parse(since)
   return [
     pill(STATE_LEVELS[state], state),
     state !== 'alive' && h('span', { class: 'note' }, formatAgo(sinceMs)),
     degraded === true && h('span', { class: 'note' }, 'slow'),
+    draining === true && h('span', { class: 'note' }, 'stops for a moment'),
     flapping === true && h('span', { class: 'note' }, 'comes and goes'),
   ]
 }
