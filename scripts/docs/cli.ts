@@ -28,7 +28,9 @@ export function commandsOf(command: Command = program(), path = 'dnd'): readonly
 }
 
 /** Told once, above; those of a node are in configuration.md. */
-const COMMON = ['--json', '--server <url>', '--timeout <ms>', '-h, --help']
+const CREDENTIALS = ['--token', '--token-file', '--user', '--password-file']
+const OF_CLIENTS: readonly string[] = ['--server', '--ca', '--timeout', ...CREDENTIALS]
+const COMMON: readonly string[] = [...OF_CLIENTS, '--json', '--help']
 const OF_NODES: readonly string[] = ['dnd start', 'dnd join']
 
 export function cliPage(page: string): string {
@@ -38,7 +40,7 @@ export function cliPage(page: string): string {
   contents.set('commands', index(commands))
   contents.set(
     'options of commands that talk to a node',
-    optionTable(client.options.filter(({ long }) => long === '--server' || long === '--timeout')),
+    optionTable(client.options.filter(({ long }) => OF_CLIENTS.includes(long ?? ''))),
   )
   return fill(withSections(page, commands), contents)
 }
@@ -79,8 +81,8 @@ function section(path: string, command: Command): string {
         .join(', ')}.`,
     )
   const options = command.options.filter(
-    ({ flags }) =>
-      !COMMON.includes(flags) && (!OF_NODES.includes(path) || flags === '--config <file>'),
+    ({ flags, long }) =>
+      !COMMON.includes(long ?? '') && (!OF_NODES.includes(path) || flags === '--config <file>'),
   )
   const rows = [...command.registeredArguments.flatMap(argumentRow), ...options.map(optionRow)]
   if (rows.length > 0) parts.push(table(['argument or option', ''], rows))

@@ -7,13 +7,15 @@ import { DndClient } from '../../packages/client/src/client.ts'
 import type { DndClientOptions } from '../../packages/client/src/client.ts'
 import { httpExchange } from '../../packages/client/src/node/http-exchange.ts'
 import type { CliContext } from './context.ts'
+import { credentialsOf } from './credentials.ts'
+import type { CredentialOptions } from './credentials.ts'
 import { usage } from './failure.ts'
 
 const SERVER_DEFAULT = 'http://127.0.0.1:6001'
 /** More is a mistaken path. */
 const CA_BYTES_MAX = 1024 * 1024
 
-export interface ServerOptions {
+export interface ServerOptions extends CredentialOptions {
   readonly server?: readonly string[]
   readonly timeout?: number
   readonly ca?: string
@@ -37,7 +39,14 @@ export function withServer(command: Command): Command {
         '--ca <file>',
         'who signs the certificates of https nodes, PEM (DND_CA; default: whom Node trusts)',
       )
-      .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000)),
+      .option('--timeout <ms>', 'how long the node may take', whole(1, 60_000))
+      .option('--token <token>', 'come with this token; everybody on the machine sees it in ps')
+      .option('--token-file <file>', 'come with the token in this file (DND_TOKEN_FILE, DND_TOKEN)')
+      .option('--user <name>', 'come as this user (DND_USER)')
+      .option(
+        '--password-file <file>',
+        'the first line is the password of --user (DND_PASSWORD_FILE, DND_PASSWORD)',
+      ),
   )
 }
 
@@ -68,14 +77,20 @@ export function clientWith(
   options: ServerOptions,
   context: CliContext,
 ): DndClient {
-  const path = options.ca ?? context.env['DND_CA'] ?? ''
-  const trust =
-    path === '' ? {} : { exchange: httpExchange({}, readCa(resolve(context.cwd, path))) }
+  const ca = caOf(options, context)
+  const trust = ca === undefined ? {} : { exchange: httpExchange({}, ca) }
+  const credentials = credentialsOf(options, context)
   try {
-    return new DndClient({ ...settings, ...trust })
+    return new DndClient({ ...settings, ...trust, ...credentials })
   } catch (error) {
     throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
   }
+}
+
+/** Who signs the certificates of the nodes; undefined: whom Node trusts. */
+export function caOf(options: ServerOptions, context: CliContext): string | undefined {
+  const path = options.ca ?? context.env['DND_CA'] ?? ''
+  return path === '' ? undefined : readCa(resolve(context.cwd, path))
 }
 
 function readCa(path: string): string {

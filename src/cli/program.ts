@@ -9,6 +9,7 @@ import { addExplain } from './explain.ts'
 import { addExport } from './export.ts'
 import { reportOf, usage } from './failure.ts'
 import { addGet } from './get.ts'
+import { addCheck } from './check.ts'
 import { addHealth } from './health.ts'
 import { addHints } from './hints.ts'
 import { addImport } from './import.ts'
@@ -23,6 +24,7 @@ import { addRemove } from './remove.ts'
 import { addRing } from './ring.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
+import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
@@ -62,9 +64,11 @@ export function createProgram(context: CliContext): Command {
     addLayout,
     addRemove,
     addHealth,
+    addCheck,
     addRepair,
     addHints,
     addKeys,
+    addAccess,
   ])
     add(program, context)
   program.commandsGroup('Data:')

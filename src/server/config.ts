@@ -81,6 +81,7 @@ export const CONFIG_FILE_DEFAULT = 'dnd.config.json'
 const OTHER_VARIABLES = [
   ...['DND_CONFIG', 'DND_SERVER', 'DND_CA', 'DND_DEBUG'],
   ...['DND_TOKEN', 'DND_TOKEN_FILE', 'DND_USER', 'DND_PASSWORD', 'DND_PASSWORD_FILE'],
+  'DND_NEW_PASSWORD',
 ]
 /**
  * DND_PROT is a slip; DND_SERVICE_PORT, three letters from DND_SERVER_PORT, is what Kubernetes

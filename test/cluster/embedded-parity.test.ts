@@ -9,7 +9,7 @@ import type { NodeClient, NodeServer } from '../../src/index.ts'
 import { startNode } from '../../src/index.ts'
 
 /** What an app should ask for. */
-type Api = Omit<DndClient, 'close' | 'keys' | 'repairs'> & Pick<NodeClient, 'repairs'>
+type Api = Omit<DndClient, 'close' | 'keys' | 'users' | 'repairs'> & Pick<NodeClient, 'repairs'>
 type Call = (api: Api, bucket: string) => Promise<unknown>
 
 let node: NodeServer

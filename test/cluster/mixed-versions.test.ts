@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { PROTOCOL_MAX } from '../../src/core/wire/protocol.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RealNode } from '../support/real-cluster.ts'
 import { eventually, getJson, RealCluster } from '../support/real-cluster.ts'
@@ -58,7 +59,7 @@ test('a cluster is upgraded node by node, and what is new is used when the last 
   const cluster = await RealCluster.start(3)
   t.after(() => cluster.close())
   const nodes = [...cluster.nodes] as [RealNode, RealNode, RealNode]
-  await speaks(nodes, 6)
+  await speaks(nodes, PROTOCOL_MAX)
   const before = await version(nodes[0])
   for (const node of nodes) await restart(cluster, node, OLD)
   await speaks(nodes, 5)
@@ -69,7 +70,7 @@ test('a cluster is upgraded node by node, and what is new is used when the last 
   assert.deepEqual(
     members.map(({ name, protocol }) => [name, protocol]).toSorted(),
     [
-      ['node1', 6],
+      ['node1', PROTOCOL_MAX],
       ['node2', 5],
       ['node3', 5],
     ],
@@ -93,7 +94,7 @@ test('a cluster is upgraded node by node, and what is new is used when the last 
 
   assert.equal(await nodes[2].end('SIGTERM'), 0)
   await cluster.restart(nodes[2])
-  await speaks([...nodes, fourth], 6)
+  await speaks([...nodes, fourth], PROTOCOL_MAX)
   await cluster.settled()
   assert.ok((await version(nodes[0])) > before, 'now the fourth has its share')
   await round([...nodes, fourth], 'new')

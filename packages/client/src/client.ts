@@ -77,6 +77,8 @@ import { Transport, TRANSPORT_DEFAULTS, parseJson } from './transport.ts'
 import type { OpenPath, WatchEvent, WatchOptions } from './watch.ts'
 import { AnySignal } from './any-signal.ts'
 import { watchBucket } from './watch.ts'
+import { withCredentials } from './credentials.ts'
+import { Users } from './users.ts'
 
 export type {
   AbsentEntry,
@@ -157,20 +159,22 @@ export class DndClient {
   readonly #transport: Transport
   readonly #timeoutMs: number
   readonly #closed = new AbortController()
+  readonly #ask = (request: Omit<TransportRequest, 'timeoutMs'>): Promise<TransportResponse> =>
+    this.#send({ ...request, timeoutMs: this.#patience(undefined) })
+
   /** The keys that encrypt the traffic between nodes. */
-  readonly keys: ClusterKeys = new ClusterKeys((request) =>
-    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
-  )
+  readonly keys: ClusterKeys = new ClusterKeys(this.#ask)
+
+  /** Who may do what. */
+  readonly users: Users = new Users(this.#ask)
 
   /** Comparing replicas now; for a client of one server. */
-  readonly repairs: Repairs = new Repairs((request) =>
-    this.#send({ ...request, timeoutMs: this.#patience(undefined) }),
-  )
+  readonly repairs: Repairs = new Repairs(this.#ask)
 
   constructor(options: DndClientOptions) {
     const servers = typeof options.server === 'string' ? [options.server] : options.server
     const { hedge = false, exchange = fetchExchange(options.fetch ?? fetch) } = options
-    this.#transport = new Transport(servers, exchange, {
+    this.#transport = new Transport(servers, withCredentials(exchange, options), {
       retries: options.retries ?? TRANSPORT_DEFAULTS.retries,
       routing: options.routing ?? TRANSPORT_DEFAULTS.routing,
       addressOf: options.addressOf,

@@ -1,9 +1,10 @@
 /** How a client is set up. */
+import type { Credentials } from './credentials.ts'
 import type { HttpExchange } from './exchange.ts'
 import type { HedgeOptions } from './hedge.ts'
 import type { AddressOf } from './ring.ts'
 
-export interface DndClientOptions {
+export interface DndClientOptions extends Credentials {
   /** Base URLs of nodes, such as `http://127.0.0.1:6001`. */
   readonly server: string | readonly string[]
   /** Patience with one request where it names none, milliseconds. Default 10,000. */

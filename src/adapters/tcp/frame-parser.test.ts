@@ -166,3 +166,40 @@ test('any bytes in any chunks give what they give in one piece', () => {
   }
   assert.ok(frames > 10_000, `only ${frames} frames were seen`)
 })
+
+test('paused between frames it keeps the rest, and goes on with it', () => {
+  const bodies = Array.from({ length: 9 }, (_, i) => filled(i + 1, i))
+  const bytes = bodies.map(frame).reduce((all, each) => concatBytes(all, each))
+  for (const [every, cut] of [
+    [1, bytes.length],
+    [2, bytes.length],
+    [3, 20],
+    [1, 7],
+  ] as const) {
+    const parser = new FrameParser(MAX)
+    const frames: string[] = []
+    const onFrame = (body: Uint8Array): boolean => {
+      if (frames.push(toHex(body)) % every === 0) parser.pause()
+      return true
+    }
+    let pauses = 0
+    for (let at = 0; at < bytes.length; at += cut) {
+      let result = parser.push(bytes.slice(at, at + cut), onFrame)
+      for (; result === 'paused'; pauses++) result = parser.resume(onFrame)
+      assert.equal(result, 'ok')
+    }
+    assert.deepEqual(frames, bodies.map(toHex))
+    assert.ok(pauses > 0, `every ${every} frames in chunks of ${cut}`)
+  }
+})
+
+test('a frame over the limit is found behind a pause', () => {
+  const bytes = concatBytes(frame(filled(3, 0)), frame(filled(9, 0)))
+  const parser = new FrameParser(8)
+  const onFrame = (): boolean => {
+    parser.pause()
+    return true
+  }
+  assert.equal(parser.push(bytes, onFrame), 'paused')
+  assert.equal(parser.resume(onFrame), 'oversize')
+})

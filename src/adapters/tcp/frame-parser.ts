@@ -14,6 +14,9 @@
  * - The first bad length ends it. There is no way to find the next frame, so the connection must be
  *   closed.
  *
+ * - Between two frames it can be told to pause: it then keeps the rest of the chunk until it is
+ *   told to go on.
+ *
  * Frames are plain `Uint8Array`s and never `Buffer`s, whose `slice` shares memory where the core
  * expects a copy.
  */
@@ -25,9 +28,9 @@ const FIRST_BYTES = 64 * 1024
 
 /**
  * `empty`, `oversize`: the stream cannot be read on. `stopped`: the receiver of the frames wants no
- * more.
+ * more. `paused`: there is more, for `resume`.
  */
-export type ParseResult = 'ok' | 'empty' | 'oversize' | 'stopped'
+export type ParseResult = 'ok' | 'empty' | 'oversize' | 'stopped' | 'paused'
 
 export class FrameParser {
   #bodyBytesMax: number
@@ -41,6 +44,9 @@ export class FrameParser {
    */
   #body: Uint8Array | undefined
   #filled = 0
+  /** What came behind the frame at which it was paused. Bounded by: one chunk. */
+  #rest: Uint8Array | undefined
+  #isPaused = false
 
   constructor(bodyBytesMax: number) {
     this.#bodyBytesMax = bodyBytesMax
@@ -63,7 +69,13 @@ export class FrameParser {
    */
   push(chunk: Uint8Array, onFrame: (body: Uint8Array) => boolean): ParseResult {
     let offset = 0
+    this.#isPaused = false
+    this.#rest = undefined
     while (this.#result === 'ok' && offset < chunk.length) {
+      if (this.#isPaused) {
+        this.#rest = chunk.subarray(offset)
+        return 'paused'
+      }
       if (this.#lengthBytes < LENGTH_BYTES) {
         offset = this.#readLength(chunk, offset)
         continue
@@ -75,6 +87,16 @@ export class FrameParser {
       } else offset = this.#gather(chunk, offset, onFrame)
     }
     return this.#result
+  }
+
+  /** For `onFrame`: the next frame waits for `resume`, if there is one in the chunk. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Goes on behind a `paused`; nothing must be pushed in between. */
+  resume(onFrame: (body: Uint8Array) => boolean): ParseResult {
+    return this.#rest === undefined ? this.#result : this.push(this.#rest, onFrame)
   }
 
   #readLength(chunk: Uint8Array, from: number): number {

@@ -2,12 +2,17 @@
  * A socket that speaks frames, over TLS as over TCP: feeds what arrives to a {@link FrameParser},
  * and tells its handler of every frame and, once and last, of the end. The handler can be
  * exchanged: the handshake has one, what follows it another.
+ *
+ * A chunk of 64 KiB may hold hundreds of frames, and tens of milliseconds of work. So that whatever
+ * else this process does need not wait for all of them, they are handed over for a few milliseconds
+ * at a time; the socket is not read meanwhile, which its sender feels as backpressure.
  */
 import type { Socket } from 'node:net'
 import { ByteWriter } from '../../core/std/bytes.ts'
 import { encodeLink } from '../../core/wire/codec.ts'
 import type { LinkMessage } from '../../core/wire/messages.ts'
 import { FrameParser } from './frame-parser.ts'
+import type { ParseResult } from './frame-parser.ts'
 import type { TcpFault } from './link-options.ts'
 
 export interface FrameHandler {
@@ -16,6 +21,9 @@ export interface FrameHandler {
   /** The connection is gone. `fault`: because of something hostile or broken. */
   closed(reason: string, fault: TcpFault | undefined): void
 }
+
+/** So long frames are handed over without a pause, milliseconds. More is cheaper by little. */
+const SLICE_MS = 4
 
 /** For connections that are over for us and only have to go away. */
 const NOBODY: FrameHandler = { frame: () => false, closed: () => {} }
@@ -29,13 +37,21 @@ export class FrameSocket {
   readonly #onFrame: (body: Uint8Array) => boolean
   #reason = 'connection closed by the peer'
   #fault: TcpFault | undefined
+  #sliceEndsAt = 0
+  /** Frames of the last chunk are still to be handed over. */
+  #isWaiting = false
+  #isClosed = false
 
   constructor(socket: Socket, remote: string, bodyBytesMax: number, handler: FrameHandler) {
     this.remote = remote
     this.handler = handler
     this.#socket = socket
     this.#parser = new FrameParser(bodyBytesMax)
-    this.#onFrame = (body) => this.handler.frame(body)
+    this.#onFrame = (body) => {
+      const goesOn = this.handler.frame(body)
+      if (performance.now() >= this.#sliceEndsAt) this.#parser.pause()
+      return goesOn
+    }
     socket.on('data', (chunk) => this.#onData(chunk))
     socket.on('error', (error) => {
       const broken = tlsCode(error)
@@ -84,12 +100,34 @@ export class FrameSocket {
 
   #onData(chunk: Uint8Array): void {
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    const result = this.#parser.push(bytes, this.#onFrame)
+    this.#sliceEndsAt = performance.now() + SLICE_MS
+    this.#onResult(this.#parser.push(bytes, this.#onFrame))
+  }
+
+  readonly #goOn = (): void => {
+    this.#sliceEndsAt = performance.now() + SLICE_MS
+    const result = this.#parser.resume(this.#onFrame)
+    this.#isWaiting = result === 'paused'
+    this.#onResult(result)
+    if (this.#isWaiting) return
+    if (this.#isClosed) this.#onClose()
+    else this.#socket.resume()
+  }
+
+  #onResult(result: ParseResult): void {
+    if (result === 'paused') {
+      this.#isWaiting = true
+      this.#socket.pause()
+      setImmediate(this.#goOn)
+    }
     if (result === 'oversize') this.fail('a frame over the limit', 'oversize-frame')
     if (result === 'empty') this.fail('an empty frame', 'malformed-frame')
   }
 
   #onClose(): void {
+    // What came before the end is heard first.
+    this.#isClosed = true
+    if (this.#isWaiting) return
     const cut = this.#parser.isInsideFrame
     this.handler.closed(this.#reason, this.#fault ?? (cut ? 'truncated-frame' : undefined))
     this.handler = NOBODY

@@ -78,10 +78,10 @@ import { checkBucket, checkWhole, keyRequest, mustBeSendable, textBytes } from '
 import { openWatch } from './watching.ts'
 
 /**
- * The public methods of `DndClient`, but for what belongs to its connections, and for the keys of
- * the cluster, which an operator changes.
+ * The public methods of `DndClient`, but for what belongs to its connections, and for the keys and
+ * users of the cluster, which an operator changes.
  */
-type ClientMethods = Omit<DndClient, 'close' | 'keys' | 'repairs'>
+type ClientMethods = Omit<DndClient, 'close' | 'keys' | 'users' | 'repairs'>
 
 const READ: Question = { write: false }
 const WRITE: Question = { write: true }
