@@ -77,15 +77,20 @@ export function clientWith(
   options: ServerOptions,
   context: CliContext,
 ): DndClient {
-  const path = options.ca ?? context.env['DND_CA'] ?? ''
-  const trust =
-    path === '' ? {} : { exchange: httpExchange({}, readCa(resolve(context.cwd, path))) }
+  const ca = caOf(options, context)
+  const trust = ca === undefined ? {} : { exchange: httpExchange({}, ca) }
   const credentials = credentialsOf(options, context)
   try {
     return new DndClient({ ...settings, ...trust, ...credentials })
   } catch (error) {
     throw usage((error as Error).message, 'Give --server or DND_SERVER a URL.')
   }
+}
+
+/** Who signs the certificates of the nodes; undefined: whom Node trusts. */
+export function caOf(options: ServerOptions, context: CliContext): string | undefined {
+  const path = options.ca ?? context.env['DND_CA'] ?? ''
+  return path === '' ? undefined : readCa(resolve(context.cwd, path))
 }
 
 function readCa(path: string): string {

@@ -9,6 +9,7 @@ import { addExplain } from './explain.ts'
 import { addExport } from './export.ts'
 import { reportOf, usage } from './failure.ts'
 import { addGet } from './get.ts'
+import { addCheck } from './check.ts'
 import { addHealth } from './health.ts'
 import { addHints } from './hints.ts'
 import { addImport } from './import.ts'
@@ -63,6 +64,7 @@ export function createProgram(context: CliContext): Command {
     addLayout,
     addRemove,
     addHealth,
+    addCheck,
     addRepair,
     addHints,
     addKeys,
