@@ -1,5 +1,5 @@
 /**
- * What it costs a get that the cluster is locked: CPU of the node for each get of one node, open,
+ * What it costs a get that the cluster is locked: CPU of a node without a disk for each get, open,
  * with a token, and with a password, in turn, so that all see the same neighbours.
  *
  *   npm run bench -- locks [--rounds 5] [--seconds 6]
@@ -10,7 +10,7 @@ import { cpuSeconds, startNodes } from './nodes.ts'
 import { eachKey, getRequest, putRequest } from './workload.ts'
 import { zipfian } from './zipf.ts'
 
-const KEYS = 10_000
+const KEYS = 1_000
 const CONNECTIONS = 64
 const WARM_UP_MS = 2_000
 const PASSWORD = 'correct horse battery'
@@ -40,7 +40,7 @@ export async function measureLocks(args: readonly string[]): Promise<void> {
 }
 
 async function cpuOfGet(way: Way, seconds: number): Promise<number> {
-  const nodes = await startNodes(1, 'lmdb')
+  const nodes = await startNodes(1, 'memory')
   try {
     const { targets, pids } = nodes
     if ((await sendAll(targets, CONNECTIONS, eachKey(KEYS, putRequest))) > 0)

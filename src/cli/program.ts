@@ -28,6 +28,15 @@ import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
+const EPILOGUE = `
+Start here:
+  dnd demo                       three nodes on this machine
+  dnd put greeting hello         store a value
+  dnd get greeting               read it back
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown
+(a write that may be stored).`
+
 export function createProgram(context: CliContext): Command {
   const program = new Command('dnd')
   program
@@ -86,17 +95,7 @@ export function createProgram(context: CliContext): Command {
     add(program, context)
   program.commandsGroup('Other:')
   addVersion(program, context)
-  program.addHelpText(
-    'after',
-    `
-Start here:
-  dnd demo                       three nodes on this machine
-  dnd put greeting hello         store a value
-  dnd get greeting               read it back
-
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown
-(a write that may be stored).`,
-  )
+  program.addHelpText('after', EPILOGUE)
   return program
 }
 

@@ -63,7 +63,7 @@ test(
     await logIn(page, { user: 'anna', password: PASSWORD })
     await page.until('the overview', INSIDE)
     await page.evaluate(`(window.isOld = true, location.reload())`)
-    await page.until('the overview after a reload', `window.isOld === undefined \&\& ${INSIDE}`)
+    await page.until('the overview after a reload', `window.isOld === undefined && ${INSIDE}`)
     await page.click(
       `[...document.querySelectorAll('button')].find((e) => e.textContent === 'Log out')`,
     )

@@ -203,7 +203,8 @@ async function send(
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     const { authorization } = session
-    const headers = { ...init.headers, ...(authorization === undefined ? {} : { authorization }) }
+    const headers = new Headers(init.headers)
+    if (authorization !== undefined) headers.set('authorization', authorization)
     // Without credentials of its own the browser shows no dialog of its own either.
     const alone = { credentials: 'omit', cache: 'no-store' } as const
     response = await fetch(path, { ...init, ...alone, headers, signal })

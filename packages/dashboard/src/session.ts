@@ -1,6 +1,7 @@
 /**
- * Who the reader is, for a node that asks. What proves it is kept by the browser for this tab, until
- * it is closed or the reader logs out, and goes to the node that serves the page and to nobody else.
+ * Who the reader is, for a node that asks. What proves it is kept by the browser for this tab,
+ * until it is closed or the reader logs out, and goes to the node that serves the page and
+ * nobody else.
  */
 const ENTRY = 'dnd-session'
 

@@ -13,9 +13,14 @@ export function loginView({ session }: Ui): VNode {
       onsubmit: (event: SubmitEvent) => {
         event.preventDefault()
         const data = new FormData(event.currentTarget as HTMLFormElement)
-        const text = (name: string): string => String(data.get(name) ?? '').trim()
-        const password = String(data.get('password') ?? '')
-        const given = { user: text('user'), password, token: text('token') }
+        const text = (name: string): string => {
+          const value = data.get(name)
+          return typeof value === 'string' ? value : ''
+        }
+        const given = {
+          ...{ user: text('user').trim(), password: text('password') },
+          token: text('token').trim(),
+        }
         void session.logIn(given, api.knock)
       },
     },
