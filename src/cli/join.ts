@@ -20,6 +20,6 @@ export function addJoin(program: Command, context: CliContext): void {
   examples(command, [
     'dnd join 127.0.0.1:5001 --port 5002 --server-port 6002',
     'dnd join 10.0.0.5:5001 --replace node3 --data /mnt/new-disk/dnd',
-    'dnd join 10.0.0.5:5001 10.0.0.6:5001 --address 10.0.0.7 --key-file /etc/dnd/cluster.key',
+    'dnd join 10.0.0.5:5001 10.0.0.6:5001 --config /etc/dnd/dnd.json',
   ])
 }

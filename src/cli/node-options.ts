@@ -5,16 +5,18 @@ import { CONFIG_FIELDS, environmentOf, flagOf } from '../server/config-fields.ts
 import type { ConfigSources, NodeServerConfig, StartMode } from '../server/config.ts'
 import { loadConfig } from '../server/config.ts'
 import type { CliContext } from './context.ts'
-import { withJson } from './options.ts'
+import { collect, withJson } from './options.ts'
 
 /** Of a new cluster only: nothing to say when joining one. And the other way round. */
 const BIRTH_FIELDS: readonly ConfigField[] = ['partitions', 'replicas']
 const JOIN_FIELDS: readonly ConfigField[] = ['replace']
 
-export type NodeOptions = Readonly<Record<string, string | boolean | undefined>>
+export type NodeOptions = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 export function withNodeOptions(command: Command, mode: StartMode): Command {
-  for (const description of fieldsOf(mode)) command.option(flag(description), help(description))
+  for (const description of fieldsOf(mode))
+    if (description.kind === 'list') command.option(flag(description), help(description), collect)
+    else command.option(flag(description), help(description))
   command.option(
     '--config <file>',
     'read settings from this JSON file (DND_CONFIG; default: ./dnd.config.json if there is one)',

@@ -15,7 +15,8 @@ export function addStart(program: Command, context: CliContext): void {
   withNodeOptions(command, 'start')
   examples(command, [
     'dnd start',
-    'dnd start --data /var/lib/dnd --address 10.0.0.5 --key-file /etc/dnd/cluster.key',
+    'dnd start --data /var/lib/dnd --key-file /etc/dnd/cluster.key',
+    'dnd start --address 10.0.0.5 --key-file cluster.key --http-cert http.pem --http-key http-key.pem --require-auth',
     'DND_PORT=5101 DND_SERVER_PORT=6101 dnd start',
   ])
 }

@@ -9,6 +9,7 @@ import { parseKey } from '../adapters/keyring/key-text.ts'
 import { DEFAULT_NODE_CONFIG } from '../core/node/config.ts'
 import { parseAddress } from '../core/std/ids.ts'
 import { PROTOCOL_MAX, PROTOCOL_MIN } from '../core/wire/protocol.ts'
+import { isOrigin, list, LIST_MAX } from './list-fields.ts'
 
 export type ConfigField =
   | 'seeds'
@@ -31,6 +32,9 @@ export type ConfigField =
   | 'httpCert'
   | 'httpKey'
   | 'httpCa'
+  | 'allowOrigin'
+  | 'allowHost'
+  | 'allowOpenHttp'
   | 'requireAuth'
   | 'adminPasswordFile'
   | 'partitions'
@@ -276,6 +280,34 @@ export const CONFIG_FIELDS: readonly FieldDescription[] = [
     ...file,
     about:
       "Certificates of those who sign the other nodes' `httpCert`, PEM, for what nodes ask each other over HTTPS. Without it: whom the system trusts, and `httpCert` itself",
+  },
+  {
+    field: 'allowOrigin',
+    ...list(isOrigin),
+    placeholder: 'ORIGIN',
+    allowed: `a list of at most ${LIST_MAX} origins as browsers write them, such as https://app.example.com; "*" is none`,
+    fallback: 'none',
+    about:
+      'Whose pages in browsers may use this node over HTTP besides its own console; repeat it, or separate by commas. Give it to all nodes',
+  },
+  {
+    field: 'allowHost',
+    ...list(isHost),
+    placeholder: 'HOST',
+    allowed: `a list of at most ${LIST_MAX} host names or IP addresses, without ports`,
+    fallback: 'none',
+    about:
+      'Names by which clients may call a node on loopback besides those of loopback: that of the proxy before it',
+  },
+  {
+    field: 'allowOpenHttp',
+    kind: 'boolean',
+    placeholder: '',
+    schema: v.boolean(),
+    allowed: 'true or false',
+    fallback: false,
+    about:
+      'Lets a node off loopback start without HTTPS or without `requireAuth`: whoever reaches its HTTP port, or hears what is sent, can read and change everything',
   },
   {
     field: 'requireAuth',

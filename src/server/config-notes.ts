@@ -50,6 +50,11 @@ export const CONFIG_NOTES: Readonly<Record<ConfigField, ConfigNotes>> = {
     tradeOff: 'A new connection costs a handshake, about 1 ms of CPU; certificates expire',
   },
   httpKey: {},
+  allowOrigin: {
+    tradeOff: 'Whoever writes the pages of that origin can do what their readers may',
+  },
+  allowHost: { tradeOff: 'Who rules over the name can lead the pages of its visitors here' },
+  allowOpenHttp: { tradeOff: 'No certificates and no users, no protection' },
   httpCa: { tradeOff: 'An authority of your own: whoever it signs for may pass for a node' },
   partitions: {
     unit: 'partitions',

@@ -11,7 +11,7 @@ import type { ConfigSources, LoadedConfig } from './config.ts'
 import { ConfigError, loadConfig } from './config.ts'
 
 /** What a node off loopback needs to start without encryption. */
-const PLAIN = { allowPlaintextClusterTraffic: 'true' }
+const PLAIN = { allowPlaintextClusterTraffic: 'true', allowOpenHttp: 'true' }
 
 let cwd: string
 before(() => {
@@ -81,6 +81,9 @@ describe('values', () => {
       httpCert: undefined,
       httpKey: undefined,
       httpCa: undefined,
+      allowOrigin: [],
+      allowHost: [],
+      allowOpenHttp: false,
       requireAuth: false,
       adminPasswordFile: undefined,
       partitions: 256,
@@ -126,6 +129,9 @@ describe('values', () => {
       httpCert: '/tmp/http-cert',
       httpKey: '/tmp/http-key',
       httpCa: '/tmp/http-ca',
+      allowOrigin: 'https://a.example,https://b.example:8443',
+      allowHost: 'dnd.example',
+      allowOpenHttp: 'true',
       requireAuth: 'true',
       adminPasswordFile: '/tmp/password',
       partitions: '512',

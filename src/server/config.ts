@@ -58,6 +58,10 @@ export interface NodeServerConfig extends NodeConfig {
   readonly httpCert: string | undefined
   readonly httpKey: string | undefined
   readonly httpCa: string | undefined
+  /** Origins as browsers write them. */
+  readonly allowOrigin: readonly string[]
+  readonly allowHost: readonly string[]
+  readonly allowOpenHttp: boolean
   /** Whether nobody is served over HTTP whom the cluster does not know. */
   readonly requireAuth: boolean
   /** Absolute path. */
@@ -133,6 +137,7 @@ const PATH_FIELDS: readonly ConfigField[] = [
 ]
 /** Without a value of their own when nobody gives one. */
 const OPEN_FIELDS: readonly ConfigField[] = [
+  ...(['allowOrigin', 'allowHost'] as const),
   ...(['seeds', 'replace', 'name', 'key', 'encryption'] as const),
   ...PATH_FIELDS,
 ]
@@ -275,7 +280,8 @@ function checkTogether(
   const { mode } = sources
   const unencrypted = encryptionProblem(encryptionSettings(given, sources))
   if (unencrypted !== undefined) problems.push(unencrypted)
-  const open = doorProblem(encryptionSettings(given, sources))
+  const isTrue = (field: ConfigField): boolean => valueOf(given, field) === true
+  const open = doorProblem({ ...encryptionSettings(given, sources), isTrue })
   if (open !== undefined) problems.push(open)
   const interval = numberOf(given, 'probeIntervalMs')
   const timeout = numberOf(given, 'probeTimeoutMs')
@@ -360,6 +366,9 @@ function assemble(given: GivenFields, sources: ConfigSources): LoadedConfig {
     httpCert: path('httpCert'),
     httpKey: path('httpKey'),
     httpCa: path('httpCa'),
+    allowOrigin: (valueOf(given, 'allowOrigin') ?? []) as readonly string[],
+    allowHost: (valueOf(given, 'allowHost') ?? []) as readonly string[],
+    allowOpenHttp: valueOf(given, 'allowOpenHttp') === true,
     requireAuth: valueOf(given, 'requireAuth') === true,
     adminPasswordFile: path('adminPasswordFile'),
     partitions: number('partitions'),

@@ -14,7 +14,7 @@ import { configuredKey, configuredTls } from './key-material.ts'
 const cwd = mkdtempSync(join(tmpdir(), 'dnd-encryption-'))
 const data = join(cwd, 'data')
 const KEY = generateKey()
-const AWAY = { address: '10.0.0.5' }
+const AWAY = { address: '10.0.0.5', allowOpenHttp: 'true' }
 const TLS = { tlsCert: 'node.pem', tlsKey: 'node-key.pem', tlsCa: 'ca.pem' }
 const RISK = { allowPlaintextClusterTraffic: 'true' }
 
@@ -80,7 +80,10 @@ describe('an address off loopback', () => {
     const message = problem(AWAY)
     assert.match(message, /^address \(from --address\): traffic between nodes at 10\.0\.0\.5 would/)
     assert.match(message, /dnd keys generate.*--key-file.*--allow-plaintext-cluster-traffic$/)
-    assert.match(problem({}, { DND_ADDRESS: 'berry' }), /^address \(from DND_ADDRESS\)/)
+    assert.match(
+      problem({}, { DND_ADDRESS: 'berry', DND_ALLOW_OPEN_HTTP: 'true' }),
+      /^address \(from DND_ADDRESS\)/,
+    )
     assert.match(problem({ ...AWAY, key: KEY, encryption: 'off' }), /would be plain/)
     assert.match(problem({ ...AWAY, allowPlaintextClusterTraffic: 'false' }), /would be plain/)
     assert.equal(load({ ...AWAY, ...RISK }).config.encryption, 'off')

@@ -33,7 +33,7 @@ import type { Observer } from '../runtime/driver.ts'
 import type { Log, Store } from '../runtime/ports.ts'
 import type { NodeServerConfig } from './config.ts'
 import { clusterMac } from './cluster-mac.ts'
-import { keyringPath } from './encryption-config.ts'
+import { isLoopback, keyringPath } from './encryption-config.ts'
 import { ensureAdmin } from './first-admin.ts'
 import { nodeClient } from './embedded/node-client.ts'
 import type { NodeClient } from './embedded/node-client.ts'
@@ -209,7 +209,13 @@ async function openDoor(
   const { host, httpPort: port, requireAuth } = config
   const listening = { host, port, log, metrics, version: VERSION, requireAuth }
   const secrets = { certificate, ca: httpCa(config) }
-  return { http: await HttpServer.listen({ ...answers, ...listening, ...secrets }), certificate }
+  // Elsewhere nobody can list the names by which a machine may be called.
+  const hostNames = isLoopback(host) ? [host, ...config.allowHost] : undefined
+  const guests = { allowOrigins: config.allowOrigin, hostNames }
+  return {
+    http: await HttpServer.listen({ ...answers, ...listening, ...secrets, ...guests }),
+    certificate,
+  }
 }
 
 /** Tells everybody that this node is about to stop. */

@@ -77,6 +77,7 @@ test('an address that this machine does not have is told with the way out', asyn
     engine: 'memory',
     host: '192.0.2.1',
     allowPlaintextClusterTraffic: true,
+    allowOpenHttp: true,
   })
   assert.equal(error.code, 'DND_ERR_ADDRESS_UNAVAILABLE')
   assert.match(error.message, /192\.0\.2\.1.*--address$/)

@@ -42,6 +42,8 @@ export async function startNode(fields: NodeFields = {}): Promise<NodeServer> {
   const { host, httpPort, http = true, logger, seeds = [], ...rest } = fields
   const flags: Record<string, string | readonly string[]> = { seeds }
   const given = { ...rest, address: host, serverPort: http ? httpPort : 0 }
+  // There is no door to lock.
+  if (!http) flags['allowOpenHttp'] = 'true'
   for (const [field, value] of Object.entries(given))
     if (value !== undefined) flags[field] = String(value)
   const mode = seeds.length > 0 ? 'join' : 'start'

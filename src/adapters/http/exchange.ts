@@ -23,6 +23,7 @@ import { NO_METADATA } from './metadata.ts'
 import type { Metadata } from './metadata.ts'
 import { causeOf, PROBLEM_TYPE, problemOfError, problemOfFailure } from './problem.ts'
 import type { Problem } from './problem.ts'
+import { addOriginHeaders } from './origins.ts'
 import { NO_QUERY } from './query.ts'
 import type { Query } from './query.ts'
 import { RequestHeaders } from './request-headers.ts'
@@ -77,6 +78,8 @@ export class Exchange {
   caller: Caller | undefined = undefined
   /** What the log will say of it; undefined: nothing. */
   audited: Audited | undefined = undefined
+  /** The foreign origin whose page asks and may; undefined: none. */
+  origin: string | undefined = undefined
   /** Whether the path names a bucket. */
   hasBucket = false
   /** Begins the next request on the connection, which waits for this one to be answered. */
@@ -147,6 +150,7 @@ export class Exchange {
   respond(status: number, headers: string[], body: Uint8Array, code?: ErrorCode): void {
     if (!this.#begin(status, code)) return
     this.#addLayout(headers)
+    addOriginHeaders(this, headers)
     if (this.site.closing) headers.push('connection', 'close', DRAINING_HEADER, '1')
     if (status !== 204 && status !== 304) headers.push('content-length', String(body.length))
     this.response.writeHead(status, headers)
@@ -161,6 +165,7 @@ export class Exchange {
    */
   stream(headers: string[], end: () => void): boolean {
     if (!this.#begin(200) || this.response.closed) return false
+    addOriginHeaders(this, headers)
     this.response.writeHead(200, headers)
     this.response.flushHeaders()
     this.site.streams.add(end)
@@ -196,8 +201,12 @@ export class Exchange {
     const { status, code } = problem
     if (!this.#bodyIsComing()) return this.respond(status, headers, body, code)
     if (this.headers.expectsContinue) headers.push('connection', 'close')
-    else if (this.#bodyIsLong() && lingerClose(this.request, this.response, status, headers, body))
-      return void this.#begin(status, code)
+    else if (this.#bodyIsLong()) {
+      const all = [...headers]
+      addOriginHeaders(this, all)
+      if (lingerClose(this.request, this.response, status, all, body))
+        return void this.#begin(status, code)
+    }
     this.respond(status, headers, body, code)
   }
 

@@ -51,6 +51,7 @@ import { covers } from '../../core/versions/version-vector.ts'
 import type { Container, Version } from '../../core/versions/version.ts'
 import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import { HttpServer } from './http-server.ts'
+import type { HttpServerOptions } from './http-server.ts'
 import type { HttpLimits, HttpMetrics } from './site.ts'
 
 export const CLUSTER = 'c0ffee00c0ffee00c0ffee00c0ffee00' as ClusterId
@@ -419,7 +420,11 @@ export interface Served {
 }
 
 /** A server that ends with the test. */
-export async function serve(t: TestContext, limits: Partial<HttpLimits> = {}): Promise<Served> {
+export async function serve(
+  t: TestContext,
+  limits: Partial<HttpLimits> = {},
+  more: Partial<HttpServerOptions> = {},
+): Promise<Served> {
   const gateway = new FakeGateway()
   const metrics = new FakeMetrics()
   const server = await HttpServer.listen({
@@ -433,6 +438,7 @@ export async function serve(t: TestContext, limits: Partial<HttpLimits> = {}): P
     version: '1.2.3',
     keyring: KEYRING,
     limits,
+    ...more,
   })
   t.after(() => server.close(0))
   const { port } = server

@@ -30,6 +30,7 @@ import { LayoutTag } from './layout-tag.ts'
 import { endAnswered } from './linger.ts'
 import { openapiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
+import { answerPreflight, Origins } from './origins.ts'
 import { Peers } from './peers.ts'
 import { percentDecode } from './percent.ts'
 import { causeOf, PROBLEM_TYPE, problemOf, problemOfError } from './problem.ts'
@@ -56,6 +57,10 @@ export interface HttpServerOptions {
   /** Shown: its mode, and the name of the primary key. Without it nothing is encrypted. */
   readonly keyring?: Pick<Keyring, 'mode' | 'primary'>
   readonly limits?: Partial<HttpLimits>
+  /** Whose pages in browsers may ask besides the node's own; as browsers write them. */
+  readonly allowOrigins?: readonly string[]
+  /** Names by which it may be called besides those of loopback. Default: all. */
+  readonly hostNames?: readonly string[] | undefined
   /** With it, HTTPS is spoken and nothing else. */
   readonly certificate?: Certificate | undefined
   /** Who signs the certificates of the other nodes' HTTPS, PEM. Default: who the system trusts. */
@@ -242,9 +247,11 @@ export class HttpServer {
 
   #dispatch(exchange: Exchange, request: Incoming): void {
     exchange.headers.read(request.rawHeaders)
+    exchange.origin = this.#site.origins.check(exchange.headers)
     const match = this.#router.find(request.url ?? '')
     const { route } = match
     if (route === undefined) throw noRoute(match)
+    if (answerPreflight(exchange, route.allow)) return
     const operation = route.operations.get(request.method ?? '')
     if (operation === undefined) return refuseMethod(exchange, route.allow)
     exchange.op = operation.op
@@ -348,6 +355,7 @@ function siteOf(options: HttpServerOptions): Site {
     openapi: () => (openapi ??= Buffer.from(JSON.stringify(openapiDocument(ROUTES, version)))),
     console: new ConsoleFiles(import.meta.dirname),
     layoutTag: new LayoutTag(gateway),
+    origins: new Origins(options.allowOrigins ?? [], options.hostNames),
     peers: new Peers(options.ca, options.certificate),
     doorman: new Doorman(gateway, options.requireAuth ?? false),
     bodyBytes: 0,
@@ -360,7 +368,7 @@ function siteOf(options: HttpServerOptions): Site {
 /** What every request must keep to, whatever it asks. */
 function checkForm(exchange: Exchange, operation: Operation): void {
   const { headers, request } = exchange
-  if (!headers.host && request.httpVersion === '1.1')
+  if (headers.host === undefined && request.httpVersion === '1.1')
     throw new DndError('DND_ERR_BAD_HEADER', 'the Host header is missing')
   if (headers.announcesBody && operation.body === undefined)
     throw new DndError('DND_ERR_BAD_BODY', `${request.method ?? ''} takes no body here`)

@@ -16,7 +16,15 @@ export class RequestHeaders {
   /** −1: not said. */
   contentLength = -1
   chunked = false
-  host = false
+  host: string | undefined = undefined
+  /** Where the page is from that a browser asks for. */
+  origin: string | undefined = undefined
+  fetchSite: string | undefined = undefined
+  fetchMode: string | undefined = undefined
+  /** What a browser asks before it asks. */
+  wantedMethod: string | undefined = undefined
+  wantedHeaders: string | undefined = undefined
+  wantsPrivate = false
   /** The token of a causal context, as text. */
   context: string | undefined = undefined
   /** How long the value lives, and until when, as text. */
@@ -62,7 +70,8 @@ export class RequestHeaders {
     const name = written.toLowerCase()
     switch (name) {
       case 'host':
-        this.host = true
+        if (this.host !== undefined) throw bad('Host is given twice')
+        this.host = value
         return
       case 'accept':
         this.accept = value
@@ -98,6 +107,7 @@ export class RequestHeaders {
         return this.#refuse('Content-Range')
       default:
         if (name.startsWith('x-dnd-')) this.#onOurs(name, value)
+        else this.#onBrowser(name, value)
     }
   }
 
@@ -114,6 +124,15 @@ export class RequestHeaders {
   #onContentType(value: string): void {
     if (this.contentType !== undefined) throw bad('Content-Type is given twice')
     this.contentType = checkedContentType(value)
+  }
+
+  #onBrowser(name: string, value: string): void {
+    if (name === 'origin') this.origin = this.origin === undefined ? value : 'several'
+    else if (name === 'sec-fetch-site') this.fetchSite = value
+    else if (name === 'sec-fetch-mode') this.fetchMode = value
+    else if (name === 'access-control-request-method') this.wantedMethod = value
+    else if (name === 'access-control-request-headers') this.wantedHeaders = value
+    else if (name === 'access-control-request-private-network') this.wantsPrivate = true
   }
 
   #onOurs(name: string, value: string): void {

@@ -8,6 +8,7 @@ import type { Gateway, Keyring, Log } from '../../runtime/ports.ts'
 import type { ConsoleFiles } from './console-files.ts'
 import type { Doorman } from './doorman.ts'
 import type { LayoutTag } from './layout-tag.ts'
+import type { Origins } from './origins.ts'
 import type { Peers } from './peers.ts'
 
 /** Where counts go; kept by the metrics adapter. */
@@ -91,6 +92,8 @@ export interface Site {
   readonly doorman: Doorman
   /** What answers say of the layout. */
   readonly layoutTag: LayoutTag
+  /** Whose pages may ask. */
+  readonly origins: Origins
   /** The other nodes' HTTP. */
   readonly peers: Peers
   /** How to end answers whose end is not known. Bounded by: `connections`. */

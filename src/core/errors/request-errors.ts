@@ -9,6 +9,8 @@ export type RequestErrorCode =
   | 'DND_ERR_BAD_ENCODING'
   | 'DND_ERR_BAD_PARAMETER'
   | 'DND_ERR_BAD_HEADER'
+  | 'DND_ERR_ORIGIN_REFUSED'
+  | 'DND_ERR_HOST_REFUSED'
   | 'DND_ERR_BAD_KEY'
   | 'DND_ERR_BAD_BUCKET'
   | 'DND_ERR_BAD_METADATA'
@@ -55,6 +57,18 @@ export const REQUEST_ERRORS: Readonly<Record<RequestErrorCode, ErrorInfo>> = {
     2,
     'A request header is unknown, repeated or invalid',
     'The detail names the header and what it may hold.',
+  ),
+  DND_ERR_ORIGIN_REFUSED: row(
+    403,
+    2,
+    'A page of another origin asks, which is not allowed',
+    'Allow the origin of the page on all nodes with --allow-origin, exactly as the browser says it.',
+  ),
+  DND_ERR_HOST_REFUSED: row(
+    421,
+    2,
+    'The node was called by a name that is not its own',
+    'A node on loopback answers to names of loopback and to its --address; behind a proxy allow the name with --allow-host.',
   ),
   DND_ERR_BAD_KEY: row(
     400,
