@@ -28,6 +28,24 @@ import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
+/** What concerns the cluster, in the order of the help. */
+const CLUSTER_COMMANDS = [
+  addDemo,
+  addStart,
+  addJoin,
+  addLeave,
+  addStatus,
+  addRing,
+  addLayout,
+  addRemove,
+  addHealth,
+  addCheck,
+  addRepair,
+  addHints,
+  addKeys,
+  addAccess,
+]
+
 export function createProgram(context: CliContext): Command {
   const program = new Command('dnd')
   program
@@ -54,23 +72,7 @@ export function createProgram(context: CliContext): Command {
         .helpGroup('Other:'),
     )
   program.commandsGroup('A cluster:')
-  for (const add of [
-    addDemo,
-    addStart,
-    addJoin,
-    addLeave,
-    addStatus,
-    addRing,
-    addLayout,
-    addRemove,
-    addHealth,
-    addCheck,
-    addRepair,
-    addHints,
-    addKeys,
-    addAccess,
-  ])
-    add(program, context)
+  for (const add of CLUSTER_COMMANDS) add(program, context)
   program.commandsGroup('Data:')
   for (const add of [
     addGet,
