@@ -28,14 +28,36 @@ import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
-const EPILOGUE = `
-Start here:
-  dnd demo                       three nodes on this machine
-  dnd put greeting hello         store a value
-  dnd get greeting               read it back
+type Add = (program: Command, context: CliContext) => void
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown
-(a write that may be stored).`
+/** In the order in which help names them. */
+const OF_A_CLUSTER: readonly Add[] = [
+  addDemo,
+  addStart,
+  addJoin,
+  addLeave,
+  addStatus,
+  addRing,
+  addLayout,
+  addRemove,
+  addHealth,
+  addCheck,
+  addRepair,
+  addHints,
+  addKeys,
+  addAccess,
+]
+const OF_DATA: readonly Add[] = [
+  addGet,
+  addPut,
+  addDelete,
+  addList,
+  addWatch,
+  addExplain,
+  addBucket,
+  addImport,
+  addExport,
+]
 
 export function createProgram(context: CliContext): Command {
   const program = new Command('dnd')
@@ -63,39 +85,22 @@ export function createProgram(context: CliContext): Command {
         .helpGroup('Other:'),
     )
   program.commandsGroup('A cluster:')
-  for (const add of [
-    addDemo,
-    addStart,
-    addJoin,
-    addLeave,
-    addStatus,
-    addRing,
-    addLayout,
-    addRemove,
-    addHealth,
-    addCheck,
-    addRepair,
-    addHints,
-    addKeys,
-    addAccess,
-  ])
-    add(program, context)
+  for (const add of OF_A_CLUSTER) add(program, context)
   program.commandsGroup('Data:')
-  for (const add of [
-    addGet,
-    addPut,
-    addDelete,
-    addList,
-    addWatch,
-    addExplain,
-    addBucket,
-    addImport,
-    addExport,
-  ])
-    add(program, context)
+  for (const add of OF_DATA) add(program, context)
   program.commandsGroup('Other:')
   addVersion(program, context)
-  program.addHelpText('after', EPILOGUE)
+  program.addHelpText(
+    'after',
+    `
+Start here:
+  dnd demo                       three nodes on this machine
+  dnd put greeting hello         store a value
+  dnd get greeting               read it back
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 outcome unknown
+(a write that may be stored).`,
+  )
   return program
 }
 
