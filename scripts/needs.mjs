@@ -5,7 +5,11 @@
 import { spawnSync } from 'node:child_process'
 
 /** By the command that must be there: the Debian package that brings it, and whose tests need it. */
-const NEEDS = [{ command: 'chromium', debian: 'chromium', tests: 'the tests of the console' }]
+const NEEDS = [
+  { command: 'chromium', debian: 'chromium', tests: 'the tests of the console' },
+  { command: 'promtool', debian: 'prometheus', tests: 'the tests of metrics and alert rules' },
+  { command: 'systemd-analyze', debian: 'systemd', tests: 'the test of the systemd unit' },
+]
 
 const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 const has = (command) => succeeds('sh', ['-c', `command -v ${command}`])

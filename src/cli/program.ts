@@ -28,6 +28,37 @@ import { addAccess } from './users.ts'
 import { addVersion } from './version.ts'
 import { addWatch } from './watch.ts'
 
+type Add = (program: Command, context: CliContext) => void
+
+/** In the order in which help names them. */
+const OF_A_CLUSTER: readonly Add[] = [
+  addDemo,
+  addStart,
+  addJoin,
+  addLeave,
+  addStatus,
+  addRing,
+  addLayout,
+  addRemove,
+  addHealth,
+  addCheck,
+  addRepair,
+  addHints,
+  addKeys,
+  addAccess,
+]
+const OF_DATA: readonly Add[] = [
+  addGet,
+  addPut,
+  addDelete,
+  addList,
+  addWatch,
+  addExplain,
+  addBucket,
+  addImport,
+  addExport,
+]
+
 export function createProgram(context: CliContext): Command {
   const program = new Command('dnd')
   program
@@ -54,36 +85,9 @@ export function createProgram(context: CliContext): Command {
         .helpGroup('Other:'),
     )
   program.commandsGroup('A cluster:')
-  for (const add of [
-    addDemo,
-    addStart,
-    addJoin,
-    addLeave,
-    addStatus,
-    addRing,
-    addLayout,
-    addRemove,
-    addHealth,
-    addCheck,
-    addRepair,
-    addHints,
-    addKeys,
-    addAccess,
-  ])
-    add(program, context)
+  for (const add of OF_A_CLUSTER) add(program, context)
   program.commandsGroup('Data:')
-  for (const add of [
-    addGet,
-    addPut,
-    addDelete,
-    addList,
-    addWatch,
-    addExplain,
-    addBucket,
-    addImport,
-    addExport,
-  ])
-    add(program, context)
+  for (const add of OF_DATA) add(program, context)
   program.commandsGroup('Other:')
   addVersion(program, context)
   program.addHelpText(

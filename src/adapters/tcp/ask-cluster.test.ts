@@ -62,7 +62,7 @@ suite('asking for the cluster', () => {
     )
     await assert.rejects(askCluster(old, options), {
       code: 'DND_ERR_JOIN_REFUSED',
-      message: /it speaks protocol 0, this node 5 to 6/,
+      message: /it speaks protocol 0, this node 5 to 7/,
     })
   })
 })

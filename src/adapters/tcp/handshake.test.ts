@@ -44,9 +44,9 @@ suite('a caller', () => {
 
   test('of another protocol is refused whatever its cluster, and both are named', () => {
     const later = { ...HELLO, protocol: 77, protocolMin: 70, cluster: NO_CLUSTER }
-    assert.match(refusalOf(later), /^unsupported-protocol: .*protocol 5 to 6, .* 70 to 77: /)
+    assert.match(refusalOf(later), /^unsupported-protocol: .*protocol 5 to 7, .* 70 to 77: /)
     const earlier = { ...HELLO, protocol: 4, protocolMin: 4 }
-    assert.match(refusalOf(earlier), /^unsupported-protocol: .*protocol 5 to 6, the caller 4: /)
+    assert.match(refusalOf(earlier), /^unsupported-protocol: .*protocol 5 to 7, the caller 4: /)
   })
 
   test('of a later or an earlier version is accepted while there is one that both speak', () => {
