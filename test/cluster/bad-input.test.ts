@@ -77,7 +77,8 @@ test('garbage on every port is counted and dropped, and the node serves on with 
   const kept = await fetch(`${node!.url}/kv/kept`)
   assert.equal(await kept.text(), 'safe')
   const metrics = await (await fetch(`${node!.url}/metrics`)).text()
-  for (const transport of ['tcp', 'udp', 'http'])
+  assert.match(metrics, /dnd_http_refused_total\{cause="[a-z-]+"\} [1-9]/)
+  for (const transport of ['tcp', 'udp'])
     assert.match(
       metrics,
       new RegExp(`dnd_faults_total\\{transport="${transport}",cause="[a-z-]+"\\} [1-9]`),

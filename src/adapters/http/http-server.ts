@@ -93,6 +93,8 @@ export class HttpServer {
   readonly #certificate: Certificate | undefined
   /** As they were accepted, before TLS. Bounded by: `connections` of the limits. */
   readonly #sockets = new Set<Socket>()
+  /** How many of them each address has. Bounded by: `connections` of the limits. */
+  readonly #addresses = new Map<string, number>()
 
   private constructor(options: HttpServerOptions) {
     this.#site = siteOf(options)
@@ -264,13 +266,28 @@ export class HttpServer {
   }
 
   #onSocket(socket: Socket): void {
-    const { metrics } = this.#site
+    const { limits, metrics } = this.#site
+    const { remoteAddress = '' } = socket
+    const open = (this.#addresses.get(remoteAddress) ?? 0) + 1
+    if (open > limits.connectionsPerAddress) {
+      metrics.fault('http', 'address-limit')
+      socket.destroy()
+      return
+    }
+    this.#addresses.set(remoteAddress, open)
     metrics.connection('http', 1)
     this.#sockets.add(socket)
     socket.once('close', () => {
       metrics.connection('http', -1)
       this.#sockets.delete(socket)
+      this.#leave(remoteAddress)
     })
+  }
+
+  #leave(address: string): void {
+    const left = (this.#addresses.get(address) ?? 1) - 1
+    if (left > 0) this.#addresses.set(address, left)
+    else this.#addresses.delete(address)
   }
 
   /** HTTP may be spoken. */

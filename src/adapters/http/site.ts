@@ -26,6 +26,8 @@ export interface HttpMetrics {
 export interface HttpLimits {
   /** Open connections; more are closed as they come. Each costs about 20 KiB idle. */
   readonly connections: number
+  /** Of them, those of one address; a proxy or a gateway is one address. */
+  readonly connectionsPerAddress: number
   /** Request line and headers together, bytes: room for a full context and full metadata. */
   readonly headerBytesMax: number
   /** Bodies held in memory over all requests, bytes; beyond it requests are refused (503). */
@@ -53,6 +55,7 @@ export interface HttpLimits {
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   connections: 10_000,
+  connectionsPerAddress: 4_000,
   headerBytesMax: 64 * 1024,
   bodyBytesInFlightMax: 256 * 1024 * 1024,
   headersTimeoutMs: 10_000,

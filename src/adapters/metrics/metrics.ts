@@ -75,6 +75,7 @@ export class Metrics {
     this.#addBuildInfo(options.version)
     this.#addRequests()
     this.#addFaults()
+    this.#addRefusals()
     this.#addGauges()
     this.#addStates()
     addMembershipMetrics(this.#registry, () => this.#view())
@@ -196,7 +197,22 @@ export class Metrics {
       collect() {
         this.reset()
         for (const [transport, causes] of faults)
-          for (const [cause, count] of causes.entries()) this.inc({ transport, cause }, count)
+          if (transport !== 'http')
+            for (const [cause, count] of causes.entries()) this.inc({ transport, cause }, count)
+      },
+    })
+  }
+
+  #addRefusals(): void {
+    const faults = this.#faults
+    new Counter({
+      name: 'dnd_http_refused_total',
+      help: 'What clients sent over HTTP that was refused or cut off, by cause.',
+      labelNames: ['cause'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [cause, count] of faults.get('http')?.entries() ?? []) this.inc({ cause }, count)
       },
     })
   }
