@@ -1,5 +1,6 @@
 /** What a node shows of itself, in the form that clients know. */
 import { DndError } from '../../src/core/errors.ts'
+import { httpUrl, servesHttp } from '../../src/core/membership/member.ts'
 import type { MemberRecord } from '../../src/core/membership/member.ts'
 import { DEFAULT_PROPERTIES } from '../../src/core/node/buckets.ts'
 import type { MemberStanding, NodeView } from '../../src/core/node/view.ts'
@@ -64,7 +65,7 @@ function memberJson(member: MemberRecord, standing: MemberStanding): MemberJson 
   const { suspectedBy, localHealth, roundTripMs, isFlapping } = standing
   const addresses = {
     cluster: formatAddress(info.address),
-    http: formatAddress(info.httpAddress),
+    ...(servesHttp(info) && { http: formatAddress(info.httpAddress), url: httpUrl(info) }),
   }
   return {
     ...{ id, name, state, since: new Date(standing.sinceMs).toISOString() },
