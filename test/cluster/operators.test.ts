@@ -211,7 +211,7 @@ test('a node whose store was emptied helps to choose no layout that it may have 
     'the others tell node3',
     async () => (await layoutOf(three).catch(() => undefined))?.version === version || undefined,
   )
-  await two.end()
+  await two.end('SIGKILL')
   await heldDead(cluster, two)
   const apply = ['layout', 'apply', '--zone', 'node1=north']
   const alone = await dnd(one, ...apply)
@@ -224,7 +224,7 @@ test('a node whose store was emptied helps to choose no layout that it may have 
     return code === 0 || undefined
   })
   await settled(cluster, version + 1)
-  await two.end()
+  await two.end('SIGKILL')
   await heldDead(cluster, two)
   // Nobody has ever asked it about the version after that.
   await done(one, 'layout', 'apply', '--zone', 'node1=south')
