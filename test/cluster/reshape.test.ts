@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Load } from '../support/load.ts'
+import type { ClusterJson } from '../../packages/client/src/api.ts'
 import type { RealNode } from '../support/real-cluster.ts'
 import { CLI, eventually, getJson, RealCluster } from '../support/real-cluster.ts'
 
@@ -234,12 +235,11 @@ test('a node that is killed or stopped and comes back within minutes moves nothi
     const others = cluster.nodes.filter((node) => node !== second)
     const before = await sent.total(others)
     await second.end(signal)
-    // Long enough to be seen as dead, or as gone.
+    // Long enough to be seen as dead, or as one who said that it is away for a moment.
     await eventually('it is missed', async () => {
-      const { members } = (await getJson(`${first.url}/cluster`)) as {
-        readonly members: readonly { readonly name: string; readonly state: string }[]
-      }
-      return members.find(({ name }) => name === second.name)?.state !== 'alive' || undefined
+      const { members } = (await getJson(`${first.url}/cluster`)) as ClusterJson
+      const { state, draining } = members.find(({ name }) => name === second.name)!
+      return state !== 'alive' || draining === true || undefined
     })
     await cluster.restart(second)
     await cluster.settled()
