@@ -9,17 +9,15 @@ import { CLI, eventually, RealCluster } from '../support/real-cluster.ts'
 
 const CHANGES = 100_000
 const WRITERS = 32
-/** Keys of each writer, written again and again. */
-const KEYS_EACH = 50
-/** Changes written by one batch, so that the clients are not what is tried. */
-const BATCH = 40
+/**
+ * Keys of each writer, written again and again, all by one batch. Fewer in all than a watcher
+ * remembers: of those that it has forgotten it may tell the last change in place of some.
+ */
+const KEYS_EACH = 30
 
 interface Reader {
   /** What was told of each key, in order. Bounded by: the changes. */
   readonly told: Map<string, number[]>
-  /** The last value of each key that a snapshot told: what came before it is told by it. */
-  readonly covered: Map<string, number>
-  isInSnapshot: boolean
   events: number
   connections: number
   snapshots: number
@@ -33,12 +31,11 @@ async function read(client: DndClient, signal: AbortSignal, reader: Reader): Pro
     reader.connections++
     const broken = new AbortController()
     const end = (): void => broken.abort()
-    const timer = setTimeout(end, 500 + Math.random() * 4_000)
+    const timer = setTimeout(end, 1_000 + Math.random() * 9_000)
     signal.addEventListener('abort', end)
     for await (const event of client.watch('default', { since, signal: broken.signal })) {
       reader.isReady = true
       if (event.type === 'snapshot') reader.snapshots++
-      if (event.type !== 'change') reader.isInSnapshot = event.type === 'snapshot'
       if ('id' in event && event.id !== undefined) since = event.id
       if (event.type === 'change') note(reader, event)
     }
@@ -51,17 +48,13 @@ function note(reader: Reader, { key, values }: Extract<WatchEvent, { type: 'chan
   reader.events++
   const told = reader.told.get(key) ?? []
   reader.told.set(key, told)
-  for (const { bytes } of values) {
-    const value = Number(Buffer.from(bytes).toString())
-    told.push(value)
-    if (reader.isInSnapshot) reader.covered.set(key, Math.max(value, reader.covered.get(key) ?? 0))
-  }
+  for (const { bytes } of values) told.push(Number(Buffer.from(bytes).toString()))
 }
 
 /**
  * Writes batches until `stored` says that it is enough. Each write of a key follows the one before,
- * whose context it has. After a batch of which not all is known to be stored the writer goes on
- * with other keys: a write of unknown outcome may come to be later.
+ * whose context it has. Where it is not known whether one was stored another key takes its place: a
+ * write of unknown outcome may come to be later.
  */
 async function write(
   cluster: RealCluster,
@@ -69,30 +62,31 @@ async function write(
   stored: (key: string, value: number) => boolean,
 ): Promise<void> {
   const clients = new Map<string, DndClient>()
-  let contexts = new Map<string, string>()
-  let doubts = 0
+  const keys = Array.from({ length: KEYS_EACH }, (_, i) => ({
+    ...{ name: `w${writer}-k${i}`, doubts: 0 },
+    context: undefined as string | undefined,
+  }))
   let goesOn = true
   for (let turn = 0; goesOn; turn++) {
-    const first = turn * BATCH
-    const operations = Array.from({ length: BATCH }, (_, i) => {
-      const key = `w${writer}-${doubts}-k${(first + i) % KEYS_EACH}`
-      const context = contexts.get(key)
-      return { type: 'put' as const, key, value: String(first + i), context }
-    })
+    const operations = keys.map(({ name, doubts, context }, i) => ({
+      ...{ type: 'put' as const, key: `${name}-${doubts}`, context },
+      value: String(turn * KEYS_EACH + i),
+    }))
     const up = cluster.nodes.filter(({ running }) => running)
     const server = up[(writer + turn) % up.length]!.url
     const client = clients.get(server) ?? new DndClient({ server, routing: false, retries: 0 })
     clients.set(server, client)
     const results = await client.batch(operations).catch(() => undefined)
-    for (const [i, result] of (results ?? []).entries()) {
-      if (result.status !== 'stored') continue
-      const { key, value } = operations[i]!
-      if (result.context !== undefined) contexts.set(key, result.context)
-      goesOn = stored(key, Number(value))
+    for (const [i, key] of keys.entries()) {
+      const result = results?.[i]
+      if (result?.status === 'stored') {
+        key.context = result.context
+        goesOn = stored(operations[i]!.key, Number(operations[i]!.value))
+      } else {
+        key.doubts++
+        key.context = undefined
+      }
     }
-    if (results?.every(({ status }) => status === 'stored') === true) continue
-    doubts++
-    contexts = new Map()
   }
 }
 
@@ -101,8 +95,6 @@ test('a reader that reconnects at random is told of 100,000 changes while a node
   t.after(() => cluster.close())
   const reader: Reader = {
     told: new Map(),
-    covered: new Map(),
-    isInSnapshot: false,
     events: 0,
     connections: 0,
     snapshots: 0,
@@ -135,37 +127,39 @@ test('a reader that reconnects at random is told of 100,000 changes while a node
   await Promise.all(writers)
   await cluster.settled()
 
-  // The last change of each key ends it: none is told after what superseded it. Where too few could
-  // tell what the reader had not seen, a snapshot has the last value in place of those before it.
+  // Each write is told, or what has superseded it: the last of each key without fail.
   function* missed(): Generator<string> {
     for (const [key, values] of acknowledged) {
-      const told = new Set(reader.told.get(key))
-      const covered = reader.covered.get(key) ?? -1
-      for (const value of values) if (value > covered && !told.has(value)) yield `${key}=${value}`
+      const last = values.at(-1)!
+      if (reader.told.get(key)?.includes(last) !== true) yield `${key}=${last}`
     }
   }
   const isTold = async (): Promise<true | undefined> => missed().next().done || undefined
   await eventually('all are told', isTold, 300_000).catch(() => {
     const some = [...missed()]
-    const { snapshots } = reader
-    const text = `${some.length} of ${written} were not told, with ${snapshots} snapshots`
-    assert.fail(`${text}: ${some.slice(0, 20).join(' ')}`)
+    assert.fail(`${some.length} keys end with what was not told: ${some.slice(0, 20).join(' ')}`)
   })
   over.abort()
   await reading
   // A reader that reconnects may be told again; what it is told first is in order.
+  let skipped = 0
   for (const [key, values] of acknowledged) {
+    const told = new Set(reader.told.get(key))
     const known = new Set(values)
-    const told = [...new Set(reader.told.get(key))].filter((value) => known.has(value))
+    const inOrder = values.filter((value) => told.has(value))
     assert.deepEqual(
-      told,
-      values.filter((value) => told.includes(value)),
+      [...told].filter((value) => known.has(value)),
+      inOrder,
       key,
     )
+    skipped += values.length - inOrder.length
   }
+  const { events, connections, snapshots } = reader
   t.diagnostic(
-    `${written} changes, ${reader.events} events over ${reader.connections} connections, ${reader.snapshots} snapshots`,
+    `${written} changes, ${events} events over ${connections} connections, ${snapshots} snapshots, ${skipped} told by what superseded them`,
   )
+  // A snapshot, or a key of which the watcher has forgotten what it told, leaves out a few.
+  assert.ok(skipped < written / 20, `${skipped} of ${written} were told by what superseded them`)
 })
 
 test('dnd watch prints changes as they come, and goes on when its node is killed', async (t) => {
