@@ -1,7 +1,7 @@
 /**
  * The examples run, in a process of their own, as they would at a reader's. Those that install
  * packages of their own are run by test/cluster, and so are the tools that read what is for
- * them and no program (`monitoring.test.ts`).
+ * them and no program (`monitoring.test.ts`); manifests are read by `containers.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ import { test } from 'node:test'
 const EXAMPLES = 'examples'
 const WITHIN_MS = 60_000
 /** Files for other programs. */
-const FOR_OPERATORS = ['monitoring', 'systemd']
+const FOR_OPERATORS = ['docker', 'kubernetes', 'monitoring', 'systemd']
 
 const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter(
   (entry) =>

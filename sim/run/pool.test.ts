@@ -105,9 +105,9 @@ test('a worker that throws, exits or runs out of memory is a failure with its se
 test('an endless loop is ended at the time limit, and the next job gets a new worker', async () => {
   const entry = program('if (job.seed === 1) for (;;);')
   const jobs = [job(1), job(2)]
-  const results = await collect(pool({ workers: 1, timeLimitMs: 200, entry }).all(jobs))
+  const results = await collect(pool({ workers: 1, timeLimitMs: 2_000, entry }).all(jobs))
   assert.equal(results[0]!.violation?.checker, 'time-limit')
-  assert.match(results[0]!.violation.message, /no end after 0\.2 s/)
+  assert.match(results[0]!.violation.message, /no end after 2 s/)
   assert.equal(results[1]!.hash, 'h2')
 })
 
